@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "broker/broker.h"
+
+#include "broker/endpoint.h"
+#include "broker/monitor.h"
+#include "broker/peers.h"
+#include "core/error.h"
+#include "core/items.h"
+#include "core/memory.h"
+#include "net/clock.h"
+#include "net/message.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    MOST_PEERS = 65536,
+    MOST_ON_FD = 64,         /* more connections of one descriptor are not probed */
+    STRANGER_MS = 10000,     /* a connection may be silent about who it is for so long */
+    HANDSHAKE_MS = 3000,
+    BACKLOG = 4096,          /* all peers return at once after a restart */
+    HIGH_WATER_MARK = 100000, /* windows bound what is under way; this only bounds what strangers may send */
+    KEEPALIVE_IDLE_S = 10,
+    KEEPALIVE_EVERY_S = 5,
+    MAX_RETRANSMIT_MS = 20000,
+    GOODBYE_MS = 500,        /* for the last messages to leave */
+    TURN_MESSAGES = 1000,    /* a turn takes in so many at most … */
+    TURN_MS = 10,            /* … for about so long … */
+    CLOCK_MESSAGES = 16      /* … looking at the clock after so many */
+};
+
+struct broker_s {
+    void *router;
+    monitor_t *monitor; /* NULL where only inproc is bound: it has no events and never breaks */
+    scheduler_t *scheduler;
+    peers_t *peers;
+    endpoint_t **endpoints;
+    size_t n_endpoints;
+    uint64_t max_payload;
+    int64_t now_ms; /* of this turn */
+    void (*log) (const char *line);
+    dp_incoming_t incoming;
+};
+
+/* ---- From birth to death --------------------------------------------------------------------- */
+
+static void set_int (void *socket, int option, int value)
+{
+    zmq_setsockopt (socket, option, &value, sizeof value);
+}
+
+static void set_options (void *router, uint64_t max_payload)
+{
+    int64_t max_frame = (int64_t) max_payload + WIRE_MAX_ENVELOPE;
+    set_int (router, ZMQ_ROUTER_MANDATORY, 1);
+    set_int (router, ZMQ_LINGER, 0);
+    set_int (router, ZMQ_SNDHWM, HIGH_WATER_MARK);
+    set_int (router, ZMQ_RCVHWM, HIGH_WATER_MARK);
+    set_int (router, ZMQ_IPV6, 1);
+    set_int (router, ZMQ_BACKLOG, BACKLOG);
+    set_int (router, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS);
+    zmq_setsockopt (router, ZMQ_MAXMSGSIZE, &max_frame, sizeof max_frame);
+    set_int (router, ZMQ_TCP_KEEPALIVE, 1);
+    set_int (router, ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_IDLE_S);
+    set_int (router, ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE_EVERY_S);
+    set_int (router, ZMQ_TCP_MAXRT, MAX_RETRANSMIT_MS);
+}
+
+static bool is_inproc_only (const broker_config_t *config)
+{
+    for (size_t i = 0; i < config->n_endpoints; i++)
+        if (strncmp (config->endpoints[i], "inproc://", strlen ("inproc://")) != 0)
+            return false;
+    return true;
+}
+
+static int bind_all (broker_t *self, const broker_config_t *config)
+{
+    self->endpoints = dp_alloc ((config->n_endpoints + 1) * sizeof *self->endpoints);
+    if (self->endpoints == NULL)
+        return dp_fail (ENOMEM, "no memory for the broker");
+    for (size_t i = 0; i < config->n_endpoints; i++) {
+        self->endpoints[i] = endpoint_bind (self->router, config->endpoints[i]);
+        if (self->endpoints[i] == NULL)
+            return -1;
+        self->n_endpoints++;
+    }
+    return 0;
+}
+
+static int start (broker_t *self, void *context, const broker_config_t *config)
+{
+    if (config->n_endpoints == 0)
+        return dp_fail (EINVAL, "the broker has no endpoint to listen at");
+    scheduler_config_t scheduler = config->scheduler;
+    if (scheduler.epoch == 0)
+        scheduler.epoch = dp_random ();
+    if (scheduler.max_payload_bytes == 0)
+        scheduler.max_payload_bytes = DP_DEFAULT_MAX_PAYLOAD;
+    self->max_payload = scheduler.max_payload_bytes;
+    self->log = config->log;
+    self->now_ms = dp_clock_ms ();
+    self->router = zmq_socket (context, ZMQ_ROUTER);
+    if (self->router == NULL)
+        return dp_fail_errno ("the broker cannot make a ZeroMQ socket");
+    set_options (self->router, self->max_payload);
+    if (!is_inproc_only (config)) {
+        self->monitor = monitor_new (context, self->router);
+        if (self->monitor == NULL)
+            return dp_fail_errno ("the broker cannot watch its connections");
+    }
+    self->peers = peers_new (MOST_PEERS);
+    self->scheduler = scheduler_new (&scheduler, self->now_ms);
+    if (self->peers == NULL || self->scheduler == NULL)
+        return dp_fail (ENOMEM, "no memory for the broker");
+    return bind_all (self, config); /* last: from here on peers are answered */
+}
+
+broker_t *broker_new (void *context, const broker_config_t *config)
+{
+    broker_t *self = dp_alloc (sizeof *self);
+    if (self == NULL)
+        dp_fail (ENOMEM, "no memory for the broker");
+    else if (start (self, context, config) < 0)
+        broker_destroy (&self);
+    return self;
+}
+
+void broker_destroy (broker_t **self_p)
+{
+    broker_t *self = *self_p;
+    if (self == NULL)
+        return;
+    *self_p = NULL;
+    monitor_destroy (&self->monitor);
+    if (self->router != NULL)
+        zmq_close (self->router);
+    for (size_t i = 0; i < self->n_endpoints; i++)
+        endpoint_destroy (&self->endpoints[i]);
+    dp_free (self->endpoints);
+    if (self->scheduler != NULL)
+        scheduler_destroy (&self->scheduler);
+    peers_destroy (&self->peers);
+    dp_free (self);
+}
+
+const char *broker_endpoint (const broker_t *self, size_t i)
+{
+    return i < self->n_endpoints ? endpoint_address (self->endpoints[i]) : NULL;
+}
+
+size_t broker_poll (broker_t *self, zmq_pollitem_t *items)
+{
+    size_t n = 0;
+    items[n++] = (zmq_pollitem_t) { self->router, 0, ZMQ_POLLIN, 0 };
+    if (self->monitor != NULL)
+        items[n++] = (zmq_pollitem_t) { monitor_socket (self->monitor), 0, ZMQ_POLLIN, 0 };
+    return n;
+}
+
+/* ---- In -------------------------------------------------------------------------------------- */
+
+static void disconnect (broker_t *self, uint64_t connection)
+{
+    peers_forget (self->peers, connection);
+    scheduler_disconnected (self->scheduler, self->now_ms, connection);
+}
+
+static void handle (broker_t *self, dp_incoming_t *incoming)
+{
+    uint64_t gone;
+    uint64_t connection = peers_meet (self->peers, self->now_ms, incoming->routing_id, incoming->routing_id_len,
+                                      incoming->source_fd, &gone);
+    if (gone != 0)
+        scheduler_disconnected (self->scheduler, self->now_ms, gone);
+    if (connection == 0)
+        return;
+    if (incoming->malformed != NULL) {
+        scheduler_malformed (self->scheduler, self->now_ms, connection, incoming->malformed);
+        return;
+    }
+    if (incoming->message.kind == WIRE_HELLO)
+        peers_greet (self->peers, connection);
+    scheduler_receive (self->scheduler, self->now_ms, connection, &incoming->message, incoming->blobs);
+}
+
+/* Returns whether more may be there. */
+static bool take_in (broker_t *self)
+{
+    for (int i = 1; i <= TURN_MESSAGES; i++) {
+        if (dp_incoming_receive (&self->incoming, self->router, true, self->max_payload) <= 0)
+            return false;
+        handle (self, &self->incoming);
+        dp_incoming_fini (&self->incoming);
+        if (i % CLOCK_MESSAGES == 0 && dp_clock_ms () - self->now_ms >= TURN_MS)
+            break;
+    }
+    return true;
+}
+
+/* ---- Out ------------------------------------------------------------------------------------- */
+
+/* 0, or -1 when the peer is gone or takes nothing more: the connection is over. */
+static int send_to (broker_t *self, dp_outgoing_t *message)
+{
+    size_t len;
+    const uint8_t *routing_id = peers_routing_id (self->peers, message->to, &len);
+    if (routing_id == NULL)
+        return 0; /* it was told already that this one is gone */
+    if (dp_outgoing_send (message, self->router, routing_id, len) == 0)
+        return 0;
+    disconnect (self, message->to);
+    return -1;
+}
+
+/* Returns whether a connection was lost by it. */
+static bool send_all (broker_t *self)
+{
+    bool is_lost = false;
+    dp_outgoing_t *message;
+    while ((message = dp_outbox_take (scheduler_outbox (self->scheduler))) != NULL) {
+        is_lost |= send_to (self, message) < 0;
+        dp_outgoing_destroy (&message);
+    }
+    return is_lost;
+}
+
+/* ---- Who is gone ----------------------------------------------------------------------------- */
+
+/* An answer nobody asked for: it harms nobody who is there, and cannot be sent to who is not. */
+static void probe (broker_t *self, uint64_t connection)
+{
+    dp_outbox_t out = { NULL, NULL, 0 };
+    wire_put_bare (&out, connection, WIRE_PONG, 0);
+    dp_outgoing_t *message = dp_outbox_take (&out);
+    send_to (self, message);
+    dp_outgoing_destroy (&message);
+}
+
+static void look_after_suspects (broker_t *self)
+{
+    uint64_t connections[MOST_ON_FD];
+    int fd, events;
+    size_t len = sizeof events;
+    if (self->monitor == NULL)
+        return;
+    monitor_read (self->monitor, self->now_ms);
+    while (monitor_next_suspect (self->monitor, self->now_ms, &fd)) {
+        size_t n = peers_on_fd (self->peers, fd, connections, MOST_ON_FD);
+        /* A send alone does not always look for news of closed connections. */
+        zmq_getsockopt (self->router, ZMQ_EVENTS, &events, &len);
+        for (size_t i = 0; i < n && i < MOST_ON_FD; i++)
+            probe (self, connections[i]);
+    }
+}
+
+/* Returns when the next one is due. */
+static int64_t forget_strangers (broker_t *self)
+{
+    uint64_t stranger;
+    int64_t met_at_ms;
+    while ((stranger = peers_first_stranger (self->peers, &met_at_ms)) != 0) {
+        if (met_at_ms + STRANGER_MS > self->now_ms)
+            return met_at_ms + STRANGER_MS;
+        disconnect (self, stranger);
+    }
+    return DP_NEVER;
+}
+
+static void forget_dropped (broker_t *self)
+{
+    uint64_t connection;
+    while (scheduler_next_dropped (self->scheduler, &connection))
+        peers_forget (self->peers, connection);
+}
+
+/* ---- A turn ---------------------------------------------------------------------------------- */
+
+static void log_events (broker_t *self)
+{
+    const char *line;
+    while (scheduler_next_event (self->scheduler, &line))
+        if (self->log != NULL)
+            self->log (line);
+    int refusal = self->monitor != NULL ? monitor_take_refusal (self->monitor, self->now_ms) : 0;
+    if (refusal == 0 || self->log == NULL)
+        return;
+    char text[160];
+    snprintf (text, sizeof text, "cannot accept more connections: %s%s", zmq_strerror (refusal),
+              refusal == EMFILE || refusal == ENFILE ? " (raise the limit: ulimit -n, or LimitNOFILE=)" : "");
+    self->log (text);
+}
+
+int64_t broker_turn (broker_t *self)
+{
+    self->now_ms = dp_clock_ms ();
+    bool is_more = take_in (self);
+    look_after_suspects (self);
+    int64_t deadline_ms = forget_strangers (self);
+    int64_t tick_ms = scheduler_tick (self->scheduler, self->now_ms);
+    bool is_lost = send_all (self);
+    forget_dropped (self);
+    log_events (self);
+
+    if (is_more || is_lost)
+        return self->now_ms;
+    if (tick_ms < deadline_ms)
+        deadline_ms = tick_ms;
+    int64_t suspects_ms = self->monitor != NULL ? monitor_deadline_ms (self->monitor) : DP_NEVER;
+    return suspects_ms < deadline_ms ? suspects_ms : deadline_ms;
+}
+
+void broker_shutdown (broker_t *self)
+{
+    self->now_ms = dp_clock_ms ();
+    scheduler_shutdown (self->scheduler, self->now_ms);
+    send_all (self);
+    log_events (self);
+    set_int (self->router, ZMQ_LINGER, GOODBYE_MS);
+}

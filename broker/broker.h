@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * broker.h - the broker's edge: one ROUTER and the clock around the scheduler. Belongs to one thread.
+ *
+ * A loop is: n = broker_poll (…); zmq_poll (items until the last deadline); deadline = broker_turn (…).
+ */
+#ifndef BROKER_H_INCLUDED
+#define BROKER_H_INCLUDED
+
+#include "broker/scheduler.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <zmq.h>
+
+typedef struct broker_s broker_t;
+
+typedef struct broker_config_s {
+    const char *const *endpoints; /* to bind */
+    size_t n_endpoints;
+    scheduler_config_t scheduler;
+    void (*log) (const char *line); /* one line an event; or NULL */
+} broker_config_t;
+
+/* Bind. context outlives the broker. NULL with the thread's last error, which names the endpoint and says what to do. */
+broker_t *broker_new (void *context, const broker_config_t *config);
+void broker_destroy (broker_t **self_p);
+
+/* The endpoint number i as bound, with the real port where a wildcard was asked for. */
+const char *broker_endpoint (const broker_t *self, size_t i);
+
+#define BROKER_POLL 2
+size_t broker_poll (broker_t *self, zmq_pollitem_t *items);
+
+/* Take in all that has arrived (bounded), decide, send. Returns the next deadline in dp_clock_ms terms. */
+int64_t broker_turn (broker_t *self);
+
+/* Say goodbye to all peers, before broker_destroy. */
+void broker_shutdown (broker_t *self);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* config.h - the broker program's settings, from its command line and from a file. */
+#ifndef CONFIG_H_INCLUDED
+#define CONFIG_H_INCLUDED
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum { CONFIG_LOG_UNSET, CONFIG_LOG_EVENTS, CONFIG_LOG_ERRORS } config_log_t;
+
+/* A member that is 0, NULL or empty was not set. */
+typedef struct config_s {
+    char **endpoints;
+    size_t n_endpoints;
+    char *name;
+    uint64_t max_payload_bytes;
+    int64_t no_worker_ms; /* -1 = never */
+    config_log_t log;
+} config_t;
+
+/* NULL with the thread's last error: ENOMEM. */
+config_t *config_new (void);
+void config_destroy (config_t **self_p);
+
+/* Set one setting from text: bind (which adds one more endpoint), name, max_payload, no_worker_timeout, log. 0, or -1
+   with the thread's last error: an unknown key, or a value that does not fit. */
+int config_set (config_t *self, const char *key, const char *value);
+
+/* Set all that a file (ZPL) says. 0, or -1 with the thread's last error, which names the file and, where it is known,
+   the line; of what ZPL itself cannot read, czmq prints the place. */
+int config_load (config_t *self, const char *path);
+
+/* Take what is not set here from another one, which is emptied of it. */
+void config_complete (config_t *self, config_t *other);
+
+#endif

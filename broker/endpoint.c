@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "broker/endpoint.h"
+
+#include "core/error.h"
+#include "core/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#define MAX_ADDRESS 512
+
+struct endpoint_s {
+    char address[MAX_ADDRESS];
+    char lock_path[sizeof ((struct sockaddr_un *) 0)->sun_path + 8]; /* "" = none */
+    int lock; /* -1 = none */
+    bool is_bound;
+};
+
+static bool has_scheme (const char *address, const char *scheme)
+{
+    return strncmp (address, scheme, strlen (scheme)) == 0;
+}
+
+/* ---- The lock of an ipc path ----------------------------------------------------------------- */
+
+/* Whoever ends removes the file: a lock on a file that is not there any more guards nothing. */
+static bool is_still_there (int fd, const char *path)
+{
+    struct stat opened, named;
+    return fstat (fd, &opened) == 0 && stat (path, &named) == 0 && opened.st_ino == named.st_ino
+           && opened.st_dev == named.st_dev;
+}
+
+static int take_lock (endpoint_t *self, const char *address)
+{
+    for (;;) {
+        int fd = open (self->lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0)
+            return dp_fail_errno ("cannot listen on %s: cannot open %s", address, self->lock_path);
+        if (flock (fd, LOCK_EX | LOCK_NB) < 0) {
+            int code = errno;
+            close (fd);
+            errno = code;
+            if (code != EWOULDBLOCK)
+                return dp_fail_errno ("cannot listen on %s: cannot lock %s", address, self->lock_path);
+            return dp_fail (EADDRINUSE,
+                            "%s is in use: another broker holds %s. Stop it, or choose another path with --bind",
+                            address, self->lock_path);
+        }
+        if (is_still_there (fd, self->lock_path)) {
+            self->lock = fd;
+            return 0;
+        }
+        close (fd);
+    }
+}
+
+/* Paths only: names that begin with '@' are no files and cannot be stolen, "*" makes up a new path. */
+static int lock_path (endpoint_t *self, const char *address)
+{
+    const char *path = address + strlen ("ipc://");
+    const size_t longest = sizeof ((struct sockaddr_un *) 0)->sun_path - 1;
+    if (*path == '\0')
+        return dp_fail (EINVAL, "%s names no path: write ipc:///run/dpool/broker, for example", address);
+    if (strlen (path) > longest)
+        return dp_fail (ENAMETOOLONG, "the path of %s has %zu bytes: a socket's may have %zu. Choose a shorter one",
+                        address, strlen (path), longest);
+    if (*path == '@' || strcmp (path, "*") == 0)
+        return 0;
+    struct stat named;
+    if (lstat (path, &named) == 0 && !S_ISSOCK (named.st_mode)) /* ZeroMQ would remove it */
+        return dp_fail (EEXIST, "cannot listen on %s: there is a file that is no socket", address);
+    snprintf (self->lock_path, sizeof self->lock_path, "%s.lock", path);
+    return take_lock (self, address);
+}
+
+/* ---- Binding --------------------------------------------------------------------------------- */
+
+#define EXAMPLES "write tcp://HOST:PORT, such as tcp://127.0.0.1:5555 or tcp://*:5555, or ipc://PATH"
+
+static int fail_bind (int code, const char *address)
+{
+    bool is_tcp = has_scheme (address, "tcp://");
+    switch (code) {
+    case EADDRINUSE:
+        return dp_fail (code, "%s is in use: is another dpool-broker running? Choose another %s with --bind", address,
+                        is_tcp ? "port" : "address");
+    case EACCES:
+    case EPERM:
+        return dp_fail (code, "no permission to listen on %s: %s", address,
+                        is_tcp ? "choose a port above 1023 with --bind" : "see who may write into its folder");
+    case EADDRNOTAVAIL:
+    case ENODEV:
+        return dp_fail (code,
+                        "%s is not an address of this machine: give one of its IP addresses or interfaces, or * for "
+                        "all (names of hosts are not looked up)",
+                        address);
+    case ENOENT:
+    case ENOTDIR:
+        return dp_fail (code, "cannot listen on %s: its folder does not exist", address);
+    case EINVAL:
+        return dp_fail (code, "'%s' is no endpoint: %s", address, EXAMPLES);
+    default:
+        return dp_fail (code, "cannot listen on %s: %s", address, zmq_strerror (code));
+    }
+}
+
+static int bind_socket (endpoint_t *self, void *socket, const char *address)
+{
+    bool is_ipc = has_scheme (address, "ipc://");
+    if (!is_ipc && !has_scheme (address, "tcp://") && !has_scheme (address, "inproc://"))
+        return fail_bind (EINVAL, address);
+    if (is_ipc && lock_path (self, address) < 0)
+        return -1;
+    if (zmq_bind (socket, address) < 0)
+        return fail_bind (errno, address);
+    self->is_bound = true;
+    size_t size = sizeof self->address;
+    if (zmq_getsockopt (socket, ZMQ_LAST_ENDPOINT, self->address, &size) < 0)
+        snprintf (self->address, sizeof self->address, "%s", address);
+    return 0;
+}
+
+endpoint_t *endpoint_bind (void *socket, const char *address)
+{
+    endpoint_t *self = dp_alloc (sizeof *self);
+    if (self == NULL) {
+        dp_fail (ENOMEM, "no memory for an endpoint");
+        return NULL;
+    }
+    self->lock = -1;
+    if (bind_socket (self, socket, address) < 0)
+        endpoint_destroy (&self);
+    return self;
+}
+
+/* ZeroMQ removes the path in a thread of its own, soon after the socket is closed. Were the lock free before, the
+   next owner's path would be the one that is removed. */
+static void wait_for_removal (const endpoint_t *self)
+{
+    const struct timespec nap = { 0, 1000000 };
+    const char *path = self->address + strlen ("ipc://");
+    for (int i = 0; i < 500 && access (path, F_OK) == 0; i++)
+        nanosleep (&nap, NULL);
+}
+
+void endpoint_destroy (endpoint_t **self_p)
+{
+    endpoint_t *self = *self_p;
+    if (self == NULL)
+        return;
+    *self_p = NULL;
+    int code = errno;
+    if (self->lock >= 0) {
+        if (self->is_bound)
+            wait_for_removal (self);
+        unlink (self->lock_path);
+        close (self->lock);
+    }
+    dp_free (self);
+    errno = code;
+}
+
+const char *endpoint_address (const endpoint_t *self)
+{
+    return self->address;
+}

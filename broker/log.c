@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "broker/log.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MAX_LINE 1000
+#define MAX_LINES_A_SECOND 100
+
+/* In one write, so that the lines of several processes on one stderr do not mix. A log that fails must not stop
+   the broker. */
+static void write_line (time_t now, const char *line)
+{
+    char text[MAX_LINE + 32];
+    struct tm utc;
+    gmtime_r (&now, &utc);
+    size_t n = strftime (text, sizeof text, "%Y-%m-%dT%H:%M:%SZ ", &utc);
+    for (size_t i = 0; line[i] != '\0' && i < MAX_LINE; i++)
+        text[n++] = (unsigned char) line[i] < 0x20 || line[i] == 0x7f ? '?' : line[i];
+    text[n++] = '\n';
+    if (write (STDERR_FILENO, text, n) < 0)
+        return;
+}
+
+void log_line (const char *line)
+{
+    static time_t second;
+    static unsigned long n_lines;
+    time_t now = time (NULL);
+    if (now != second) {
+        if (n_lines > MAX_LINES_A_SECOND) {
+            char text[64];
+            snprintf (text, sizeof text, "(%lu lines left out)", n_lines - MAX_LINES_A_SECOND);
+            write_line (second, text);
+        }
+        second = now;
+        n_lines = 0;
+    }
+    if (n_lines++ < MAX_LINES_A_SECOND)
+        write_line (now, line);
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* dpool-broker - the program around broker.c: settings, signals, and the loop. */
+#include "broker/broker.h"
+#include "broker/log.h"
+#include "broker/options.h"
+#include "net/clock.h"
+
+#include <dpool/dpool.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int complain (void)
+{
+    fprintf (stderr, "dpool-broker: %s\n", dpool_last_error ()->message);
+    return -1;
+}
+
+/* A descriptor a peer: without this a thousand workers are too many. */
+static void raise_descriptor_limit (void)
+{
+    struct rlimit limit;
+    if (getrlimit (RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit (RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* Before any thread is there, so that all of them have the signals blocked and only the loop reads them. */
+static int open_signals (void)
+{
+    sigset_t signals;
+    sigemptyset (&signals);
+    sigaddset (&signals, SIGTERM);
+    sigaddset (&signals, SIGINT);
+    sigaddset (&signals, SIGHUP);
+    signal (SIGPIPE, SIG_IGN);
+    sigprocmask (SIG_BLOCK, &signals, NULL);
+    int fd = signalfd (-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (fd < 0)
+        perror ("dpool-broker: signalfd");
+    return fd;
+}
+
+/* Returns whether one of them asks for the end. */
+static bool read_signals (int fd)
+{
+    struct signalfd_siginfo signal_info;
+    while (read (fd, &signal_info, sizeof signal_info) == (ssize_t) sizeof signal_info) {
+        if (signal_info.ssi_signo != SIGHUP)
+            return true;
+        log_line ("SIGHUP has no effect: settings are read at the start only");
+    }
+    return false;
+}
+
+static void announce (broker_t *broker)
+{
+    const char *endpoint;
+    for (size_t i = 0; (endpoint = broker_endpoint (broker, i)) != NULL; i++)
+        printf ("dpool-broker: listening on %s\n", endpoint);
+    fflush (stdout);
+}
+
+/* Until a signal asks for the end. 0, or -1 when ZeroMQ fails. */
+static int run (broker_t *broker, int signals)
+{
+    int64_t deadline_ms = 0;
+    for (;;) {
+        zmq_pollitem_t items[1 + BROKER_POLL] = { { NULL, signals, ZMQ_POLLIN, 0 } };
+        int n_items = 1 + (int) broker_poll (broker, items + 1);
+        if (zmq_poll (items, n_items, dp_clock_until (deadline_ms, dp_clock_ms ())) < 0 && errno != EINTR) {
+            perror ("dpool-broker: zmq_poll");
+            return -1;
+        }
+        if ((items[0].revents & ZMQ_POLLIN) != 0 && read_signals (signals)) {
+            broker_shutdown (broker);
+            return 0;
+        }
+        deadline_ms = broker_turn (broker);
+    }
+}
+
+static int serve (const config_t *config, void *context, int signals)
+{
+    broker_config_t settings = { .endpoints = (const char *const *) config->endpoints,
+                                 .n_endpoints = config->n_endpoints,
+                                 .log = config->log == CONFIG_LOG_ERRORS ? NULL : log_line };
+    settings.scheduler.name = config->name;
+    settings.scheduler.max_payload_bytes = config->max_payload_bytes;
+    settings.scheduler.no_worker_ms = config->no_worker_ms;
+    broker_t *broker = broker_new (context, &settings);
+    if (broker == NULL)
+        return complain ();
+    announce (broker);
+    int rc = run (broker, signals);
+    broker_destroy (&broker);
+    return rc;
+}
+
+int main (int argc, char **argv)
+{
+    config_t *config = config_new ();
+    if (config == NULL || options_read (argc, argv, config) < 0) {
+        complain ();
+        config_destroy (&config);
+        return EXIT_FAILURE;
+    }
+    setvbuf (stdout, NULL, _IOLBF, 0);
+    umask (077); /* an ipc endpoint is for this user only */
+    raise_descriptor_limit ();
+    int rc = -1;
+    int signals = open_signals ();
+    srandom ((unsigned) dp_random ()); /* ZeroMQ derives routing ids from it: they should not be guessable */
+    void *context = signals >= 0 ? zmq_ctx_new () : NULL;
+    if (context != NULL) {
+        rc = serve (config, context, signals);
+        zmq_ctx_term (context);
+    }
+    config_destroy (&config);
+    return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * monitor.h - what ZeroMQ tells of the broker's connections: which descriptor was closed, and that none could be
+ * accepted. A closed descriptor is a hint: it is told before the ROUTER knows, messages from it may still be unread,
+ * and its number is soon another connection's. So it is suspected for a while, and named several times. Belongs to
+ * one thread.
+ */
+#ifndef MONITOR_H_INCLUDED
+#define MONITOR_H_INCLUDED
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct monitor_s monitor_t;
+
+/* Watch a socket that is not bound yet; destroy the monitor before the socket is closed. NULL with errno. */
+monitor_t *monitor_new (void *context, void *socket);
+void monitor_destroy (monitor_t **self_p);
+
+/* The socket to poll for input. */
+void *monitor_socket (const monitor_t *self);
+
+/* Take in the events that are there. */
+void monitor_read (monitor_t *self, int64_t now_ms);
+
+/* The next descriptor that is to be looked into now. False when there is none. */
+bool monitor_next_suspect (monitor_t *self, int64_t now_ms, int *fd);
+
+/* When the next one is due; DP_NEVER when there is none. */
+int64_t monitor_deadline_ms (const monitor_t *self);
+
+/* The errno of the last connection that could not be accepted, once for each row of them; 0 = none. */
+int monitor_take_refusal (monitor_t *self, int64_t now_ms);
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "broker/options.h"
+
+#include "core/error.h"
+
+#include <argp.h>
+#include <unistd.h>
+
+#define DEFAULT_ENDPOINT "tcp://127.0.0.1:5555"
+
+typedef struct options_s {
+    config_t *config;
+    const char *path; /* of the file; NULL = none */
+} options_t;
+
+static const struct argp_option known[] = {
+    { "bind", 'b', "ENDPOINT", 0,
+      "Listen there; may be given several times. tcp://HOST:PORT with an address or interface of this machine or * as "
+      "HOST and a number or * as PORT, or ipc://PATH (default: " DEFAULT_ENDPOINT ")",
+      0 },
+    { "config", 'c', "FILE", 0, "Read settings from a file; options win over it", 0 },
+    { "name", 'n', "NAME", 0, "The broker's name in logs and errors (default: the host's)", 0 },
+    { "max-payload", 'm', "BYTES", 0,
+      "The largest argument or result, with K, M or G behind the number if so (1K to 1G; default: 64M)", 0 },
+    { "no-worker-timeout", 't', "SECONDS", 0,
+      "Calls fail after so long without any worker, or: never (default: 30)", 0 },
+    { "quiet", 'q', NULL, 0, "Log errors only", 0 },
+    { NULL, 0, NULL, 0, NULL, 0 },
+};
+
+static const char *key_of (int option)
+{
+    switch (option) {
+    case 'b':
+        return "bind";
+    case 'n':
+        return "name";
+    case 'm':
+        return "max_payload";
+    case 't':
+        return "no_worker_timeout";
+    default:
+        return NULL;
+    }
+}
+
+static error_t take_option (int option, char *value, struct argp_state *state)
+{
+    options_t *options = state->input;
+    const char *key = key_of (option);
+    int rc = 0;
+    if (key != NULL)
+        rc = config_set (options->config, key, value);
+    else if (option == 'c')
+        options->path = value;
+    else if (option == 'q')
+        rc = config_set (options->config, "log", "errors");
+    else if (option == ARGP_KEY_ARG)
+        argp_error (state, "unexpected argument '%s': endpoints are given with --bind", value);
+    else
+        return ARGP_ERR_UNKNOWN;
+    if (rc < 0)
+        argp_error (state, "%s", dpool_last_error ()->message);
+    return 0;
+}
+
+static void print_version (FILE *stream, struct argp_state *state)
+{
+    (void) state;
+    fprintf (stream, "dpool-broker %s\n", dpool_version ());
+}
+
+static int load_file (config_t *config, const char *path)
+{
+    config_t *file = config_new ();
+    int rc = file != NULL ? config_load (file, path) : -1;
+    if (rc == 0)
+        config_complete (config, file);
+    config_destroy (&file);
+    return rc;
+}
+
+static int set_defaults (config_t *config)
+{
+    char host[256] = "";
+    if (config->n_endpoints == 0 && config_set (config, "bind", DEFAULT_ENDPOINT) < 0)
+        return -1;
+    if (config->name == NULL) {
+        gethostname (host, sizeof host - 1);
+        return config_set (config, "name", host[0] != '\0' ? host : "broker");
+    }
+    return 0;
+}
+
+int options_read (int argc, char **argv, config_t *config)
+{
+    static const struct argp argp = {
+        known, take_option, NULL,
+        "The broker of a dpool cluster: it hands tasks of clients to workers.\v"
+        "It prints a line for each endpoint that it listens at, and ends on SIGTERM and SIGINT.",
+        NULL, NULL, NULL
+    };
+    options_t options = { config, NULL };
+    argp_program_version_hook = print_version;
+    argp_parse (&argp, argc, argv, 0, NULL, &options);
+    if (options.path != NULL && load_file (config, options.path) < 0)
+        return -1;
+    return set_defaults (config);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * peers.h - which connection a routing id stands for.
+ *
+ * The scheduler knows connections as numbers that are never used twice; ZeroMQ knows them as routing ids, and says
+ * that one is gone only by its file descriptor. This table joins the three. It is bounded: a peer that has not said
+ * HELLO is a stranger, and the oldest stranger makes room for a new one. Belongs to one thread.
+ */
+#ifndef PEERS_H_INCLUDED
+#define PEERS_H_INCLUDED
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct peers_s peers_t;
+
+/* A table for at most so many connections. NULL with ENOMEM. */
+peers_t *peers_new (size_t most);
+void peers_destroy (peers_t **self_p);
+
+/* The connection of a message with this routing id, that came by this descriptor (-1 = unknown). A new one gets a new
+   number, from 1. 0 when there is no room or no memory: the message is to be ignored. *gone is the connection that is
+   forgotten because of this one, else 0: the oldest stranger, or the one that had this routing id on another
+   descriptor. */
+uint64_t peers_meet (peers_t *self, int64_t now_ms, const void *routing_id, size_t len, int fd, uint64_t *gone);
+
+/* The connection has said HELLO: it is no stranger any more. Harmless for unknown ones. */
+void peers_greet (peers_t *self, uint64_t connection);
+
+/* Where to send to it; NULL when it is unknown. Borrowed until the next call that changes the table. */
+const uint8_t *peers_routing_id (const peers_t *self, uint64_t connection, size_t *len);
+
+/* Harmless for unknown ones. */
+void peers_forget (peers_t *self, uint64_t connection);
+
+/* The connections that were last heard on this descriptor: how many; at most "most" are stored. */
+size_t peers_on_fd (const peers_t *self, int fd, uint64_t *connections, size_t most);
+
+/* The longest known stranger and when it was met; 0 when there is none. */
+uint64_t peers_first_stranger (const peers_t *self, int64_t *met_at_ms);
+
+size_t peers_count (const peers_t *self);
+
+#endif

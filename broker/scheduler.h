@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * scheduler.h - the broker's decisions: who is there, which task goes to which worker next, what is held until
+ * when. Pure: no socket, no clock. The edge (broker.c) passes in decoded messages and the time, and sends what
+ * stands in the outbox.
+ *
+ * A task:
+ *                          ┌──────────── worker lost, RELEASE, failed send ───────────┐
+ *                          ▼                                                           │
+ *   SUBMIT ──▶ QUEUED ───assign──▶ ASSIGNED ──final RESULT──▶ FINISHED ──client's ack──▶ gone
+ *                └─cancel, no worker in time, no function─────────▲
+ *
+ * Connections are numbers that the edge gives to routing ids; they are never used twice.
+ */
+#ifndef SCHEDULER_H_INCLUDED
+#define SCHEDULER_H_INCLUDED
+
+#include "core/link.h"
+#include "core/wire.h"
+
+typedef struct scheduler_s scheduler_t;
+
+typedef struct scheduler_config_s { /* zero members mean the default */
+    uint64_t epoch;                 /* 64 random bits, of this start of the broker */
+    const char *name;               /* of the broker; copied */
+    uint64_t max_payload_bytes;     /* 64 MiB */
+    int64_t grace_ms;               /* after the start: claimed tasks wait for their workers; 2000 */
+    int64_t worker_return_ms;       /* a broken worker may return for so long; 1000 */
+    int64_t worker_silence_ms;      /* 5000 */
+    int64_t client_lease_ms;        /* 60000 */
+    int64_t no_worker_ms;           /* tasks fail after so long without any worker; 30000; -1 = never */
+    bool is_embedded;               /* no_worker_ms and silence do not apply */
+} scheduler_config_t;
+
+scheduler_t *scheduler_new (const scheduler_config_t *config, int64_t now_ms);
+void scheduler_destroy (scheduler_t **self_p);
+
+/* A decoded message from a connection. blobs[i], where not NULL, holds payload frame i; payloads that are kept
+   and have no blob are copied. blobs may be NULL. */
+void scheduler_receive (scheduler_t *self, int64_t now_ms, uint64_t connection, wire_message_t *message,
+                        dp_blob_t *const *blobs);
+
+/* What came from there could not be decoded: it is answered with REFUSED. */
+void scheduler_malformed (scheduler_t *self, int64_t now_ms, uint64_t connection, const char *why);
+
+/* The connection is gone, or a message to it could not be sent. Harmless for unknown ones. */
+void scheduler_disconnected (scheduler_t *self, int64_t now_ms, uint64_t connection);
+
+/* Timers, then assign queued tasks to workers, then close the batches into the outbox. Call it once a turn of
+   the loop, after the messages of the turn. Returns the next deadline (DP_NEVER = none). */
+int64_t scheduler_tick (scheduler_t *self, int64_t now_ms);
+
+/* Messages to send; dp_outgoing_t.to is the connection. */
+dp_outbox_t *scheduler_outbox (scheduler_t *self);
+
+/* Connections that the scheduler is done with (refused, fenced, said BYE): the edge forgets them. False = no more. */
+bool scheduler_next_dropped (scheduler_t *self, uint64_t *connection);
+
+/* One line for the operator's log: worker joined, lost, drained; client came, left; refused … False = no more.
+   The text lives until the next call. */
+bool scheduler_next_event (scheduler_t *self, const char **line);
+
+/* The broker is about to end: tell every peer (BYE). */
+void scheduler_shutdown (scheduler_t *self, int64_t now_ms);
+
+/* Figures, for status, tests and limits. */
+typedef struct scheduler_stats_s {
+    uint64_t n_workers, n_processes, n_sessions, n_queued, n_assigned, n_finished; /* now */
+    uint64_t total_submitted, total_results, total_requeued, total_late_results;   /* since the start */
+    uint64_t payload_bytes;                                                        /* held now */
+} scheduler_stats_t;
+void scheduler_stats (const scheduler_t *self, scheduler_stats_t *stats);
+
+#endif

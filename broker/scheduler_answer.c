@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* scheduler_answer.c - what the broker says about a task, and about itself. */
+#include "broker/scheduler_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void say (wire_answer_t *answer, dpool_reason_t reason, int64_t since_ms)
+{
+    answer->reason = (uint64_t) reason;
+    answer->since_ms = since_ms > 0 ? (uint64_t) since_ms : 0;
+}
+
+static const char *name_of (const worker_record_t *worker)
+{
+    return worker->peer.name;
+}
+
+/* How many tasks will be given out before this one, in its own session. */
+static size_t count_ahead (const task_t *task)
+{
+    size_t n = 0;
+    const session_record_t *session = task->session;
+    for (const dp_list_t *node = session->waiting.next; node != &session->waiting; node = node->next) {
+        const lane_t *lane = DP_CONTAINER (node, lane_t, in_waiting);
+        if (lane == task->lane)
+            for (const dp_list_t *at = lane->queue.next; at != &task->in_lane && at != &lane->queue; at = at->next)
+                n++;
+        else if (lane->priority > task->lane->priority)
+            n += lane->n_queued;
+    }
+    return n;
+}
+
+static void explain_queued (const scheduler_t *self, int64_t now_ms, const task_t *task, wire_answer_t *answer, char *text,
+                            size_t size)
+{
+    size_t n_able = 0, n_draining = 0;
+    for (const dp_list_t *node = self->all_workers.next; node != &self->all_workers; node = node->next) {
+        const worker_record_t *worker = DP_CONTAINER (node, worker_record_t, in_workers);
+        n_able += scheduler_can_run (worker, task->lane);
+        n_draining += worker->is_draining && scheduler_can_run (worker, task->lane);
+    }
+    int64_t since_ms = now_ms - task->since_ms;
+    if (dp_list_is_empty (&self->all_workers)) {
+        say (answer, DPOOL_REASON_NO_WORKER, now_ms - self->no_worker_since_ms);
+        snprintf (text, size, "no worker is connected to the broker: start one with dpool-worker");
+    }
+    else if (n_able == 0) {
+        say (answer, DPOOL_REASON_NO_FUNCTION, since_ms);
+        snprintf (text, size, "workers are there, but none offers '%s'%s%s now", task->lane->function->name,
+                  task->lane->require != NULL ? " with the label " : "", task->lane->require != NULL ? task->lane->require->name : "");
+    }
+    else if (n_draining == n_able) {
+        say (answer, DPOOL_REASON_DRAINING, since_ms);
+        snprintf (text, size, "all workers that offer '%s' are draining", task->lane->function->name);
+    }
+    else if (task->n_losses > 0) {
+        say (answer, DPOOL_REASON_RETRYING, since_ms);
+        snprintf (text, size, "it waits for another try: its worker was lost");
+    }
+    else {
+        answer->ahead = count_ahead (task);
+        say (answer, DPOOL_REASON_QUEUED, since_ms);
+        snprintf (text, size, "it is queued behind %llu others of this pool", (unsigned long long) answer->ahead);
+    }
+}
+
+static void explain (const scheduler_t *self, int64_t now_ms, const session_record_t *session, uint64_t id,
+                     wire_answer_t *answer, char *text, size_t size)
+{
+    const task_t *task = scheduler_task (session, id);
+    if (task == NULL || task->state == TASK_FINISHED) {
+        say (answer, DPOOL_REASON_FINISHED, 0);
+        snprintf (text, size, task == NULL ? "the broker does not know it any more" : "it is finished, and its result is on its way");
+        return;
+    }
+    answer->attempt = task->attempt;
+    if (task->state == TASK_QUEUED) {
+        explain_queued (self, now_ms, task, answer, text, size);
+        return;
+    }
+    answer->worker = (wire_text_t) { name_of (task->worker), strlen (name_of (task->worker)) };
+    int64_t since_ms = now_ms - task->since_ms, silent_ms = now_ms - task->worker->peer.heard_at_ms;
+    say (answer, task->attempt % 1000 > 1 ? DPOOL_REASON_RETRYING : DPOOL_REASON_RUNNING, since_ms);
+    snprintf (text, size, "%s on worker '%s' for %lld ms (attempt %llu; last heard of %lld ms ago)",
+              task->has_started ? "it runs" : "it was given to a process", name_of (task->worker), (long long) since_ms,
+              (unsigned long long) task->attempt, (long long) (silent_ms > 0 ? silent_ms : 0));
+}
+
+/* ---- Status --------------------------------------------------------------------------------- */
+
+static void append (dp_buffer_t *buffer, const char *text)
+{
+    dp_buffer_append (buffer, text, strlen (text));
+}
+
+/* A name in JSON: lines have no control characters, so quotes and backslashes are all there is to escape. */
+static void append_name (dp_buffer_t *buffer, const char *name)
+{
+    append (buffer, "\"");
+    for (; *name != '\0'; name++) {
+        if (*name == '"' || *name == '\\')
+            append (buffer, "\\");
+        dp_buffer_append (buffer, name, 1);
+    }
+    append (buffer, "\"");
+}
+
+static void status (scheduler_t *self, int64_t now_ms, dp_buffer_t *buffer)
+{
+    char line[256];
+    snprintf (line, sizeof line, "{\"queued\":%llu,\"assigned\":%llu,\"processes\":%llu,\"workers\":[",
+              (unsigned long long) self->stats.n_queued, (unsigned long long) self->stats.n_assigned,
+              (unsigned long long) self->n_processes);
+    append (buffer, line);
+    DP_LIST_EACH (&self->all_workers, node) {
+        const worker_record_t *worker = DP_CONTAINER (node, worker_record_t, in_workers);
+        append (buffer, node == self->all_workers.next ? "{\"name\":" : ",{\"name\":");
+        append_name (buffer, worker->peer.name);
+        snprintf (line, sizeof line, ",\"processes\":%llu,\"runs\":%zu,\"draining\":%s,\"silent_ms\":%lld}",
+                  (unsigned long long) worker->processes, worker->n_runs, worker->is_draining ? "true" : "false",
+                  (long long) (now_ms - worker->peer.heard_at_ms));
+        append (buffer, line);
+    }
+    append (buffer, "],\"clients\":[");
+    const char *comma = "";
+    for (dp_map_node_t *node = dp_map_first (&self->sessions); node != NULL; node = dp_map_next (&self->sessions, node)) {
+        const session_record_t *session = DP_CONTAINER (node, session_record_t, peer.by_id);
+        append (buffer, comma);
+        comma = ",";
+        append (buffer, "{\"name\":");
+        append_name (buffer, session->peer.name);
+        snprintf (line, sizeof line, ",\"pid\":%llu,\"queued\":%zu,\"assigned\":%zu}", (unsigned long long) session->peer.pid,
+                  session->n_queued, session->n_assigned);
+        append (buffer, line);
+    }
+    append (buffer, "]}");
+}
+
+void scheduler_on_query (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
+{
+    const session_record_t *session = DP_CONTAINER (peer, session_record_t, peer);
+    wire_answer_t answer = { .query = message->query.query, .worker = { "", 0 } };
+    char text[256] = "";
+    answer.text.data = text;
+    if (message->query.question == WIRE_QUERY_EXPLAIN) {
+        explain (self, now_ms, session, message->query.id, &answer, text, sizeof text);
+        answer.text.len = strlen (text);
+    }
+    else {
+        dp_buffer_reset (&self->scratch);
+        status (self, now_ms, &self->scratch);
+        answer.text = (wire_text_t) { (const char *) self->scratch.data, self->scratch.len };
+    }
+    wire_put_answer (&self->outbox, peer->connection, peer->n_received, &answer);
+}

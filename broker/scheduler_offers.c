@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* scheduler_offers.c - names of functions and labels, and which workers have them. */
+#include "broker/scheduler_internal.h"
+
+#include "core/memory.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* FNV-1a; the kind keeps functions and labels apart. */
+static uint64_t hash_of (char kind, wire_text_t name)
+{
+    uint64_t hash = (0xcbf29ce484222325u ^ (uint8_t) kind) * 0x100000001b3u;
+    for (size_t i = 0; i < name.len; i++)
+        hash = (hash ^ (uint8_t) name.data[i]) * 0x100000001b3u;
+    return hash;
+}
+
+offer_t *scheduler_offer (scheduler_t *self, char kind, wire_text_t name)
+{
+    uint64_t hash = hash_of (kind, name);
+    dp_map_node_t *node = dp_map_get (&self->offers, hash);
+    offer_t *first = node != NULL ? DP_CONTAINER (node, offer_t, by_hash) : NULL;
+    for (offer_t *offer = first; offer != NULL; offer = offer->next_same)
+        if (offer->kind == kind && strlen (offer->name) == name.len && memcmp (offer->name, name.data, name.len) == 0)
+            return offer;
+    offer_t *offer = dp_must_alloc (sizeof *offer);
+    offer->kind = kind;
+    offer->name = dp_must_alloc (name.len + 1);
+    memcpy (offer->name, name.data, name.len);
+    if (first == NULL)
+        dp_map_put (&self->offers, hash, &offer->by_hash);
+    else {
+        offer->next_same = first->next_same;
+        first->next_same = offer;
+    }
+    return offer;
+}
+
+static bool has (offer_t *const *offers, size_t n, const offer_t *offer)
+{
+    for (size_t i = 0; i < n; i++)
+        if (offers[i] == offer)
+            return true;
+    return false;
+}
+
+bool scheduler_can_run (const worker_record_t *worker, const lane_t *lane)
+{
+    return has (worker->offers, worker->n_functions, lane->function)
+           && (lane->require == NULL
+               || has (worker->offers + worker->n_functions, worker->n_offers - worker->n_functions, lane->require));
+}
+
+/* Nobody who is or was there offers it, though somebody is there. */
+bool scheduler_is_hopeless (const scheduler_t *self, const lane_t *lane)
+{
+    if (dp_list_is_empty (&self->all_workers) || self->is_in_grace)
+        return false;
+    return !lane->function->was_offered || (lane->require != NULL && !lane->require->was_offered);
+}
+
+/* ---- Saying so ------------------------------------------------------------------------------ */
+
+/* How many single edits lead from one name to the other, for names of up to 64. */
+static size_t distance (const char *a, const char *b)
+{
+    size_t row[66], len_b = strlen (b);
+    for (size_t j = 0; j <= len_b; j++)
+        row[j] = j;
+    for (size_t i = 0; a[i] != '\0'; i++) {
+        size_t corner = row[0];
+        row[0] = i + 1;
+        for (size_t j = 0; j < len_b; j++) {
+            size_t replaced = corner + (a[i] != b[j]);
+            size_t shorter = (row[j] < row[j + 1] ? row[j] : row[j + 1]) + 1;
+            corner = row[j + 1];
+            row[j + 1] = replaced < shorter ? replaced : shorter;
+        }
+    }
+    return row[len_b];
+}
+
+/* The names of a kind that were offered, as many as fit, and the one that is most like another name. */
+static const char *list_offers (const scheduler_t *self, char kind, const char *like, char *list, size_t size)
+{
+    enum { LIKE_MOST = 2, LIST_MOST = 10 };
+    const char *nearest = NULL;
+    size_t least = LIKE_MOST + 1, n = 0, at = 0;
+    list[0] = '\0';
+    for (dp_map_node_t *node = dp_map_first (&self->offers); node != NULL; node = dp_map_next (&self->offers, node))
+        for (const offer_t *offer = DP_CONTAINER (node, offer_t, by_hash); offer != NULL; offer = offer->next_same) {
+            if (offer->kind != kind || !offer->was_offered)
+                continue;
+            size_t edits = distance (like, offer->name);
+            if (edits < least) {
+                least = edits;
+                nearest = offer->name;
+            }
+            if (++n > LIST_MOST || at + strlen (offer->name) + 8 > size)
+                continue;
+            at += (size_t) snprintf (list + at, size - at, "%s%s", at > 0 ? ", " : "", offer->name);
+        }
+    if (n > LIST_MOST)
+        snprintf (list + at, size - at, ", …");
+    return nearest;
+}
+
+void scheduler_explain_hopeless (const scheduler_t *self, const lane_t *lane, char *text, size_t size)
+{
+    char list[512];
+    bool is_label = lane->function->was_offered;
+    const offer_t *wanted = is_label ? lane->require : lane->function;
+    const char *nearest = list_offers (self, is_label ? 'l' : 'f', wanted->name, list, sizeof list);
+    int n = is_label ? snprintf (text, size, "no worker has the label '%s'", wanted->name)
+                     : snprintf (text, size, "no worker offers a function '%s'", wanted->name);
+    if (nearest != NULL)
+        n += snprintf (text + n, size - (size_t) n, "; did you mean '%s'?", nearest);
+    snprintf (text + n, size - (size_t) n, " (%s: %s)", is_label ? "labels" : "offered", list[0] != '\0' ? list : "none");
+}

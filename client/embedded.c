@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The composition root of the embedded pool: the one place that knows broker, worker and client. */
+#include "client/embedded.h"
+
+#include "broker/broker.h"
+#include "core/memory.h"
+#include "net/clock.h"
+#include "worker/worker.h"
+#include "worker/zygote.h"
+
+struct embedded_s {
+    broker_t *broker;
+    worker_t *worker;
+};
+
+int embedded_prepare (void)
+{
+    return zygote_start (NULL, 0);
+}
+
+embedded_t *embedded_new (void *context, int processes)
+{
+    embedded_t *self = dp_alloc (sizeof *self);
+    if (self == NULL)
+        return NULL;
+    static const char *const endpoints[] = { EMBEDDED_ENDPOINT };
+    broker_config_t broker = { .endpoints = endpoints, .n_endpoints = 1 };
+    broker.scheduler.epoch = dp_random ();
+    broker.scheduler.name = "embedded";
+    broker.scheduler.is_embedded = true;
+    worker_config_t worker = { .endpoints = endpoints, .n_endpoints = 1, .processes = processes, .is_embedded = true };
+    self->broker = broker_new (context, &broker);
+    if (self->broker != NULL)
+        self->worker = worker_new (context, &worker);
+    if (self->worker == NULL)
+        embedded_destroy (&self);
+    return self;
+}
+
+void embedded_destroy (embedded_t **self_p)
+{
+    embedded_t *self = *self_p;
+    if (self == NULL)
+        return;
+    *self_p = NULL;
+    worker_destroy (&self->worker);
+    broker_destroy (&self->broker);
+    dp_free (self);
+}
+
+size_t embedded_poll_max (const embedded_t *self)
+{
+    return BROKER_POLL + worker_poll_max (self->worker);
+}
+
+size_t embedded_poll (embedded_t *self, zmq_pollitem_t *items, size_t most)
+{
+    size_t n = broker_poll (self->broker, items);
+    return n + worker_poll (self->worker, items + n, most - n);
+}
+
+int64_t embedded_turn (embedded_t *self)
+{
+    /* Results go up and tasks go down in one turn: worker → broker → worker. */
+    worker_turn (self->worker);
+    int64_t broker_ms = broker_turn (self->broker);
+    int64_t worker_ms = worker_turn (self->worker);
+    return broker_ms < worker_ms ? broker_ms : worker_ms;
+}
+
+const char *embedded_failure (const embedded_t *self)
+{
+    return worker_failure (self->worker);
+}

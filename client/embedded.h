@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* embedded.h - broker and worker of an embedded pool, run by the pool's own I/O thread over inproc. */
+#ifndef EMBEDDED_H_INCLUDED
+#define EMBEDDED_H_INCLUDED
+
+#include <stddef.h>
+#include <stdint.h>
+#include <zmq.h>
+
+#define EMBEDDED_ENDPOINT "inproc://dpool"
+
+typedef struct embedded_s embedded_t;
+
+/* Fork the program's zygote if there is none: before any socket or thread of ours. 0 or -1 with the thread's last
+   error. */
+int embedded_prepare (void);
+
+/* Make broker and worker with so many child processes (0 = usable CPUs), after embedded_prepare. NULL with the thread's last error. The context outlives it. */
+embedded_t *embedded_new (void *context, int processes);
+/* Kills the children. */
+void embedded_destroy (embedded_t **self_p);
+
+/* As worker_poll, for both. The items stay the embedded's until the next call. */
+size_t embedded_poll_max (const embedded_t *self);
+size_t embedded_poll (embedded_t *self, zmq_pollitem_t *items, size_t most);
+/* A turn of both; the next deadline. */
+int64_t embedded_turn (embedded_t *self);
+/* NULL, or why it cannot go on (its zygote is gone). */
+const char *embedded_failure (const embedded_t *self);
+
+#endif

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "client/io.h"
+
+#include "core/memory.h"
+#include "net/clock.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    RECEIVE_MOST = 256, /* messages a turn, so that sending gets its turn too */
+    GOODBYE_MS = 500    /* how long BYE and the last cancels may take to leave */
+};
+
+static void carry_out (dpool_t *pool, dp_link_command_t command)
+{
+    if (command == LINK_CLOSE) {
+        dp_connection_close (pool->connection, 0);
+        return;
+    }
+    const char *endpoint = pool->endpoints[session_endpoint (pool->session)];
+    if (dp_connection_open (pool->connection, endpoint) < 0 && pool->failure == 0) {
+        pool->failure = errno;
+        snprintf (pool->failure_text, sizeof pool->failure_text, "cannot connect to %s: %s", endpoint, zmq_strerror (errno));
+        waiter_wake_all (&pool->waiters);
+    }
+}
+
+/* What is known of the broker may be what somebody waits for. */
+static void note_connection (dpool_t *pool, size_t processes_before, bool was_connected)
+{
+    bool is_connected = session_is_connected (pool->session);
+    dp_reach_t reach = dp_connection_reach (pool->connection);
+    pool->was_connected |= is_connected;
+    if (reach != pool->reach || is_connected != was_connected || session_processes (pool->session) != processes_before)
+        waiter_wake_all (&pool->waiters);
+    pool->reach = reach;
+}
+
+/* Under the lock: let the session decide, and take what it wants sent. */
+static int64_t step (dpool_t *pool, int64_t now_ms)
+{
+    size_t processes = session_processes (pool->session);
+    bool was_connected = session_is_connected (pool->session);
+    if (dp_connection_is_open (pool->connection) && dp_connection_is_broken (pool->connection)) {
+        pool->reach = dp_connection_reach (pool->connection);
+        waiter_wake_all (&pool->waiters);
+        session_broken (pool->session, now_ms);
+    }
+    int64_t deadline_ms = session_tick (pool->session, now_ms);
+    for (dp_link_command_t command; (command = session_next_command (pool->session)) != LINK_NOTHING;)
+        carry_out (pool, command);
+    note_connection (pool, processes, was_connected);
+    pool_deliver (pool);
+    for (dp_outgoing_t *message; (message = dp_outbox_take (session_outbox (pool->session))) != NULL;)
+        dp_connection_push (pool->connection, &message);
+    return deadline_ms;
+}
+
+static void receive (dpool_t *pool)
+{
+    dp_incoming_t incoming;
+    for (size_t i = 0; i < RECEIVE_MOST; i++) {
+        int rc = dp_connection_receive (pool->connection, &incoming, session_max_payload (pool->session));
+        if (rc <= 0)
+            return;
+        pthread_mutex_lock (&pool->lock);
+        if (incoming.malformed != NULL)
+            session_broken (pool->session, dp_clock_ms ());
+        else
+            session_receive (pool->session, dp_clock_ms (), &incoming.message, incoming.blobs);
+        if (incoming.malformed == NULL && (incoming.message.kind == WIRE_ANSWER || incoming.message.kind == WIRE_WORKERS
+                                           || incoming.message.kind == WIRE_REFUSED))
+            waiter_wake_all (&pool->waiters);
+        pool_deliver (pool);
+        pthread_mutex_unlock (&pool->lock);
+        dp_incoming_fini (&incoming);
+    }
+}
+
+static void run_embedded (dpool_t *pool, int64_t *deadline_ms)
+{
+    if (pool->embedded == NULL)
+        return;
+    int64_t embedded_ms = embedded_turn (pool->embedded);
+    if (embedded_ms < *deadline_ms)
+        *deadline_ms = embedded_ms;
+    const char *why = embedded_failure (pool->embedded);
+    if (why == NULL)
+        return;
+    pthread_mutex_lock (&pool->lock);
+    if (pool->failure == 0) {
+        pool->failure = DPOOL_EBROKERLOST;
+        snprintf (pool->failure_text, sizeof pool->failure_text, "%s", why);
+        session_terminate (pool->session, dp_clock_ms ());
+        pool_deliver (pool);
+        waiter_wake_all (&pool->waiters);
+    }
+    pthread_mutex_unlock (&pool->lock);
+}
+
+/* What the loop polls; grows with the number of children. */
+typedef struct items_s {
+    zmq_pollitem_t *items;
+    size_t capacity;
+} items_t;
+
+static size_t fill_items (dpool_t *pool, items_t *self)
+{
+    size_t most = 1 + DP_CONNECTION_POLL + (pool->embedded != NULL ? embedded_poll_max (pool->embedded) : 0);
+    if (most > self->capacity) {
+        self->items = dp_must_realloc (self->items, most * sizeof *self->items);
+        self->capacity = most;
+    }
+    self->items[0] = (zmq_pollitem_t) { NULL, pool->wake_fd, ZMQ_POLLIN, 0 };
+    size_t n = 1 + dp_connection_poll (pool->connection, self->items + 1);
+    if (pool->embedded != NULL)
+        n += embedded_poll (pool->embedded, self->items + n, most - n);
+    return n;
+}
+
+static void drain_wake (const dpool_t *pool)
+{
+    uint64_t count;
+    ssize_t rc = read (pool->wake_fd, &count, sizeof count);
+    (void) rc;
+}
+
+/* Sleep until something happens. Whatever is done under the lock from now on must wake us. */
+static void sleep_until (dpool_t *pool, items_t *items, int64_t deadline_ms, bool is_urgent)
+{
+    size_t n = fill_items (pool, items);
+    int timeout_ms = is_urgent ? 0 : dp_clock_until (deadline_ms, dp_clock_ms ());
+    zmq_poll (items->items, (int) n, timeout_ms);
+    pthread_mutex_lock (&pool->lock);
+    pool->is_io_asleep = false;
+    pthread_mutex_unlock (&pool->lock);
+    if (items->items[0].revents != 0)
+        drain_wake (pool);
+}
+
+/* Let BYE and the last cancels out. */
+static void say_goodbye (dpool_t *pool)
+{
+    pthread_mutex_lock (&pool->lock);
+    session_leave (pool->session);
+    for (dp_outgoing_t *message; (message = dp_outbox_take (session_outbox (pool->session))) != NULL;)
+        dp_connection_push (pool->connection, &message);
+    pthread_mutex_unlock (&pool->lock);
+    if (dp_connection_is_open (pool->connection))
+        dp_connection_flush (pool->connection);
+    dp_connection_close (pool->connection, GOODBYE_MS);
+}
+
+static void *run (void *argument)
+{
+    dpool_t *pool = argument;
+    items_t items = { NULL, 0 };
+    for (;;) {
+        pthread_mutex_lock (&pool->lock);
+        int64_t deadline_ms = step (pool, dp_clock_ms ());
+        bool is_stopping = pool->is_stopping;
+        pool->is_io_asleep = true;
+        pthread_mutex_unlock (&pool->lock);
+        if (is_stopping)
+            break;
+        bool is_urgent = dp_connection_is_open (pool->connection) && dp_connection_flush (pool->connection) < 0;
+        run_embedded (pool, &deadline_ms);
+        sleep_until (pool, &items, deadline_ms, is_urgent);
+        run_embedded (pool, &deadline_ms);
+        receive (pool);
+    }
+    say_goodbye (pool);
+    embedded_destroy (&pool->embedded);
+    dp_connection_destroy (&pool->connection);
+    dp_free (items.items);
+    return NULL;
+}
+
+int io_start (dpool_t *pool)
+{
+    pool->connection = dp_connection_new (pool->context);
+    if (pool->connection == NULL)
+        return -1;
+    /* The program's signals are the program's threads' business. */
+    sigset_t all, before;
+    sigfillset (&all);
+    pthread_sigmask (SIG_SETMASK, &all, &before);
+    int code = pthread_create (&pool->io_thread, NULL, run, pool);
+    pthread_sigmask (SIG_SETMASK, &before, NULL);
+    pool->has_io_thread = code == 0;
+    if (code == 0)
+        return 0;
+    dp_connection_destroy (&pool->connection);
+    errno = code;
+    return -1;
+}
+
+void io_stop (dpool_t *pool)
+{
+    if (!pool->has_io_thread)
+        return;
+    pool_lock (pool);
+    pool->is_stopping = true;
+    pool_unlock (pool);
+    pthread_join (pool->io_thread, NULL);
+    pool->has_io_thread = false;
+}

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "client/job.h"
+
+#include "core/error.h"
+#include "core/memory.h"
+
+#include <string.h>
+
+enum {
+    CHUNK_US = 4000,       /* what a chunk should take */
+    AHEAD_US = 10000,      /* work that a process should have under way */
+    MIN_AHEAD = 2,         /* tasks under way for each process, at least … */
+    MAX_AHEAD = 1024,      /* … and at most */
+    CHUNK_BYTES = 4 << 20, /* arguments of one chunk, unless a single item is longer */
+    MAX_CHUNK = 1 << 20,
+    MAX_APPETITE = 1 << 16,
+    MAX_STRETCH = 1 << 20,              /* items between the oldest that is not taken and the newest */
+    MAX_STREAM_CHUNK = MAX_STRETCH / 2, /* a stream must be able to hold the chunk that it waits for */
+    USUAL_PROCESSES = 4,                /* assumed while the number is not known */
+    APPETITE_BYTES = 64 << 20
+};
+
+static size_t place_of (const job_t *self, size_t index)
+{
+    return self->is_stream ? index & (self->capacity - 1) : index;
+}
+
+job_item_t *job_item (const job_t *self, size_t index)
+{
+    return index >= self->base && index < self->next ? &self->items[place_of (self, index)] : NULL;
+}
+
+static int init_list (job_t *self, dpool_items_t *items)
+{
+    size_t n = dpool_items_count (items);
+    self->capacity = self->next = n;
+    self->is_ended = true;
+    if (n == 0)
+        return 0;
+    self->items = dp_alloc (n * sizeof *self->items);
+    self->list_blob = dp_items_blob (items);
+    return self->items != NULL && self->list_blob != NULL ? 0 : -1;
+}
+
+static void init_stream (job_t *self, bool is_apply)
+{
+    self->is_stream = true;
+    if (self->chunk_size > MAX_STREAM_CHUNK)
+        self->chunk_size = MAX_STREAM_CHUNK;
+    self->is_eager = self->chunk_size <= 1;
+    if (is_apply) {
+        self->items = &self->single_item;
+        self->arguments = &self->single_argument;
+        self->capacity = 1;
+    }
+}
+
+job_t *job_new (const job_spec_t *spec)
+{
+    job_t *self = dp_alloc (sizeof *self);
+    if (self == NULL)
+        return NULL;
+    dp_list_init (&self->in_session);
+    dp_list_init (&self->in_ready);
+    dp_list_init (&self->in_changed);
+    dp_list_init (&self->tasks);
+    self->owner = spec->owner;
+    self->function = dp_strdup (spec->function);
+    self->require = dp_strdup (spec->require != NULL ? spec->require : "");
+    self->priority = spec->priority;
+    self->time_limit_ms = spec->time_limit_ms;
+    self->max_retries = spec->max_retries;
+    self->is_at_most_once = spec->is_at_most_once;
+    self->chunk_size = spec->chunk_size;
+    self->is_unordered = spec->is_unordered;
+    self->chunk = 1;
+    self->max_payload = DP_DEFAULT_MAX_PAYLOAD;
+    self->first_finished = self->last_finished = self->lowest_failed = JOB_NONE;
+    int rc = self->function != NULL && self->require != NULL ? 0 : -1;
+    if (rc == 0 && spec->items != NULL)
+        rc = init_list (self, spec->items);
+    else if (rc == 0)
+        init_stream (self, spec->is_apply);
+    if (rc < 0)
+        job_destroy (&self);
+    else
+        self->list = spec->items;
+    return self;
+}
+
+static void fini_item (job_item_t *item)
+{
+    dp_value_fini (&item->value);
+    dp_free (item->error);
+    item->error = NULL;
+}
+
+void job_destroy (job_t **self_p)
+{
+    job_t *self = *self_p;
+    if (self == NULL)
+        return;
+    *self_p = NULL;
+    for (size_t i = self->base; self->items != NULL && i < self->next; i++) {
+        fini_item (&self->items[place_of (self, i)]);
+        if (self->is_stream)
+            dp_blob_release (&self->arguments[place_of (self, i)]);
+    }
+    dp_list_remove (&self->in_session);
+    dp_list_remove (&self->in_ready);
+    dp_list_remove (&self->in_changed);
+    if (self->items != &self->single_item) {
+        dp_free (self->items);
+        dp_free (self->arguments);
+    }
+    dp_blob_release (&self->list_blob);
+    dpool_items_destroy (&self->list);
+    dp_free (self->function);
+    dp_free (self->require);
+    dp_free (self);
+}
+
+/* Double a stream's room; items move, since their places depend on it. */
+static int grow (job_t *self)
+{
+    size_t capacity = self->capacity == 0 ? 64 : self->capacity * 2;
+    job_item_t *items = dp_alloc (capacity * sizeof *items);
+    dp_blob_t **arguments = dp_alloc (capacity * sizeof (dp_blob_t *));
+    if (items == NULL || arguments == NULL) {
+        dp_free (items);
+        dp_free (arguments);
+        return -1;
+    }
+    for (size_t i = self->base; i < self->next; i++) {
+        items[i & (capacity - 1)] = self->items[place_of (self, i)];
+        arguments[i & (capacity - 1)] = self->arguments[place_of (self, i)];
+    }
+    dp_free (self->items);
+    dp_free (self->arguments);
+    self->items = items;
+    self->arguments = arguments;
+    self->capacity = capacity;
+    return 0;
+}
+
+int job_append (job_t *self, dp_blob_t *arguments)
+{
+    if (self->next - self->base == self->capacity && grow (self) < 0)
+        return -1;
+    size_t place = place_of (self, self->next);
+    memset (&self->items[place], 0, sizeof self->items[place]);
+    self->arguments[place] = dp_blob_hold (arguments);
+    self->argument_bytes += dp_blob_len (arguments);
+    self->next++;
+    return 0;
+}
+
+bool job_is_finished (const job_t *self)
+{
+    return self->is_ended && self->n_finished == self->next;
+}
+
+/* ---- Chunks --------------------------------------------------------------------------------- */
+
+static size_t at_least_one (size_t n)
+{
+    return n > 0 ? n : 1;
+}
+
+static size_t or_usual (size_t processes)
+{
+    return processes > 0 ? processes : USUAL_PROCESSES;
+}
+
+/* The arguments that wait fill what a stream may hold, and nothing is under way that could end: to wait for
+   more items would be for ever. */
+static bool is_stuck (const job_t *self)
+{
+    return self->n_tasks == 0 && self->argument_bytes > APPETITE_BYTES;
+}
+
+/* How many of a stream's next items fit into a payload. */
+static size_t fit (const job_t *self, size_t most, size_t max_len)
+{
+    size_t n = 1, len = dp_blob_len (self->arguments[place_of (self, self->unsent)]);
+    while (n < most) {
+        len += dp_blob_len (self->arguments[place_of (self, self->unsent + n)]);
+        if (len > max_len)
+            break;
+        n++;
+    }
+    return n;
+}
+
+size_t job_cut (const job_t *self, size_t processes)
+{
+    size_t left = self->next - self->unsent;
+    if (left == 0)
+        return 0;
+    size_t most = self->chunk, max_len = self->max_payload;
+    if (self->chunk_size > 0) {
+        most = self->chunk_size;
+        if (left < most && !self->is_ended && !self->is_eager && !is_stuck (self))
+            return 0; /* the chunk that was asked for is not full yet */
+    } else {
+        max_len = max_len < CHUNK_BYTES ? max_len : CHUNK_BYTES;
+        /* The last items of a job are shared out fairly, so that all processes end together. */
+        size_t share = self->is_ended ? at_least_one (left / (or_usual (processes) * 2)) : most;
+        most = most < share ? most : share;
+    }
+    most = most < left ? most : left;
+    return self->is_stream ? fit (self, most, max_len)
+                           : dp_items_fit (self->list, self->unsent, most, max_len);
+}
+
+/* How many tasks of the job should be under way for each process. */
+static size_t ahead (const job_t *self)
+{
+    double task_us = self->item_us * (double) (self->chunk_size > 0 ? self->chunk_size : self->chunk);
+    if (self->item_us <= 0)
+        return MIN_AHEAD;
+    if (task_us * MAX_AHEAD <= AHEAD_US)
+        return MAX_AHEAD;
+    size_t n = (size_t) (AHEAD_US / task_us);
+    return n < MIN_AHEAD ? MIN_AHEAD : n;
+}
+
+bool job_has_room (const job_t *self, size_t processes)
+{
+    return self->capacity == 1 || self->n_tasks < ahead (self) * or_usual (processes);
+}
+
+size_t job_appetite (const job_t *self, size_t processes)
+{
+    size_t chunk = self->chunk_size > 0 ? self->chunk_size : self->chunk;
+    size_t most = chunk > MAX_APPETITE / 2 ? 2 * chunk : MAX_APPETITE;
+    double wanted = 2.0 * (double) or_usual (processes) * (double) ahead (self) * (double) chunk;
+    size_t n = wanted < (double) most ? (size_t) wanted : most;
+    size_t untaken = self->next - self->n_forgotten;
+    bool is_heavy = untaken > 0 && self->argument_bytes > APPETITE_BYTES;
+    bool is_stretched = self->next - self->base > MAX_STRETCH; /* one slow item holds back thousands */
+    return untaken >= n || is_heavy || is_stretched ? 0 : n - untaken;
+}
+
+void job_learn (job_t *self, size_t n_items, uint64_t run_us)
+{
+    if (n_items == 0)
+        return;
+    double item_us = ((double) run_us + 0.01) / (double) n_items;
+    self->item_us = self->item_us <= 0 ? item_us : self->item_us * 0.75 + item_us * 0.25;
+    if (self->chunk_size > 0)
+        return;
+    double fitting = CHUNK_US / self->item_us;
+    size_t wanted = fitting >= MAX_CHUNK ? MAX_CHUNK : at_least_one ((size_t) fitting);
+    /* Double at most: the first items may not be like the rest. */
+    self->chunk
+        = wanted > self->chunk * 2 ? (self->chunk <= n_items ? self->chunk * 2 : self->chunk) : wanted;
+}
+
+size_t job_payload_len (const job_t *self, size_t first, size_t n)
+{
+    size_t len = 0;
+    if (!self->is_stream)
+        dp_items_slice (self->list, first, n, &len);
+    else
+        for (size_t i = first; i < first + n; i++)
+            len += dp_blob_len (self->arguments[place_of (self, i)]);
+    return len;
+}
+
+wire_bytes_t job_payload (job_t *self, size_t first, size_t n, dp_buffer_t *scratch, dp_blob_t **blob)
+{
+    wire_bytes_t payload = { NULL, 0, 0 };
+    if (!self->is_stream) {
+        payload.data = dp_items_slice (self->list, first, n, &payload.len);
+        *blob = self->list_blob;
+        return payload;
+    }
+    if (n == 1) {
+        *blob = self->arguments[place_of (self, first)];
+        payload.data = dp_blob_data (*blob);
+        payload.len = dp_blob_len (*blob);
+        return payload;
+    }
+    *blob = NULL;
+    dp_buffer_reset (scratch);
+    for (size_t i = first; i < first + n; i++) {
+        const dp_blob_t *argument = self->arguments[place_of (self, i)];
+        uint8_t *room = dp_buffer_extend (scratch, dp_blob_len (argument));
+        if (room == NULL) /* a task without its arguments must not go out */
+            dp_no_memory (dp_blob_len (argument));
+        memcpy (room, dp_blob_data (argument), dp_blob_len (argument));
+    }
+    payload.data = scratch->data;
+    payload.len = scratch->len;
+    return payload;
+}
+
+/* ---- Outcomes ------------------------------------------------------------------------------- */
+
+static void finish (job_t *self, size_t index, job_item_t *item)
+{
+    item->state = ITEM_FINISHED;
+    self->n_finished++;
+    if (!self->is_stream)
+        return;
+    /* What it was called with is needed no more. */
+    dp_blob_t **argument = &self->arguments[place_of (self, index)];
+    self->argument_bytes -= dp_blob_len (*argument);
+    dp_blob_release (argument);
+    if (!self->is_unordered)
+        return;
+    item->next_finished = JOB_NONE;
+    if (self->last_finished == JOB_NONE)
+        self->first_finished = index;
+    else
+        job_item (self, self->last_finished)->next_finished = index;
+    self->last_finished = index;
+}
+
+void job_succeed (job_t *self, size_t index, dp_blob_t *blob, const uint8_t *data, size_t len)
+{
+    job_item_t *item = job_item (self, index);
+    if (item == NULL || item->state == ITEM_FINISHED)
+        return;
+    dp_value_init (&item->value, blob, data, len);
+    finish (self, index, item);
+}
+
+void job_fail (job_t *self, size_t index, const dpool_error_t *error)
+{
+    job_item_t *item = job_item (self, index);
+    if (item == NULL || item->state == ITEM_FINISHED)
+        return;
+    dpool_error_t whole = *error;
+    whole.function = self->function;
+    whole.index = index;
+    item->error = dp_error_copy (&whole);
+    if (item->error == NULL) { /* at least its code must reach the caller */
+        item->error = dp_must_alloc (sizeof *item->error);
+        *item->error = (dpool_error_t) {
+            .code = whole.code, .message = "", .function = "", .host = "", .stderr_tail = "", .index = index
+        };
+    }
+    self->n_failed++;
+    if (self->lowest_failed == JOB_NONE || index < self->lowest_failed)
+        self->lowest_failed = index;
+    finish (self, index, item);
+}
+
+void job_fail_as (job_t *self, size_t index, outcome_status_t status, const char *message)
+{
+    dpool_error_t error
+        = { .code = outcome_code (status), .message = message, .host = "", .stderr_tail = "" };
+    job_fail (self, index, &error);
+}
+
+size_t job_next_finished (job_t *self)
+{
+    size_t index = self->first_finished;
+    if (index == JOB_NONE)
+        return JOB_NONE;
+    self->first_finished = job_item (self, index)->next_finished;
+    if (self->first_finished == JOB_NONE)
+        self->last_finished = JOB_NONE;
+    return index;
+}
+
+void job_forget (job_t *self, size_t index)
+{
+    job_item_t *item = job_item (self, index);
+    if (item == NULL)
+        return;
+    fini_item (item);
+    item->is_taken = true;
+    self->n_forgotten++;
+    while (self->base < self->next && self->items[place_of (self, self->base)].is_taken)
+        self->base++;
+}

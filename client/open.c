@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* open.c - dpool_open: options, endpoints, the first connection. */
+#include "client/forks.h"
+#include "client/io.h"
+#include "client/pool.h"
+#include "core/error.h"
+#include "core/memory.h"
+#include "core/name.h"
+#include "net/clock.h"
+#include "client/embedded.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum {
+    CONNECT_TIMEOUT_MS = 5000,
+    TROUBLE_MS = 1500, /* by default, how long a port that is closed or speaks something else is tried */
+    MAX_TASKS = 65536,
+    MAX_BYTES = 256 << 20
+};
+
+/* ---- Options -------------------------------------------------------------------------------- */
+
+/* The caller's options, as far as its struct reaches; the rest are defaults. */
+static int take_options (dpool_options_t *self, const dpool_options_t *given)
+{
+    *self = (dpool_options_t) DPOOL_OPTIONS_INIT;
+    if (given == NULL)
+        return 0;
+    if (given->size == 0)
+        return dp_fail (EINVAL, "the options' size is 0: start from DPOOL_OPTIONS_INIT");
+    memcpy (self, given, given->size < sizeof *self ? given->size : sizeof *self);
+    if (self->processes < 0)
+        return dp_fail (EINVAL, "processes is %d: use 0 for all usable CPUs, or a number from 1 on", self->processes);
+    if (self->max_tasks_per_child < 0)
+        return dp_fail (EINVAL, "max_tasks_per_child is %d: use 0 for no limit, or a number from 1 on",
+                        self->max_tasks_per_child);
+    if (self->connect_timeout_ms < 0 || self->submit_timeout_ms < -1)
+        return dp_fail (EINVAL, "a timeout in the options is negative");
+    if (self->initializer != NULL && !dp_name_is_valid (self->initializer, strlen (self->initializer)))
+        return dp_fail (EINVAL, "'%s' is no name of an initializer: 1 to 64 of A-Z a-z 0-9 _ . : -", self->initializer);
+    if (self->initializer_args != NULL && self->initializer == NULL)
+        return dp_fail (EINVAL, "initializer_args are given, but no initializer");
+    if (self->initializer_args != NULL && dpool_items_count (self->initializer_args) != 1)
+        return dp_fail (EINVAL, "initializer_args holds %zu items: it must be exactly one",
+                        dpool_items_count (self->initializer_args));
+    if (self->key_file != NULL || self->server_key != NULL)
+        return dp_fail (ENOTSUP, "CURVE keys are not supported by this version: leave key_file and server_key unset");
+    return 0;
+}
+
+static bool is_endpoint (const char *text)
+{
+    return strncmp (text, "tcp://", 6) == 0 || strncmp (text, "ipc://", 6) == 0;
+}
+
+/* Split a comma-separated list. */
+static int take_endpoints (dpool_t *self, const char *list)
+{
+    size_t n = 1;
+    for (const char *c = list; *c != '\0'; c++)
+        n += *c == ',';
+    self->endpoints = dp_alloc (n * sizeof (char *));
+    if (self->endpoints == NULL)
+        return dp_fail (ENOMEM, "out of memory");
+    for (const char *at = list; at != NULL;) {
+        const char *comma = strchr (at, ',');
+        size_t len = comma != NULL ? (size_t) (comma - at) : strlen (at);
+        char *endpoint = dp_alloc (len + 1);
+        if (endpoint == NULL)
+            return dp_fail (ENOMEM, "out of memory");
+        memcpy (endpoint, at, len);
+        self->endpoints[self->n_endpoints++] = endpoint;
+        if (!is_endpoint (endpoint))
+            return dp_fail (EINVAL, "'%s' is no endpoint: write tcp://HOST:PORT, ipc://PATH, or \"local\"", endpoint);
+        at = comma != NULL ? comma + 1 : NULL;
+    }
+    return 0;
+}
+
+/* ---- Construction --------------------------------------------------------------------------- */
+
+static int make_session (dpool_t *self, const dpool_options_t *options)
+{
+    char host[256] = "";
+    gethostname (host, sizeof host - 1);
+    session_config_t config = {
+        .id = dp_random (),
+        .n_endpoints = self->n_endpoints,
+        .host = host,
+        .name = program_invocation_short_name,
+        .pid = (uint64_t) getpid (),
+        .initializer = options->initializer,
+        .seed = options->seed != 0 ? options->seed : dp_random (),
+        .max_tasks_per_child = (uint64_t) options->max_tasks_per_child,
+        .max_tasks = self->max_applies,
+        .max_bytes = self->max_bytes,
+    };
+    if (options->initializer_args != NULL)
+        config.initializer_args = dp_items_slice (options->initializer_args, 0, 1, &config.initializer_args_len);
+    self->session = session_new (&config, dp_clock_ms ());
+    return self->session != NULL ? 0 : dp_fail (ENOMEM, "out of memory");
+}
+
+static int init (dpool_t *self, const char *endpoint, const dpool_options_t *options)
+{
+    pthread_mutex_init (&self->lock, NULL);
+    atomic_init (&self->n_holds, 1);
+    dp_list_init (&self->waiters);
+    self->generation = forks_generation ();
+    self->submit_timeout_ms = options->submit_timeout_ms;
+    self->max_applies = options->max_unfinished_tasks != 0 ? options->max_unfinished_tasks : MAX_TASKS;
+    self->max_bytes = options->max_unfinished_bytes != 0 ? options->max_unfinished_bytes : MAX_BYTES;
+
+    bool is_embedded = endpoint == NULL || strcmp (endpoint, "local") == 0;
+    if (is_embedded) {
+        self->endpoints = dp_alloc (sizeof (char *));
+        if (self->endpoints != NULL)
+            self->endpoints[0] = dp_strdup (EMBEDDED_ENDPOINT);
+        self->n_endpoints = self->endpoints != NULL ? 1 : 0;
+        if (self->n_endpoints == 0 || self->endpoints[0] == NULL)
+            return dp_fail (ENOMEM, "out of memory");
+        /* The zygote must be forked before there is a context. */
+        if (embedded_prepare () < 0)
+            return -1;
+    }
+    else if (take_endpoints (self, endpoint) < 0)
+        return -1;
+    if (make_session (self, options) < 0)
+        return -1;
+    self->wake_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (self->wake_fd < 0)
+        return dp_fail_errno ("cannot open an eventfd");
+    self->context = zmq_ctx_new ();
+    if (self->context == NULL)
+        return dp_fail_errno ("cannot make a ZeroMQ context");
+    if (is_embedded) {
+        self->embedded = embedded_new (self->context, options->processes);
+        if (self->embedded == NULL)
+            return -1;
+    }
+    return io_start (self) == 0 ? 0 : dp_fail_errno ("cannot start a thread");
+}
+
+/* ---- The first connection ------------------------------------------------------------------- */
+
+static int fail_connect (const dpool_t *self)
+{
+    const char *endpoint = self->endpoints[session_endpoint (self->session)];
+    switch (self->reach) {
+    case DP_CONNECTED:
+    case DP_NOT_ZMQ:
+    case DP_HANDSHAKEN:
+        return dp_fail (DPOOL_ENOTDPOOL, "what listens at %s is not a dpool broker: check the port", endpoint);
+    case DP_REFUSED:
+        return dp_fail (DPOOL_ENOBROKER, "nothing listens at %s: start dpool-broker there, or check host and port", endpoint);
+    default:
+        return dp_fail (DPOOL_ENOBROKER, "%s does not answer: check host, network and firewall", endpoint);
+    }
+}
+
+static int fail_refused (wire_refusal_t refusal, const char *text)
+{
+    int code = refusal == WIRE_REFUSED_VERSION ? DPOOL_EVERSION : refusal == WIRE_REFUSED_ROLE ? DPOOL_EROLE : DPOOL_EREFUSED;
+    return dp_fail (code, "the broker refused the connection: %s", text);
+}
+
+/* A port that is closed, or not ours, will hardly change in five seconds; a host that boots may. */
+static bool is_hopeless (const dpool_t *self, int64_t now_ms, int64_t hopeless_at_ms)
+{
+    return now_ms >= hopeless_at_ms && self->reach != DP_CONNECTING;
+}
+
+static int wait_for_welcome (dpool_t *self, int connect_timeout_ms)
+{
+    int64_t now_ms = dp_clock_ms ();
+    int64_t deadline_ms = now_ms + (connect_timeout_ms != 0 ? connect_timeout_ms : CONNECT_TIMEOUT_MS);
+    int64_t hopeless_at_ms = connect_timeout_ms != 0 ? deadline_ms : now_ms + TROUBLE_MS;
+    int rc = 0;
+    pool_lock (self);
+    while (rc == 0 && !session_is_connected (self->session)) {
+        const char *text;
+        wire_refusal_t refusal = session_refusal (self->session, &text);
+        now_ms = dp_clock_ms ();
+        if (self->failure != 0)
+            rc = dp_fail (self->failure, "%s", self->failure_text);
+        else if (refusal != 0)
+            rc = fail_refused (refusal, text);
+        else if (now_ms >= deadline_ms || is_hopeless (self, now_ms, hopeless_at_ms))
+            rc = fail_connect (self);
+        else if (waiter_wait (&self->waiters, &self->lock, now_ms < hopeless_at_ms ? hopeless_at_ms : deadline_ms) < 0
+                 && errno != ETIMEDOUT)
+            rc = dp_fail (errno, errno == EINTR ? "interrupted by a signal" : "cannot wait");
+    }
+    pool_unlock (self);
+    return rc;
+}
+
+dpool_t *dpool_open (const char *endpoint, const dpool_options_t *options)
+{
+    dpool_options_t taken;
+    if (take_options (&taken, options) < 0)
+        return NULL;
+    if (endpoint == NULL) {
+        endpoint = secure_getenv ("DPOOL_ENDPOINT");
+        if (endpoint != NULL && *endpoint == '\0')
+            endpoint = NULL;
+    }
+    dpool_t *self = dp_alloc (sizeof *self);
+    if (self == NULL) {
+        dp_fail (ENOMEM, "out of memory");
+        return NULL;
+    }
+    if (init (self, endpoint, &taken) < 0 || wait_for_welcome (self, taken.connect_timeout_ms) < 0) {
+        /* Destruction must not hide why. */
+        dpool_error_t *error = dp_error_copy (dpool_last_error ());
+        if (self->session != NULL)
+            dpool_destroy (&self);
+        else
+            pool_release (self);
+        if (error != NULL)
+            dp_fail_with (error);
+        dp_free (error);
+        return NULL;
+    }
+    return self;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* pool.h - what the client's files know of a dpool_t. */
+#ifndef POOL_H_INCLUDED
+#define POOL_H_INCLUDED
+
+#include "client/callbacks.h"
+#include "client/embedded.h"
+#include "client/session.h"
+#include "client/waiter.h"
+#include "net/connection.h"
+
+#include <dpool/dpool.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+typedef enum { POOL_OPEN, POOL_CLOSED, POOL_TERMINATED } pool_state_t;
+
+/* Threads: the user's, one I/O thread, and one callback thread once a call has a callback. Everything below
+   is guarded by "lock", except what only the I/O thread touches. */
+struct dpool_s {
+    pthread_mutex_t lock;
+    atomic_size_t n_holds;     /* the user's, and one for each result and iterator: they outlive dpool_destroy */
+    unsigned generation;       /* of forks.h: in a forked child the pool is only a shell */
+    pool_state_t state;
+    bool is_joined;            /* drawing has stopped */
+    bool is_stopping;          /* the I/O thread is to end */
+    bool is_io_asleep;         /* it must be woken for what was done under the lock */
+    bool has_io_thread;
+    session_t *session;
+    dp_list_t waiters;         /* on the pool: open, join, wait_workers, the window, explain */
+    callbacks_t *callbacks;    /* NULL before the first call with a callback */
+    size_t n_callbacks;        /* queued or running */
+    size_t n_applies, max_applies; /* unfinished ones: the window of dpool_apply_async */
+    size_t n_bytes, max_bytes;
+    int submit_timeout_ms;
+    int failure;               /* errno: why the pool cannot work any more; 0 */
+    char failure_text[256];
+    dp_reach_t reach;          /* how far the last connection came */
+    bool was_connected;
+    /* the I/O thread's own */
+    char **endpoints;
+    size_t n_endpoints;
+    pthread_t io_thread;
+    int wake_fd;
+    void *context;
+    dp_connection_t *connection;
+    embedded_t *embedded;      /* NULL on a cluster */
+};
+
+/* Whoever a job belongs to. Called under the lock, on the I/O thread or the thread that cancelled. */
+typedef struct pool_owner_s {
+    void (*changed) (struct pool_owner_s *self, job_t *job);
+} pool_owner_t;
+
+/* Lock; and let go: tells owners of what changed, wakes the I/O thread if something was left for it. */
+void pool_lock (dpool_t *self);
+void pool_unlock (dpool_t *self);
+
+/* Wake the I/O thread, before a wait that keeps what was done under the lock from reaching pool_unlock. */
+void pool_wake_io (dpool_t *self);
+
+/* One more hold, and one less: the last frees the pool. */
+dpool_t *pool_hold (dpool_t *self);
+void pool_release (dpool_t *self);
+
+/* Under the lock: tell owners what changed. */
+void pool_deliver (dpool_t *self);
+
+/* 0 when calls are taken; else -1 with the thread's last error. Under the lock. */
+int pool_check_open (dpool_t *self);
+
+/* Is this the pool's callback thread? Then a wait on callbacks would be a wait for oneself. */
+bool pool_is_callback_thread (const dpool_t *self);
+
+/* A forked child of the program has none of the pool's threads: only freeing is allowed there. */
+bool pool_is_foreign (const dpool_t *self);
+
+#endif

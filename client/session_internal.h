@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* session_internal.h - what the files session*.c share. */
+#ifndef SESSION_INTERNAL_H_INCLUDED
+#define SESSION_INTERNAL_H_INCLUDED
+
+#include "client/session.h"
+
+enum {
+    SESSION_CANCEL_MS = 5000,       /* a cancel that nobody confirms ends by itself (R8) */
+    SESSION_SUBMISSION_STEP = 1000, /* attempts between two submissions of a task (R7) */
+    SESSION_MAX_LOSSES = 10,        /* tasks that may end without a word on an item */
+    SESSION_MAX_PROCESSES = 1 << 20 /* more are not believed */
+};
+
+/* The jobs of one priority that have something to send. */
+typedef struct session_level_s {
+    dp_list_t in_ready;
+    int64_t priority;
+    dp_list_t jobs;
+} session_level_t;
+
+struct session_s {
+    dp_link_t link;
+    dp_link_command_t commands[8];
+    size_t n_commands;
+    dp_outbox_t outbox;
+    wire_batch_t submits, claims, cancels;
+    /* who we are */
+    uint64_t id, pid, seed, max_tasks_per_child;
+    char *host, *name, *initializer;
+    uint8_t *initializer_args;
+    size_t initializer_args_len;
+    size_t max_tasks, max_bytes;
+    /* what the broker said */
+    uint64_t epoch, incarnation; /* incarnation: counts the sessions that brokers have made for us (R6) */
+    uint64_t welcomed;           /* the last connection that got its WELCOME */
+    uint64_t max_payload, processes;
+    wire_refusal_t refusal;
+    char *refusal_text;
+    outcome_status_t end_status;  /* what becomes of all that comes from now on; OUTCOME_VALUE = it is sent */
+    uint64_t n_received, n_acked; /* results on this connection (R3) */
+    /* tasks */
+    uint64_t last_id, last_job;
+    dp_map_t tasks;       /* submitted and unfinished, by id */
+    dp_list_t submitted;  /* the same, in order of submission */
+    dp_list_t again;      /* to be sent before anything new: missing ones, and retries under new ids */
+    size_t n_bytes;       /* payload of the submitted ones */
+    dp_list_t cancelling; /* of them, those that wait for their cancel's confirmation; the oldest first */
+    /* jobs */
+    dp_list_t jobs, done; /* unfinished ones, and those of which nothing more will come */
+    dp_list_t ready;      /* levels that are or were in use, the highest priority first */
+    dp_list_t changed;
+    dp_buffer_t scratch, texts;
+    /* the answer to explain */
+    uint64_t last_query, answered_query;
+    dpool_explanation_t answer;
+    uint64_t n_late; /* results of tasks that had their outcome already */
+};
+
+/* Mark a job as changed for its owner. */
+void session_touch (session_t *self, job_t *job);
+/* Items of a job were finished, or tasks of it ended: let it send more, close it when it was the last, tell
+   its owner. Frees the job when nobody needs it any more, so it must be the last thing that is done with it.
+ */
+void session_settle (session_t *self, job_t *job);
+/* End all that is unfinished of a job, and the job. May free it. */
+void session_end_job (session_t *self, job_t *job, outcome_status_t status, const char *message);
+
+/* The job has something to send: behind those of its priority that came before it. */
+void session_make_ready (session_t *self, job_t *job);
+/* End all unfinished items of a task with a status, and the task. */
+void session_fail_task (session_t *self, job_task_t *task, outcome_status_t status, const char *message);
+/* Take a task out of the books and free it. */
+void session_drop_task (session_t *self, job_task_t *task);
+/* Put the task's unfinished items into new tasks that are sent before all others, items that were blamed each
+   alone, and drop it. n_starts: how often its items were started, its own run included. */
+void session_retry_task (session_t *self, job_task_t *task, uint64_t n_starts);
+/* The broker does not have the task: send it again before all others. */
+void session_resubmit_task (session_t *self, job_task_t *task);
+/* Send what may be sent now. */
+void session_submit_ready (session_t *self);
+/* Send a CANCEL for a submitted task and start its clock. */
+void session_cancel_task (session_t *self, int64_t now_ms, job_task_t *task);
+/* The complete list of what is unfinished, after WELCOME (R4). */
+void session_claim (session_t *self, int64_t now_ms);
+
+/* The task that is submitted and unfinished under this id, or NULL. */
+job_task_t *session_find_task (const session_t *self, uint64_t id);
+/* Apply the results of a RESULTS message. */
+void session_receive_results (session_t *self, wire_message_t *message, dp_blob_t *const *blobs);
+
+#endif

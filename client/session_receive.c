@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* session_receive.c - what the broker says: one handler a message. */
+#include "client/session_internal.h"
+
+#include "core/memory.h"
+#include "core/utf8.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static uint64_t believed (uint64_t processes)
+{
+    return processes < SESSION_MAX_PROCESSES ? processes : SESSION_MAX_PROCESSES;
+}
+
+static void on_welcome (session_t *self, int64_t now_ms, wire_message_t *message)
+{
+    const wire_welcome_t *welcome = &message->welcome;
+    if (self->link.state != LINK_GREETING)
+        return;
+    /* A HELLO in between that got no answer may have made the session that is said to be kept. */
+    bool is_next = self->link.connection == self->welcomed + 1;
+    if (!welcome->is_session_kept || welcome->epoch != self->epoch || !is_next)
+        self->incarnation++;
+    self->welcomed = self->link.connection;
+    self->epoch = welcome->epoch;
+    self->max_payload = welcome->max_payload > 0 ? welcome->max_payload : DP_DEFAULT_MAX_PAYLOAD;
+    self->processes = believed (welcome->processes);
+    dp_link_welcomed (&self->link, now_ms);
+    session_claim (self, now_ms);
+}
+
+static void on_who (session_t *self, int64_t now_ms, wire_message_t *message)
+{
+    (void) message;
+    session_broken (self, now_ms);
+}
+
+static void on_refused (session_t *self, int64_t now_ms, wire_message_t *message)
+{
+    dp_free (self->refusal_text);
+    wire_text_t text = message->refused.text;
+    self->refusal_text = dp_must_alloc (text.len + 1);
+    memcpy (self->refusal_text, text.data, text.len);
+    self->refusal = message->refused.code;
+    session_broken (self, now_ms);
+    self->end_status = OUTCOME_REFUSED;
+    /* Nobody else will take them. */
+    DP_LIST_EACH (&self->jobs, node)
+    session_end_job (self, DP_CONTAINER (node, job_t, in_session), OUTCOME_REFUSED, self->refusal_text);
+}
+
+static void on_ping (session_t *self, int64_t now_ms, wire_message_t *message)
+{
+    (void) now_ms, (void) message;
+    wire_put_bare (&self->outbox, 0, WIRE_PONG, self->n_received);
+}
+
+static void on_bye (session_t *self, int64_t now_ms, wire_message_t *message)
+{
+    (void) message;
+    session_broken (self, now_ms);
+}
+
+static void on_workers (session_t *self, int64_t now_ms, wire_message_t *message)
+{
+    (void) now_ms;
+    bool are_more = message->workers > self->processes;
+    self->processes = believed (message->workers);
+    if (!are_more)
+        return;
+    /* Jobs that had enough under way for fewer processes. */
+    DP_LIST_EACH (&self->jobs, node)
+    {
+        job_t *job = DP_CONTAINER (node, job_t, in_session);
+        if (job->unsent < job->next)
+            session_make_ready (self, job);
+    }
+}
+
+/* ---- Missing and progress ------------------------------------------------------------------- */
+
+static void on_missing_task (session_t *self, job_task_t *task)
+{
+    job_t *job = task->job;
+    /* Another session had it, or something was heard of it: it has, or may have, been started. */
+    bool may_have_run
+        = task->incarnation != self->incarnation || task->running_at_ms != 0 || task->is_partial;
+    if (task->cancel_at_ms != 0 && may_have_run)
+        session_fail_task (self, task, OUTCOME_KILLED, "cancelled; the broker does not know it any more");
+    else if (task->cancel_at_ms != 0)
+        session_fail_task (self, task, OUTCOME_CANCELLED, "cancelled before it reached the broker");
+    else if (job->is_at_most_once && may_have_run)
+        session_fail_task (self, task, OUTCOME_LOST, "the broker that had it is gone: it may have run");
+    else
+        session_resubmit_task (self, task);
+    session_settle (self, job);
+}
+
+static void on_missing (session_t *self, int64_t now_ms, wire_message_t *message)
+{
+    (void) now_ms;
+    wire_range_t range;
+    while (wire_next_range (message, &range)) {
+        /* A range may be wide and mostly unknown: look at what we have, not at what it spans. */
+        if (range.last - range.first < self->tasks.count) {
+            for (uint64_t id = range.first;; id++) {
+                job_task_t *task = session_find_task (self, id);
+                if (task != NULL && task->is_sent)
+                    on_missing_task (self, task);
+                if (id == range.last)
+                    break;
+            }
+            continue;
+        }
+        DP_LIST_EACH (&self->submitted, node)
+        {
+            job_task_t *task = DP_CONTAINER (node, job_task_t, in_order);
+            if (task->id >= range.first && task->id <= range.last)
+                on_missing_task (self, task);
+        }
+    }
+}
+
+static void on_progress (session_t *self, int64_t now_ms, wire_message_t *message)
+{
+    wire_run_t run;
+    while (wire_next_run (message, &run)) {
+        job_task_t *task = session_find_task (self, run.id);
+        if (task == NULL)
+            continue;
+        if (run.state == WIRE_RUN_RUNNING && task->running_at_ms == 0) {
+            task->running_at_ms = now_ms > (int64_t) run.since_ms ? now_ms - (int64_t) run.since_ms : 1;
+            task->job->n_running++;
+        } else if (run.state == WIRE_RUN_WAITING && task->running_at_ms != 0) {
+            task->running_at_ms = 0;
+            task->job->n_running--;
+        }
+        task->done = run.done;
+        task->steps = run.steps;
+    }
+}
+
+static void copy_text (char *target, size_t size, wire_text_t text)
+{
+    size_t len = dp_utf8_cut (text.data, text.len, size - 1);
+    memcpy (target, text.data, len);
+    target[len] = '\0';
+}
+
+static void on_answer (session_t *self, int64_t now_ms, wire_message_t *message)
+{
+    (void) now_ms;
+    const wire_answer_t *answer = &message->answer;
+    self->answered_query = answer->query;
+    self->answer = (dpool_explanation_t) DPOOL_EXPLANATION_INIT;
+    self->answer.reason
+        = answer->reason <= DPOOL_REASON_UNREACHABLE ? (dpool_reason_t) answer->reason : DPOOL_REASON_QUEUED;
+    self->answer.ahead = (size_t) answer->ahead;
+    self->answer.since_ms = (int64_t) answer->since_ms;
+    self->answer.attempt = (unsigned) answer->attempt;
+    copy_text (self->answer.worker, sizeof self->answer.worker, answer->worker);
+    copy_text (self->answer.sentence, sizeof self->answer.sentence, answer->text);
+}
+
+/* ---- The table ------------------------------------------------------------------------------ */
+
+typedef void (handler_t) (session_t *self, int64_t now_ms, wire_message_t *message);
+
+static const struct {
+    handler_t *handler;
+    bool is_always; /* not only behind the WELCOME */
+} kinds[WIRE_KINDS] = {
+    [WIRE_WELCOME] = { on_welcome, true },  [WIRE_WHO] = { on_who, true },
+    [WIRE_REFUSED] = { on_refused, true },  [WIRE_PING] = { on_ping, true },
+    [WIRE_BYE] = { on_bye, true },          [WIRE_WORKERS] = { on_workers, false },
+    [WIRE_MISSING] = { on_missing, false }, [WIRE_PROGRESS] = { on_progress, false },
+    [WIRE_ANSWER] = { on_answer, false },
+};
+
+void session_receive (session_t *self, int64_t now_ms, wire_message_t *message, dp_blob_t *const *blobs)
+{
+    if (self->link.state == LINK_DOWN)
+        return;
+    dp_link_received (&self->link, now_ms);
+    bool is_up = self->link.state == LINK_UP;
+    if (message->kind == WIRE_RESULTS && is_up)
+        session_receive_results (self, message, blobs);
+    else if (kinds[message->kind].handler != NULL && (is_up || kinds[message->kind].is_always))
+        kinds[message->kind].handler (self, now_ms, message);
+}
+
+/* ---- Explain -------------------------------------------------------------------------------- */
+
+static void say (dpool_explanation_t *why, dpool_reason_t reason, int64_t since_ms, const char *sentence)
+{
+    why->reason = reason;
+    why->since_ms = since_ms;
+    snprintf (why->sentence, sizeof why->sentence, "%s", sentence);
+}
+
+uint64_t session_explain (session_t *self, int64_t now_ms, const job_t *job, dpool_explanation_t *why)
+{
+    if (job_is_finished (job)) {
+        say (why, DPOOL_REASON_FINISHED, 0, "it is finished");
+        return 0;
+    }
+    if (self->link.state != LINK_UP) {
+        say (why, DPOOL_REASON_UNREACHABLE, now_ms - self->link.down_since_ms,
+             "the broker is not reachable; it is being tried again");
+        return 0;
+    }
+    const job_task_t *oldest = NULL;
+    for (const dp_list_t *node = job->tasks.next; node != &job->tasks; node = node->next) {
+        const job_task_t *task = DP_CONTAINER (node, job_task_t, in_job);
+        if (task->is_sent && (oldest == NULL || task->first < oldest->first))
+            oldest = task;
+    }
+    if (oldest == NULL && job->n_finished == job->next) {
+        say (why, DPOOL_REASON_SUBMITTING, 0, "it waits for its source's next item");
+        return 0;
+    }
+    if (oldest == NULL) {
+        say (why, DPOOL_REASON_SUBMITTING, 0, "it waits in this program for room in the pool's window");
+        return 0;
+    }
+    wire_query_t query = { ++self->last_query, WIRE_QUERY_EXPLAIN, oldest->id };
+    wire_put_query (&self->outbox, 0, self->n_received, &query);
+    return query.query;
+}
+
+bool session_answer (session_t *self, uint64_t query, dpool_explanation_t *why)
+{
+    if (query == 0 || self->answered_query != query)
+        return false;
+    self->answered_query = 0;
+    size_t size = why->size;
+    *why = self->answer;
+    why->size = size;
+    return true;
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* session_tasks.c - the tasks that are under way: cut, sent, sent again, claimed, cancelled, dropped. */
+#include "client/session_internal.h"
+
+#include "core/memory.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- Books ---------------------------------------------------------------------------------- */
+
+static job_task_t *new_task (job_t *job, uint64_t id, size_t first, size_t n)
+{
+    job_task_t *task = dp_must_alloc (sizeof *task);
+    dp_list_init (&task->in_order);
+    dp_list_init (&task->in_job);
+    dp_list_init (&task->in_cancelling);
+    task->job = job;
+    task->id = id;
+    task->first = first;
+    task->n = n;
+    task->payload_len = job_payload_len (job, first, n);
+    for (size_t i = first; i < first + n; i++)
+        job_item (job, i)->state = ITEM_SENT;
+    dp_list_append (&job->tasks, &task->in_job);
+    job->n_tasks++;
+    return task;
+}
+
+job_task_t *session_find_task (const session_t *self, uint64_t id)
+{
+    dp_map_node_t *node = dp_map_get (&self->tasks, id);
+    return node != NULL ? DP_CONTAINER (node, job_task_t, by_id) : NULL;
+}
+
+void session_drop_task (session_t *self, job_task_t *task)
+{
+    if (task->n_submissions > 0) {
+        dp_map_take (&self->tasks, task->id);
+        self->n_bytes -= task->payload_len;
+    }
+    if (task->running_at_ms != 0)
+        task->job->n_running--;
+    task->job->n_tasks--;
+    dp_list_remove (&task->in_cancelling);
+    dp_list_remove (&task->in_order);
+    dp_list_remove (&task->in_job);
+    dp_free (task);
+}
+
+void session_fail_task (session_t *self, job_task_t *task, outcome_status_t status, const char *message)
+{
+    for (size_t i = task->first; i < task->first + task->n; i++)
+        job_fail_as (task->job, i, status, message);
+    session_drop_task (self, task);
+}
+
+/* ---- Once more ------------------------------------------------------------------------------ */
+
+static void retry (session_t *self, job_t *job, size_t first, size_t n, uint64_t base)
+{
+    job_task_t *task = new_task (job, ++self->last_id, first, n);
+    task->base = base;
+    dp_list_append (&self->again, &task->in_order);
+}
+
+static bool is_unfinished (const job_t *job, size_t index)
+{
+    const job_item_t *item = job_item (job, index);
+    return item != NULL && item->state != ITEM_FINISHED;
+}
+
+void session_retry_task (session_t *self, job_task_t *task, uint64_t n_starts)
+{
+    job_t *job = task->job;
+    size_t end = task->first + task->n;
+    for (size_t i = task->first, n; i < end; i += n) {
+        n = 1;
+        if (!is_unfinished (job, i))
+            continue;
+        if (job_item (job, i)->n_blames > 0) {
+            retry (self, job, i, 1, n_starts);
+            continue;
+        }
+        while (i + n < end && is_unfinished (job, i + n) && job_item (job, i + n)->n_blames == 0)
+            n++;
+        retry (self, job, i, n, n_starts > 0 ? n_starts - 1 : 0);
+    }
+    session_drop_task (self, task);
+}
+
+void session_resubmit_task (session_t *self, job_task_t *task)
+{
+    if (task->is_partial) {
+        session_retry_task (self, task, task->base + 1);
+        return;
+    }
+    if (task->running_at_ms != 0)
+        task->job->n_running--;
+    task->running_at_ms = 0;
+    task->is_sent = false;
+    dp_list_remove (&task->in_order);
+    dp_list_append (&self->again, &task->in_order);
+}
+
+/* ---- Sending -------------------------------------------------------------------------------- */
+
+static void send_task (session_t *self, job_task_t *task)
+{
+    job_t *job = task->job;
+    wire_group_t group = {
+        .function = { job->function, strlen (job->function) },
+        .require = { job->require, strlen (job->require) },
+        .priority = job->priority,
+        .time_limit_ms = job->time_limit_ms,
+        .is_at_most_once = job->is_at_most_once,
+    };
+    dp_blob_t *blob = NULL;
+    wire_task_t record
+        = { task->id,    task->base, job->number,
+            task->first, task->n,    job_payload (job, task->first, task->n, &self->scratch, &blob) };
+    if (task->n_submissions == 0) {
+        if (dp_map_put (&self->tasks, task->id, &task->by_id) < 0)
+            dp_no_memory (sizeof task->by_id);
+        self->n_bytes += task->payload_len;
+        task->incarnation = self->incarnation;
+    } else
+        record.attempt = task->base + (uint64_t) SESSION_SUBMISSION_STEP * task->n_submissions;
+    task->n_submissions++;
+    task->is_sent = true;
+    dp_list_append (&self->submitted, &task->in_order);
+    wire_add_task (&self->submits, &self->outbox, 0, WIRE_SUBMIT, &group, &record, blob);
+}
+
+static void fail_too_large (const session_t *self, job_t *job, size_t index, size_t len)
+{
+    char message[160];
+    snprintf (message, sizeof message, "its arguments have %zu bytes packed; the broker takes %llu at most",
+              len, (unsigned long long) self->max_payload);
+    job_fail_as (job, index, OUTCOME_TOO_LARGE, message);
+}
+
+/* One of the tasks that go before all others. It may have been cut for a broker that takes more. */
+static void send_again (session_t *self, job_task_t *task)
+{
+    job_t *job = task->job;
+    if (task->payload_len <= self->max_payload) {
+        send_task (self, task);
+        return;
+    }
+    for (size_t i = 0; task->n > 1 && i < task->n; i++)
+        retry (self, job, task->first + i, 1, task->base);
+    if (task->n == 1)
+        fail_too_large (self, job, task->first, task->payload_len);
+    session_drop_task (self, task);
+    session_settle (self, job);
+}
+
+static bool has_window (const session_t *self, size_t payload_len)
+{
+    if (self->tasks.count >= self->max_tasks)
+        return false;
+    return self->n_bytes == 0 || self->n_bytes + payload_len <= self->max_bytes;
+}
+
+/* Send as many tasks of a job as it may have under way. False when the window is full. */
+static bool submit_job (session_t *self, job_t *job)
+{
+    job->max_payload = (size_t) self->max_payload;
+    while (job_has_room (job, self->processes)) {
+        size_t n = job_cut (job, self->processes);
+        if (n == 0)
+            break;
+        size_t first = job->unsent, len = job_payload_len (job, first, n);
+        if (len > self->max_payload) { /* a single item */
+            job->unsent++;
+            fail_too_large (self, job, first, len);
+            session_touch (self, job);
+            continue;
+        }
+        if (!has_window (self, len))
+            return false;
+        job->unsent += n;
+        send_task (self, new_task (job, ++self->last_id, first, n));
+    }
+    return true;
+}
+
+static session_level_t *level_of (dp_list_t *node)
+{
+    return DP_CONTAINER (node, session_level_t, in_ready);
+}
+
+void session_make_ready (session_t *self, job_t *job)
+{
+    if (!dp_list_is_empty (&job->in_ready))
+        return;
+    dp_list_t *place = self->ready.next;
+    while (place != &self->ready && level_of (place)->priority > job->priority)
+        place = place->next;
+    if (place == &self->ready || level_of (place)->priority != job->priority) {
+        session_level_t *level = dp_must_alloc (sizeof *level);
+        dp_list_init (&level->jobs);
+        level->priority = job->priority;
+        dp_list_append (place, &level->in_ready);
+        place = &level->in_ready;
+    }
+    dp_list_append (&level_of (place)->jobs, &job->in_ready);
+}
+
+void session_submit_ready (session_t *self)
+{
+    /* What was submitted before and is missing goes out whatever the window says: it was within it once. */
+    for (dp_list_t *node; (node = dp_list_pop (&self->again)) != NULL;)
+        send_again (self, DP_CONTAINER (node, job_task_t, in_order));
+    DP_LIST_EACH (&self->ready, node)
+    {
+        session_level_t *level = level_of (node);
+        DP_LIST_EACH (&level->jobs, job_node)
+        {
+            job_t *job = DP_CONTAINER (job_node, job_t, in_ready);
+            if (!submit_job (self, job))
+                return;
+            dp_list_remove (job_node); /* comes back with its next result, or with new items */
+            if (job_is_finished (job))
+                session_settle (self, job);
+        }
+        dp_list_remove (node);
+        dp_free (level);
+    }
+}
+
+/* ---- Claim and cancel ----------------------------------------------------------------------- */
+
+void session_claim (session_t *self, int64_t now_ms)
+{
+    wire_range_t range = { 0, 0, false };
+    DP_LIST_EACH (&self->submitted, node)
+    {
+        const job_task_t *task = DP_CONTAINER (node, job_task_t, in_order);
+        bool is_at_most_once = task->job->is_at_most_once;
+        if (range.first != 0 && task->id == range.last + 1 && is_at_most_once == range.is_at_most_once) {
+            range.last = task->id;
+            continue;
+        }
+        if (range.first != 0)
+            wire_add_range (&self->claims, &self->outbox, 0, WIRE_CLAIM, &range);
+        range = (wire_range_t) { task->id, task->id, is_at_most_once };
+    }
+    if (range.first != 0)
+        wire_add_range (&self->claims, &self->outbox, 0, WIRE_CLAIM, &range);
+    wire_end_list (&self->claims, &self->outbox, 0, WIRE_CLAIM, 0);
+
+    DP_LIST_EACH (&self->cancelling, node)
+    session_cancel_task (self, now_ms, DP_CONTAINER (node, job_task_t, in_cancelling));
+}
+
+void session_cancel_task (session_t *self, int64_t now_ms, job_task_t *task)
+{
+    if (task->cancel_at_ms == 0) {
+        task->cancel_at_ms = now_ms + SESSION_CANCEL_MS;
+        dp_list_append (&self->cancelling, &task->in_cancelling);
+    }
+    wire_range_t range = { task->id, task->id, false };
+    if (self->link.state == LINK_UP)
+        wire_add_range (&self->cancels, &self->outbox, 0, WIRE_CANCEL, &range);
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "client/waiter.h"
+
+#include "net/clock.h"
+#include "core/link.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* One for each thread that ever waited: a thread waits for one thing at a time. */
+typedef struct waiter_s {
+    dp_list_t node;
+    int fd; /* 0 = not opened yet: descriptor 0 would not be ours */
+} waiter_t;
+
+static _Thread_local waiter_t mine;
+static pthread_key_t closer_key;
+static pthread_once_t closer_once = PTHREAD_ONCE_INIT;
+
+static void close_waiter (void *argument)
+{
+    waiter_t *self = argument;
+    close (self->fd);
+    self->fd = 0;
+}
+
+static void make_closer (void)
+{
+    pthread_key_create (&closer_key, close_waiter);
+}
+
+static int open_mine (void)
+{
+    if (mine.fd > 0)
+        return 0;
+    int fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd == 0) { /* descriptor 0 was closed: take another one */
+        fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+        close (0);
+    }
+    if (fd < 0)
+        return -1;
+    mine.fd = fd;
+    dp_list_init (&mine.node);
+    pthread_once (&closer_once, make_closer);
+    pthread_setspecific (closer_key, &mine);
+    return 0;
+}
+
+int waiter_wait (dp_list_t *list, pthread_mutex_t *lock, int64_t deadline_ms)
+{
+    if (open_mine () < 0)
+        return -1;
+    int64_t now_ms = dp_clock_ms ();
+    if (deadline_ms <= now_ms) {
+        errno = ETIMEDOUT;
+        return -1;
+    }
+    dp_list_append (list, &mine.node);
+    pthread_mutex_unlock (lock);
+    struct pollfd item = { mine.fd, POLLIN, 0 };
+    int rc = poll (&item, 1, dp_clock_until (deadline_ms, now_ms));
+    int code = rc == 0 ? ETIMEDOUT : errno;
+    pthread_mutex_lock (lock);
+    dp_list_remove (&mine.node);
+    uint64_t count;
+    if (read (mine.fd, &count, sizeof count) > 0 && rc == 0)
+        rc = 1; /* woken just after the time was up */
+    if (rc > 0)
+        return 0;
+    errno = code;
+    return -1;
+}
+
+void waiter_wake_all (dp_list_t *list)
+{
+    DP_LIST_EACH (list, node) {
+        uint64_t one = 1;
+        ssize_t rc = write (DP_CONTAINER (node, waiter_t, node)->fd, &one, sizeof one);
+        (void) rc; /* an eventfd takes it, or is set already */
+        dp_list_remove (node);
+    }
+}
+
+int64_t waiter_deadline (int timeout_ms)
+{
+    return timeout_ms < 0 ? DP_NEVER : dp_clock_ms () + timeout_ms;
+}

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: MPL-2.0
+# What is installed: headers, both libraries, programs, manual pages, and the files by which CMake and
+# pkg-config find them again.
+include(CMakePackageConfigHelpers)
+
+set(config_folder "${CMAKE_INSTALL_LIBDIR}/cmake/dpool")
+
+install(DIRECTORY include/dpool DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h")
+install(TARGETS dpool dpool_static EXPORT dpool-targets
+  LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}"
+  ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+
+get_property(programs GLOBAL PROPERTY DPOOL_PROGRAMS)
+if(programs)
+  install(TARGETS ${programs} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+endif()
+
+foreach(section 1 3 5 7)
+  file(GLOB pages CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/docs/man/*.${section}")
+  if(pages)
+    install(FILES ${pages} DESTINATION "${CMAKE_INSTALL_MANDIR}/man${section}")
+  endif()
+endforeach()
+
+# find_package(dpool): dpool::dpool is the shared library, dpool::dpool_static the static one.
+install(EXPORT dpool-targets NAMESPACE dpool:: DESTINATION "${config_folder}")
+configure_package_config_file(cmake/dpool-config.cmake.in "${PROJECT_BINARY_DIR}/dpool-config.cmake"
+  INSTALL_DESTINATION "${config_folder}" NO_SET_AND_CHECK_MACRO)
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/dpool-config-version.cmake"
+  COMPATIBILITY SameMinorVersion)
+install(FILES
+  "${PROJECT_BINARY_DIR}/dpool-config.cmake" "${PROJECT_BINARY_DIR}/dpool-config-version.cmake"
+  cmake/FindMsgpackC.cmake
+  DESTINATION "${config_folder}")
+
+# pkg-config: the prefix follows from where the file lies, so that the tree can be moved or installed
+# under another prefix than it was configured for.
+file(RELATIVE_PATH prefix_from_here "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
+string(REGEX REPLACE "/$" "" prefix_from_here "${prefix_from_here}")
+configure_file(cmake/dpool.pc.in "${PROJECT_BINARY_DIR}/dpool.pc" @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/dpool.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* buffer.h - a growable row of bytes, embedded by value. Not thread-safe. */
+#ifndef DP_BUFFER_H_INCLUDED
+#define DP_BUFFER_H_INCLUDED
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct dp_buffer_s {
+    uint8_t *data; /* NULL while empty and never grown */
+    size_t len;
+    size_t capacity;
+    bool is_failed; /* memory ran out in an append: the content is incomplete; sticky until reset */
+} dp_buffer_t;
+
+/* An all-zero struct is an empty buffer. */
+#define DP_BUFFER_INIT    \
+    {                     \
+        NULL, 0, 0, false \
+    }
+
+/* Append bytes. 0, or -1 with ENOMEM (is_failed is then set, so that a row of appends needs one check). */
+int dp_buffer_append (dp_buffer_t *self, const void *data, size_t len);
+
+/* Make room for len more bytes and return where they go (len is counted in); NULL with ENOMEM. */
+uint8_t *dp_buffer_extend (dp_buffer_t *self, size_t len);
+
+/* Drop the first len bytes (len <= self->len). */
+void dp_buffer_consume (dp_buffer_t *self, size_t len);
+
+/* Empty it and keep its memory. */
+void dp_buffer_reset (dp_buffer_t *self);
+
+/* Free its memory; it is then an empty buffer again. */
+void dp_buffer_fini (dp_buffer_t *self);
+
+/* A write function for msgpack_packer_init (&packer, buffer, dp_buffer_msgpack_write). */
+int dp_buffer_msgpack_write (void *self, const char *data, size_t len);
+
+#endif

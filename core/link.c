@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "core/link.h"
+
+#include <string.h>
+
+/* A step of a 64-bit xorshift generator: jitter needs no better one. */
+static uint64_t next_random (dp_link_t *self)
+{
+    self->random ^= self->random << 13;
+    self->random ^= self->random >> 7;
+    self->random ^= self->random << 17;
+    return self->random;
+}
+
+void dp_link_init (dp_link_t *self, size_t n_endpoints, uint64_t seed, int64_t now_ms)
+{
+    memset (self, 0, sizeof *self);
+    self->n_endpoints = n_endpoints;
+    self->random = seed != 0 ? seed : 0x9e3779b97f4a7c15u; /* zero would stay zero */
+    self->retry_at_ms = self->down_since_ms = self->endpoint_since_ms = self->ticked_at_ms = now_ms;
+}
+
+void dp_link_welcomed (dp_link_t *self, int64_t now_ms)
+{
+    if (self->state != LINK_GREETING)
+        return;
+    self->state = LINK_UP;
+    self->n_failures = 0;
+    dp_link_received (self, now_ms);
+}
+
+void dp_link_received (dp_link_t *self, int64_t now_ms)
+{
+    self->received_at_ms = now_ms;
+    self->pinged_at_ms = 0;
+}
+
+void dp_link_sent (dp_link_t *self, int64_t now_ms)
+{
+    self->sent_at_ms = now_ms;
+}
+
+/* The endpoint stays while trouble with it is young, so that a broker that restarts keeps its peers. */
+static void choose_endpoint (dp_link_t *self, int64_t now_ms)
+{
+    if (self->n_endpoints > 1 && now_ms - self->endpoint_since_ms >= LINK_FAILOVER_MS) {
+        self->endpoint = (self->endpoint + 1) % self->n_endpoints;
+        self->endpoint_since_ms = now_ms;
+    }
+}
+
+void dp_link_broken (dp_link_t *self, int64_t now_ms)
+{
+    if (self->state == LINK_DOWN)
+        return;
+    if (self->state == LINK_UP)
+        self->down_since_ms = self->endpoint_since_ms = now_ms;
+    self->state = LINK_DOWN;
+    self->must_close = true;
+
+    /* Full jitter: a broker that comes back must not meet all its peers in the same millisecond. */
+    int64_t ceiling_ms = 0;
+    if (self->n_failures > 0) {
+        unsigned doublings = self->n_failures < 5 ? self->n_failures - 1 : 4;
+        ceiling_ms = LINK_MIN_BACKOFF_MS << doublings;
+        if (ceiling_ms > LINK_MAX_BACKOFF_MS)
+            ceiling_ms = LINK_MAX_BACKOFF_MS;
+    }
+    self->retry_at_ms = now_ms + (int64_t) (next_random (self) % (uint64_t) (ceiling_ms + 1));
+    self->n_failures++;
+}
+
+/* A turn of our own loop that came late says nothing about the peer. */
+static void forgive_lag (dp_link_t *self, int64_t now_ms)
+{
+    int64_t lag_ms = now_ms - self->ticked_at_ms - LINK_MAX_LAG_MS;
+    if (lag_ms > 0) {
+        self->received_at_ms += lag_ms;
+        self->opened_at_ms += lag_ms;
+    }
+    self->ticked_at_ms = now_ms;
+}
+
+static dp_link_command_t open_link (dp_link_t *self, int64_t now_ms)
+{
+    choose_endpoint (self, now_ms);
+    self->state = LINK_GREETING;
+    self->connection++;
+    self->opened_at_ms = self->sent_at_ms = self->received_at_ms = now_ms;
+    self->pinged_at_ms = 0;
+    return LINK_OPEN;
+}
+
+/* One PING for each second without sending, and one for each second without an answer. */
+static bool is_ping_due (const dp_link_t *self, int64_t now_ms)
+{
+    if (now_ms - self->sent_at_ms >= LINK_HEARTBEAT_MS)
+        return true;
+    int64_t asked_at_ms = self->pinged_at_ms > self->received_at_ms ? self->pinged_at_ms : self->received_at_ms;
+    return now_ms - asked_at_ms >= LINK_HEARTBEAT_MS;
+}
+
+dp_link_command_t dp_link_tick (dp_link_t *self, int64_t now_ms)
+{
+    forgive_lag (self, now_ms);
+    if (self->state == LINK_GREETING && now_ms - self->opened_at_ms >= LINK_WELCOME_MS)
+        dp_link_broken (self, now_ms);
+    if (self->state == LINK_UP && now_ms - self->received_at_ms >= LINK_SILENCE_MS)
+        dp_link_broken (self, now_ms);
+    if (self->must_close) {
+        self->must_close = false;
+        return LINK_CLOSE;
+    }
+    if (self->state == LINK_DOWN)
+        return now_ms >= self->retry_at_ms ? open_link (self, now_ms) : LINK_NOTHING;
+    if (self->state == LINK_UP && is_ping_due (self, now_ms)) {
+        self->sent_at_ms = self->pinged_at_ms = now_ms;
+        return LINK_PING;
+    }
+    return LINK_NOTHING;
+}
+
+int64_t dp_link_deadline_ms (const dp_link_t *self)
+{
+    if (self->must_close)
+        return 0;
+    if (self->state == LINK_DOWN)
+        return self->retry_at_ms;
+    if (self->state == LINK_GREETING)
+        return self->opened_at_ms + LINK_WELCOME_MS;
+    int64_t asked_at_ms = self->pinged_at_ms > self->received_at_ms ? self->pinged_at_ms : self->received_at_ms;
+    int64_t first_ms = asked_at_ms < self->sent_at_ms ? asked_at_ms : self->sent_at_ms;
+    return first_ms + LINK_HEARTBEAT_MS;
+}

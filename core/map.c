@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "core/map.h"
+
+#include "core/memory.h"
+
+#define FEWEST_BUCKETS 16
+
+/* 2^64 divided by the golden ratio: the upper bits of the product spread keys that follow one another
+   evenly over the buckets, which is what ids here mostly do. */
+static size_t bucket_of (const dp_map_t *self, uint64_t key)
+{
+    return (size_t) ((key * UINT64_C (0x9E3779B97F4A7C15)) >> (64 - __builtin_ctzll (self->n_buckets)));
+}
+
+static int grow (dp_map_t *self)
+{
+    dp_map_t grown = { NULL, self->n_buckets > 0 ? self->n_buckets * 2 : FEWEST_BUCKETS, self->count };
+    grown.buckets = dp_alloc (grown.n_buckets * sizeof (dp_map_node_t *));
+    if (!grown.buckets)
+        return -1;
+    for (size_t i = 0; i < self->n_buckets; i++) {
+        dp_map_node_t *node = self->buckets[i];
+        while (node) {
+            dp_map_node_t *next = node->next;
+            size_t bucket = bucket_of (&grown, node->key);
+            node->next = grown.buckets[bucket];
+            grown.buckets[bucket] = node;
+            node = next;
+        }
+    }
+    dp_free (self->buckets);
+    *self = grown;
+    return 0;
+}
+
+int dp_map_put (dp_map_t *self, uint64_t key, dp_map_node_t *node)
+{
+    /* A map that cannot grow is slow, not full: only the first buckets are worth an error. */
+    if (self->count >= self->n_buckets && grow (self) < 0 && self->n_buckets == 0)
+        return -1;
+    size_t bucket = bucket_of (self, key);
+    node->key = key;
+    node->next = self->buckets[bucket];
+    self->buckets[bucket] = node;
+    self->count++;
+    return 0;
+}
+
+dp_map_node_t *dp_map_get (const dp_map_t *self, uint64_t key)
+{
+    if (self->count == 0)
+        return NULL;
+    dp_map_node_t *node = self->buckets[bucket_of (self, key)];
+    while (node && node->key != key)
+        node = node->next;
+    return node;
+}
+
+dp_map_node_t *dp_map_take (dp_map_t *self, uint64_t key)
+{
+    if (self->count == 0)
+        return NULL;
+    dp_map_node_t **link = &self->buckets[bucket_of (self, key)];
+    while (*link && (*link)->key != key)
+        link = &(*link)->next;
+    dp_map_node_t *node = *link;
+    if (node) {
+        *link = node->next;
+        node->next = NULL;
+        self->count--;
+    }
+    return node;
+}
+
+static dp_map_node_t *first_from (const dp_map_t *self, size_t bucket)
+{
+    for (; bucket < self->n_buckets; bucket++)
+        if (self->buckets[bucket])
+            return self->buckets[bucket];
+    return NULL;
+}
+
+dp_map_node_t *dp_map_first (const dp_map_t *self)
+{
+    return self->count > 0 ? first_from (self, 0) : NULL;
+}
+
+dp_map_node_t *dp_map_next (const dp_map_t *self, const dp_map_node_t *node)
+{
+    return node->next ? node->next : first_from (self, bucket_of (self, node->key) + 1);
+}
+
+void dp_map_fini (dp_map_t *self)
+{
+    dp_free (self->buckets);
+    *self = (dp_map_t) { NULL, 0, 0 };
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "core/memory.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static atomic_long n_until_failure; /* 0 = allocations do not fail on purpose */
+
+void dp_memory_fail_nth (long nth)
+{
+    atomic_store (&n_until_failure, nth);
+}
+
+static bool fails_on_purpose (void)
+{
+    if (atomic_load_explicit (&n_until_failure, memory_order_relaxed) <= 0)
+        return false;
+    return atomic_fetch_sub (&n_until_failure, 1) == 1;
+}
+
+void *dp_alloc (size_t len)
+{
+    void *block = fails_on_purpose () ? NULL : calloc (1, len > 0 ? len : 1);
+    if (!block)
+        errno = ENOMEM;
+    return block;
+}
+
+void *dp_realloc (void *block, size_t len)
+{
+    void *grown = fails_on_purpose () ? NULL : realloc (block, len > 0 ? len : 1);
+    if (!grown)
+        errno = ENOMEM;
+    return grown;
+}
+
+void dp_no_memory (size_t len)
+{
+    fprintf (stderr, "dpool: out of memory (%zu bytes more were needed)\n", len);
+    abort ();
+}
+
+void *dp_must_alloc (size_t len)
+{
+    void *block = calloc (1, len > 0 ? len : 1);
+    if (!block)
+        dp_no_memory (len);
+    return block;
+}
+
+void *dp_must_realloc (void *block, size_t len)
+{
+    void *grown = realloc (block, len > 0 ? len : 1);
+    if (!grown)
+        dp_no_memory (len);
+    return grown;
+}
+
+char *dp_strdup (const char *text)
+{
+    size_t size = strlen (text) + 1;
+    char *copy = dp_alloc (size);
+    if (copy)
+        memcpy (copy, text, size);
+    return copy;
+}
+
+char *dp_must_strdup (const char *text)
+{
+    size_t size = strlen (text) + 1;
+    return memcpy (dp_must_alloc (size), text, size);
+}
+
+void dp_free (void *block)
+{
+    free (block);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* value.h - what the library knows of a dpool_value_t: packed bytes inside a shared blob. */
+#ifndef DP_VALUE_H_INCLUDED
+#define DP_VALUE_H_INCLUDED
+
+#include "core/blob.h"
+#include "core/picture.h"
+
+#include <dpool/dpool.h>
+
+/* Embedded in results as well as allocated by dpool_value_copy. */
+struct dpool_value_s {
+    dp_blob_t *blob; /* keeps data alive; NULL = no value */
+    const uint8_t *data;
+    size_t len;
+    dp_texts_t texts;
+};
+
+/* Fill an embedded value (all zero before) with len bytes at data inside blob, of which it takes a hold. */
+void dp_value_init (dpool_value_t *self, dp_blob_t *blob, const uint8_t *data, size_t len);
+
+/* Drop the hold and the texts of an embedded value; it is all zero again. */
+void dp_value_fini (dpool_value_t *self);
+
+#endif

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "net/connection.h"
+
+#include "core/memory.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+struct dp_connection_s {
+    void *context;
+    void *socket, *monitor; /* NULL while closed; monitor NULL on inproc, which has no events and never breaks */
+    dp_outbox_t kept; /* not sent yet, oldest first */
+    dp_reach_t reach;
+    bool is_broken, is_greeted; /* greeted: HELLO was written on this socket */
+};
+
+enum { CONNECT_TIMEOUT_MS = 2000, KEEPALIVE_IDLE_S = 10, KEEPALIVE_EVERY_S = 5, MAX_RETRANSMIT_MS = 20000 };
+
+dp_connection_t *dp_connection_new (void *context)
+{
+    dp_connection_t *self = dp_alloc (sizeof *self);
+    if (self != NULL)
+        self->context = context;
+    return self;
+}
+
+void dp_connection_destroy (dp_connection_t **self_p)
+{
+    if (*self_p == NULL)
+        return;
+    dp_connection_close (*self_p, 0);
+    dp_free (*self_p);
+    *self_p = NULL;
+}
+
+static void set_int (void *socket, int option, int value)
+{
+    zmq_setsockopt (socket, option, &value, sizeof value);
+}
+
+static void set_options (void *socket)
+{
+    set_int (socket, ZMQ_LINGER, 0);
+    set_int (socket, ZMQ_RECONNECT_IVL, -1);
+    set_int (socket, ZMQ_IMMEDIATE, 1);
+    set_int (socket, ZMQ_SNDHWM, 0); /* the windows bound what is under way, in tasks and bytes */
+    set_int (socket, ZMQ_RCVHWM, 0);
+    set_int (socket, ZMQ_IPV6, 1);
+    set_int (socket, ZMQ_CONNECT_TIMEOUT, CONNECT_TIMEOUT_MS);
+    set_int (socket, ZMQ_TCP_KEEPALIVE, 1);
+    set_int (socket, ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_IDLE_S);
+    set_int (socket, ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE_EVERY_S);
+    set_int (socket, ZMQ_TCP_MAXRT, MAX_RETRANSMIT_MS);
+}
+
+/* The monitor must be there before the connect, or the first events are missed. */
+static int open_monitor (dp_connection_t *self)
+{
+    char endpoint[64];
+    snprintf (endpoint, sizeof endpoint, "inproc://dpool-monitor-%p", self->socket);
+    int events = ZMQ_EVENT_CONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED
+                 | ZMQ_EVENT_CONNECT_RETRIED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL
+                 | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+    if (zmq_socket_monitor (self->socket, endpoint, events) < 0)
+        return -1;
+    self->monitor = zmq_socket (self->context, ZMQ_PAIR);
+    if (self->monitor == NULL)
+        return -1;
+    set_int (self->monitor, ZMQ_LINGER, 0);
+    return zmq_connect (self->monitor, endpoint);
+}
+
+int dp_connection_open (dp_connection_t *self, const char *endpoint)
+{
+    dp_connection_close (self, 0);
+    self->socket = zmq_socket (self->context, ZMQ_DEALER);
+    if (self->socket == NULL)
+        return -1;
+    set_options (self->socket);
+    bool is_inproc = strncmp (endpoint, "inproc://", 9) == 0;
+    if ((!is_inproc && open_monitor (self) < 0) || zmq_connect (self->socket, endpoint) < 0) {
+        int code = errno;
+        dp_connection_close (self, 0);
+        errno = code;
+        return -1;
+    }
+    self->reach = is_inproc ? DP_HANDSHAKEN : DP_CONNECTING;
+    self->is_broken = self->is_greeted = false;
+    return 0;
+}
+
+void dp_connection_close (dp_connection_t *self, int linger_ms)
+{
+    dp_outbox_fini (&self->kept);
+    if (self->monitor != NULL) {
+        zmq_socket_monitor (self->socket, NULL, 0);
+        zmq_close (self->monitor);
+        self->monitor = NULL;
+    }
+    if (self->socket != NULL) {
+        set_int (self->socket, ZMQ_LINGER, linger_ms);
+        zmq_close (self->socket);
+        self->socket = NULL;
+    }
+}
+
+bool dp_connection_is_open (const dp_connection_t *self)
+{
+    return self->socket != NULL;
+}
+
+static void note_event (dp_connection_t *self, uint16_t event)
+{
+    switch (event) {
+    case ZMQ_EVENT_CONNECTED:
+        self->reach = DP_CONNECTED;
+        return;
+    case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
+        self->reach = DP_HANDSHAKEN;
+        return;
+    case ZMQ_EVENT_CLOSED:
+    case ZMQ_EVENT_CONNECT_RETRIED:
+        if (self->reach == DP_CONNECTING)
+            self->reach = DP_REFUSED;
+        break;
+    default: /* disconnected, or the handshake failed */
+        if (self->reach == DP_CONNECTED)
+            self->reach = DP_NOT_ZMQ;
+        break;
+    }
+    self->is_broken = true;
+}
+
+bool dp_connection_is_broken (dp_connection_t *self)
+{
+    while (self->monitor != NULL) {
+        zmq_msg_t frame;
+        zmq_msg_init (&frame);
+        if (zmq_msg_recv (&frame, self->monitor, ZMQ_DONTWAIT) < 0) {
+            bool is_interrupted = errno == EINTR;
+            zmq_msg_close (&frame);
+            if (is_interrupted)
+                continue;
+            break;
+        }
+        uint16_t event = 0;
+        if (zmq_msg_size (&frame) >= sizeof event)
+            memcpy (&event, zmq_msg_data (&frame), sizeof event);
+        bool has_address = zmq_msg_more (&frame);
+        zmq_msg_close (&frame);
+        if (has_address) {
+            zmq_msg_init (&frame);
+            zmq_msg_recv (&frame, self->monitor, 0);
+            zmq_msg_close (&frame);
+        }
+        note_event (self, event);
+    }
+    return self->is_broken;
+}
+
+dp_reach_t dp_connection_reach (const dp_connection_t *self)
+{
+    return self->reach;
+}
+
+size_t dp_connection_poll (dp_connection_t *self, zmq_pollitem_t *items)
+{
+    size_t n_items = 0;
+    int wanted = self->kept.count > 0 ? ZMQ_POLLOUT : 0;
+    if (self->socket != NULL)
+        items[n_items++] = (zmq_pollitem_t) { self->socket, 0, (short) (ZMQ_POLLIN | wanted), 0 };
+    if (self->monitor != NULL && !self->is_broken)
+        items[n_items++] = (zmq_pollitem_t) { self->monitor, 0, ZMQ_POLLIN, 0 };
+    return n_items;
+}
+
+int dp_connection_receive (dp_connection_t *self, dp_incoming_t *message, uint64_t max_payload)
+{
+    return self->socket != NULL ? dp_incoming_receive (message, self->socket, false, max_payload) : 0;
+}
+
+void dp_connection_push (dp_connection_t *self, dp_outgoing_t **message_p)
+{
+    dp_outgoing_t *message = *message_p;
+    *message_p = NULL;
+    if (self->socket == NULL || (!self->is_greeted && message->kind != WIRE_HELLO)) {
+        dp_outgoing_destroy (&message);
+        return;
+    }
+    self->is_greeted = true;
+    message->next = NULL;
+    if (self->kept.last != NULL)
+        self->kept.last->next = message;
+    else
+        self->kept.first = message;
+    self->kept.last = message;
+    self->kept.count++;
+}
+
+/* Not before the connection is up, since ZMQ_IMMEDIATE holds sends back until then. */
+static bool can_send (dp_connection_t *self)
+{
+    int events = 0;
+    size_t len = sizeof events;
+    return zmq_getsockopt (self->socket, ZMQ_EVENTS, &events, &len) == 0 && (events & ZMQ_POLLOUT) != 0;
+}
+
+int dp_connection_flush (dp_connection_t *self)
+{
+    while (self->socket != NULL && !self->is_broken && self->kept.first != NULL) {
+        if (!can_send (self))
+            return 0;
+        if (dp_outgoing_send (self->kept.first, self->socket, NULL, 0) < 0) {
+            self->is_broken = true;
+            break;
+        }
+        dp_outgoing_t *sent = dp_outbox_take (&self->kept);
+        dp_outgoing_destroy (&sent);
+    }
+    return self->is_broken ? -1 : 0;
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The cases of conformance.h on a broker with two workers, and what only a cluster has. */
+#include "tests/conformance/conformance.h"
+
+#include "tests/support/cluster.h"
+
+static cluster_t *cluster;
+
+static int count_pids (dpool_async_result_t *result, int *pids)
+{
+    int n = 0;
+    for (size_t i = 0; i < dpool_async_result_count (result); i++) {
+        int pid, at = 0;
+        assert_ok (dpool_value_get (dpool_async_result_value (result, i), "i", &pid));
+        while (at < n && pids[at] != pid)
+            at++;
+        if (at == n)
+            pids[n++] = pid;
+    }
+    return n;
+}
+
+/* Twice as many as the labelled worker has processes, so that a mistake would show. */
+static void runs_only_where_the_label_is (void **state)
+{
+    fixture_t *f = *state;
+    dpool_call_options_t options = chunks_of (1);
+    options.require = "red";
+    dpool_items_t *items = numbers_from (0, 100);
+    dpool_async_result_t *result = assert_made (dpool_map (f->pool, "pid", items, &options));
+    int pids[100];
+    assert_ok (dpool_async_result_get (result, 0));
+    int n = count_pids (result, pids);
+    assert_in_range (n, 1, 2);
+    pid_t children[64];
+    size_t n_children = process_children (process_pid (cluster_worker (cluster, 0)), true, children, 64);
+    for (int i = 0; i < n; i++) {
+        bool is_of_red = false;
+        for (size_t j = 0; j < n_children; j++)
+            is_of_red = is_of_red || children[j] == pids[i];
+        assert_true (is_of_red);
+    }
+    dpool_async_result_destroy (&result);
+    dpool_items_destroy (&items);
+}
+
+static void uses_the_processes_of_both_workers (void **state)
+{
+    fixture_t *f = *state;
+    dpool_async_result_t *result = occupy (f, N_PROCESSES);
+    int pids[N_PROCESSES];
+    open_gate (f);
+    assert_ok (dpool_async_result_get (result, PATIENCE_MS));
+    assert_int_equal (count_pids (result, pids), N_PROCESSES);
+    dpool_async_result_destroy (&result);
+}
+
+/* Two programs on one cluster: a map of the one does not delay a call of the other. */
+static void shares_the_cluster_fairly_between_pools (void **state)
+{
+    fixture_t *f = *state;
+    dpool_t *other = another_pool (f, NULL);
+    dpool_items_t *items = assert_made (dpool_items_new ());
+    for (int i = 0; i < 200; i++)
+        assert_ok (dpool_items_add (items, "d", 0.05));
+    dpool_call_options_t options = chunks_of (1);
+    dpool_async_result_t *map = assert_made (dpool_map_async (f->pool, "sleep", items, &options));
+    dpool_value_t *value;
+    assert_ok (dpool_apply (other, &value, "square", DPOOL_V (12)));
+    assert_number (value, 144);
+    assert_false (dpool_async_result_ready (map));
+    dpool_value_destroy (&value);
+    dpool_async_result_destroy (&map);
+    dpool_items_destroy (&items);
+    dpool_destroy (&other);
+}
+
+static void takes_the_endpoint_from_the_environment (void **state)
+{
+    fixture_t *f = *state;
+    setenv ("DPOOL_ENDPOINT", f->endpoint, 1);
+    dpool_t *pool = dpool_open (NULL, NULL);
+    unsetenv ("DPOOL_ENDPOINT");
+    assert_non_null (pool);
+    assert_ok (dpool_wait_workers (pool, N_PROCESSES, PATIENCE_MS));
+    assert_int_equal (dpool_workers (pool), N_PROCESSES);
+    dpool_destroy (&pool);
+}
+
+static void takes_the_first_broker_of_a_list_that_answers (void **state)
+{
+    fixture_t *f = *state;
+    char list[256];
+    snprintf (list, sizeof list, "tcp://127.0.0.1:1,%s", f->endpoint); /* nothing listens at port 1 */
+    dpool_options_t options = pool_options ();
+    options.connect_timeout_ms = PATIENCE_MS;
+    dpool_t *pool = assert_made (dpool_open (list, &options));
+    assert_ok (dpool_apply (pool, NULL, "square", DPOOL_V (1)));
+    dpool_destroy (&pool);
+}
+
+static const struct CMUnitTest cluster_cases[] = {
+    CASE (runs_only_where_the_label_is),
+    CASE (uses_the_processes_of_both_workers),
+    CASE (shares_the_cluster_fairly_between_pools),
+    CASE (takes_the_endpoint_from_the_environment),
+    CASE (takes_the_first_broker_of_a_list_that_answers),
+};
+
+int main (int argc, char **argv)
+{
+    static const theme_t cluster_theme
+        = { "cluster only", cluster_cases, sizeof cluster_cases / sizeof cluster_cases[0] };
+    setvbuf (stdout, NULL, _IOLBF, 0);
+    unsetenv ("DPOOL_ENDPOINT");
+    cluster = cluster_new (NULL);
+    cluster_add_worker (cluster, 2, "red", "first");
+    cluster_add_worker (cluster, 2, "blue", "second");
+    int n_failed = conformance_run (cluster_endpoint (cluster), &cluster_theme, argc, argv);
+    cluster_destroy (&cluster);
+    return n_failed;
+}

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MPL-2.0
+# text.sh <source folder>: the size of files and functions, the width of lines, and what must not stay
+# in a source.
+set -euo pipefail
+export LC_ALL=C.UTF-8
+
+cd "$1"
+fault=0
+
+# complain <grep's or awk's lines> <what is wrong with them>
+complain () {
+    if [ -n "$1" ]; then
+        sed "s/\$/  <- $2/" <<< "$1"
+        fault=1
+    fi
+}
+
+folders=()
+for folder in include core net broker worker client tests examples bench; do
+    if [ -d "$folder" ]; then folders+=("$folder"); fi
+done
+mapfile -t sources < <(find "${folders[@]}" -name '*.[ch]' | sort)
+mapfile -t scripts < <(find run .ci cmake CMakeLists.txt "${folders[@]}" -type f \
+    \( -name '*.sh' -o -name '*.cmake' -o -name CMakeLists.txt -o -path run -o -path '.ci/*' \) | sort)
+
+complain "$(awk 'FNR > 600 { print FILENAME; nextfile }' "${sources[@]}")" 'more than 600 lines'
+
+# A function starts with a brace in the first column and ends with one.
+complain "$(awk '
+    /^\{/ { start = FNR }
+    /^\}/ { if (start && FNR - start > 80) print FILENAME ":" start; start = 0 }' "${sources[@]}")" \
+    'a function of more than 80 lines'
+
+# lines <grep's options and pattern>: the matching lines, cut so that one fits on a screen.
+lines () {
+    grep -Hn "$@" | cut -c 1-90 || true
+}
+
+complain "$(lines -E '.{111,}' "${sources[@]}" "${scripts[@]}")" 'more than 110 columns'
+complain "$(lines -P '\t' "${sources[@]}")" 'a tab'
+complain "$(lines -E '[[:space:]]+$' "${sources[@]}" "${scripts[@]}")" 'blanks at the end of a line'
+complain "$(lines -wE 'TO''DO|FIX''ME|XX''X|HA''CK' "${sources[@]}" "${scripts[@]}")" 'unfinished'
+complain "$(grep -L 'SPDX-License-Identifier: MPL-2.0' "${sources[@]}" "${scripts[@]}" || true)" \
+    'no licence line'
+exit $fault

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * testprocess.c - initializers, a preload, and functions that tell about the process that runs them. A
+ * second module beside testwork.c, so that workers with two modules are tested too.
+ */
+#include <dpool/function.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static int64_t initial;   /* set by set_initial in each process */
+static int n_initialized; /* how often an initializer ran in this process */
+static pid_t preloaded_by;
+
+static int write_pid (dpool_call_t *call, const char *path)
+{
+    char line[32];
+    int fd = open (path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return dpool_call_fail (call, errno, "%s: %s", path, strerror (errno));
+    int length = snprintf (line, sizeof line, "%ld\n", (long) getpid ());
+    ssize_t written = write (fd, line, (size_t) length);
+    close (fd);
+    return written == length ? 0 : dpool_call_fail (call, errno, "%s: %s", path, strerror (errno));
+}
+
+/* Keeps the number and writes the pid as a line. */
+DPOOL_INITIALIZER (set_initial)
+{
+    const char *path;
+    if (dpool_call_args (call, "ls", &initial, &path) < 0)
+        return -1;
+    n_initialized++;
+    return write_pid (call, path);
+}
+
+DPOOL_INITIALIZER (initialize_plainly)
+{
+    initial = 99;
+    n_initialized++;
+    return 0;
+}
+
+DPOOL_INITIALIZER (fail_initial)
+{
+    const char *path;
+    if (dpool_call_args (call, "s", &path) < 0)
+        return -1;
+    if (write_pid (call, path) < 0)
+        return -1;
+    return dpool_call_fail (call, 7, "no such data");
+}
+
+DPOOL_INITIALIZER (crash_initial)
+{
+    signal (SIGABRT, SIG_DFL);
+    kill (getpid (), SIGABRT);
+    for (;;)
+        pause ();
+    return 0;
+}
+
+DPOOL_PRELOAD (load_once)
+{
+    preloaded_by = getpid ();
+    return 0;
+}
+
+/* What the initializer kept, how often one ran here, and the pid. */
+DPOOL_FUNCTION (read_initial)
+{
+    return dpool_call_return (call, "lii", initial, n_initialized, (int) getpid ());
+}
+
+/* Who ran the preload, and who runs this. */
+DPOOL_FUNCTION (read_preload)
+{
+    return dpool_call_return (call, "ii", (int) preloaded_by, (int) getpid ());
+}
+
+/* ---- About the process ----------------------------------------------------------------------- */
+
+DPOOL_FUNCTION (pid)
+{
+    return dpool_call_return (call, "i", (int) getpid ());
+}
+
+/* Pid, parent, process group and session. */
+DPOOL_FUNCTION (ids)
+{
+    return dpool_call_return (call, "iiii", (int) getpid (), (int) getppid (), (int) getpgrp (),
+                              (int) getsid (0));
+}
+
+DPOOL_FUNCTION (attempt)
+{
+    return dpool_call_return (call, "u", (uint64_t) dpool_call_attempt (call));
+}
+
+DPOOL_FUNCTION (random)
+{
+    uint64_t first = dpool_call_random (call);
+    uint64_t second = dpool_call_random (call);
+    return dpool_call_return (call, "uu", first, second);
+}
+
+/* How many tasks this process has run by this function, itself included, and its pid. */
+DPOOL_FUNCTION (count_calls)
+{
+    static int n_calls;
+    n_calls++;
+    return dpool_call_return (call, "ii", n_calls, (int) getpid ());
+}
+
+/* Is the descriptor open in the process that runs tasks? */
+DPOOL_FUNCTION (has_descriptor)
+{
+    int fd;
+    if (dpool_call_args (call, "i", &fd) < 0)
+        return -1;
+    return dpool_call_return (call, "?", fcntl (fd, F_GETFD) >= 0);
+}
+
+/* How many descriptors above 2 are open. */
+DPOOL_FUNCTION (count_descriptors)
+{
+    int n = 0;
+    for (int fd = 3; fd < 1024; fd++)
+        n += fcntl (fd, F_GETFD) >= 0;
+    return dpool_call_return (call, "i", n);
+}
+
+/* To stdout, without a line end and without a flush. */
+DPOOL_FUNCTION (print)
+{
+    const char *text;
+    if (dpool_call_args (call, "s", &text) < 0)
+        return -1;
+    fputs (text, stdout);
+    return 0;
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* How much work the crew asks for, how far ahead it hands it out, what it gives back, and how it leaves. */
+#include "tests/support/test.h"
+#include "tests/unit/crew_rig.h"
+
+#include <stdbool.h>
+
+#define WITH_RIG(processes, n_brokers) \
+    (void) state;                      \
+    rig_t *rig = rig_new (processes, n_brokers)
+
+/* ---- Windows -------------------------------------------------------------------------------------- */
+
+/* One run of one process takes so long. */
+static void run_one (rig_t *rig, uint64_t id, uint64_t run_us)
+{
+    rig_tasks (rig, 0, id, id);
+    rig_turn (rig, 0);
+    rig_value (rig, 0, id, run_us);
+    rig_turn (rig, 0);
+    rig_bare (rig, 0, WIRE_ACK, id);
+}
+
+static void asks_for_as_many_tiny_tasks_as_bridge_a_round_trip (void **state)
+{
+    WITH_RIG (1, 1);
+    run_one (rig, 1, 20);
+    rig_expect_part (rig, "RESULTS w101 ");
+    rig_destroy (&rig);
+}
+
+static void asks_for_no_more_than_its_processes_when_tasks_are_long (void **state)
+{
+    WITH_RIG (1, 1);
+    run_one (rig, 1, 500000);
+    rig_expect_part (rig, "RESULTS w1 ");
+    rig_destroy (&rig);
+}
+
+static void never_asks_for_more_than_a_thousand_beyond_its_processes (void **state)
+{
+    WITH_RIG (1, 1);
+    run_one (rig, 1, 0);
+    rig_expect_part (rig, "RESULTS w1025 ");
+    rig_destroy (&rig);
+}
+
+static void hands_tiny_runs_out_ahead (void **state)
+{
+    WITH_RIG (1, 1);
+    run_one (rig, 1, 500);
+    rig_forget (rig);
+    rig_tasks (rig, 0, 2, 7);
+    rig_turn (rig, 0);
+    rig_expect (rig, "hand 0 #2 task 2\nhand 0 #3 task 3\nhand 0 #4 task 4\nhand 0 #5 task 5\n");
+    rig_destroy (&rig);
+}
+
+static void takes_back_what_waits_behind_an_item_that_turns_out_long (void **state)
+{
+    WITH_RIG (1, 1);
+    run_one (rig, 1, 1);
+    rig_tasks (rig, 0, 2, 4);
+    rig_turn (rig, 0);
+    rig_claim (rig, 0, 2, 0);
+    rig_forget (rig);
+    rig_pass (rig, 5);
+    rig_expect (rig, "");
+    rig_pass (rig, 5);
+    rig_expect (rig, "back 0 #3\n");
+    rig_value (rig, 0, 2, 9000);
+    rig_turn (rig, 0);
+    rig_expect_part (rig, "hand 0 #5 task 3\n");
+    rig_destroy (&rig);
+}
+
+static void gives_what_was_taken_back_to_another_child (void **state)
+{
+    WITH_RIG (2, 1);
+    rig_tasks (rig, 0, 1, 1);
+    rig_turn (rig, 0);
+    rig_value (rig, 1, 1, 1); /* tiny so far */
+    rig_tasks (rig, 0, 2, 5);
+    rig_turn (rig, 0);
+    rig_expect_part (rig, "hand 1 #2 task 2\nhand 0 #3 task 3\nhand 1 #4 task 4\nhand 0 #5 task 5\n");
+    rig_claim (rig, 1, 2, 0);
+    rig_value (rig, 0, 3, 1);
+    rig_value (rig, 0, 5, 1);
+    rig_pass (rig, 10);
+    rig_expect_part (rig, "back 1 #4\nhand 0 #6 task 4\n");
+    rig_destroy (&rig);
+}
+
+static void runs_taken_back_from_several_children_wait_in_their_order (void **state)
+{
+    WITH_RIG (2, 1);
+    rig_tasks (rig, 0, 1, 1);
+    rig_turn (rig, 0);
+    rig_value (rig, 1, 1, 1);
+    rig_tasks (rig, 0, 2, 7);
+    rig_turn (rig, 0);
+    rig_claim (rig, 0, 3, 0);
+    rig_claim (rig, 1, 2, 0);
+    rig_forget (rig);
+    rig_pass (rig, 10);
+    rig_expect (rig, "back 0 #5\nback 1 #4\n");
+    rig_value (rig, 0, 3, 100000);
+    rig_turn (rig, 0);
+    rig_expect_part (rig, "hand 0 #8 task 4\n");
+    rig_value (rig, 0, 8, 100000);
+    rig_turn (rig, 0);
+    rig_expect_part (rig, "hand 0 #9 task 5\n");
+    rig_destroy (&rig);
+}
+
+static void hands_back_what_waits_too_long_and_asks_for_less (void **state)
+{
+    WITH_RIG (1, 1);
+    run_one (rig, 1, 20);
+    rig_tasks (rig, 0, 2, 2);
+    rig_turn (rig, 0);
+    rig_claim (rig, 0, 2, 0);
+    rig_pass (rig, 7); /* stalled: it gets nothing more */
+    rig_tasks (rig, 0, 3, 5);
+    rig_turn (rig, 0);
+    rig_forget (rig);
+    rig_pass (rig, 30);
+    rig_expect (rig, "0< RELEASE w1 5.1, 4.1, 3.1\n");
+    rig_destroy (&rig);
+}
+
+static void releases_tasks_beyond_any_window_it_ever_told (void **state)
+{
+    WITH_RIG (1, 1);
+    rig_tasks (rig, 0, 1, 1025);
+    rig_turn (rig, 0);
+    rig_expect (rig, "hand 0 #1 task 1\n");
+    rig_tasks (rig, 0, 1026, 1026);
+    rig_turn (rig, 0);
+    rig_expect (rig, "0< RELEASE w1 1026.1\n");
+    rig_destroy (&rig);
+}
+
+static void releases_a_waiting_run_that_is_revoked (void **state)
+{
+    WITH_RIG (1, 1);
+    rig_tasks (rig, 0, 1, 2);
+    rig_turn (rig, 0);
+    rig_claim (rig, 0, 1, 0);
+    rig_forget (rig);
+    rig_run (rig, 0, WIRE_REVOKE, 1, 1);
+    rig_run (rig, 0, WIRE_REVOKE, 2, 1);
+    rig_turn (rig, 0);
+    rig_expect (rig, "0< RELEASE w1 2.1\n");
+    rig_destroy (&rig);
+}
+
+static void takes_a_revoked_run_back_from_its_child (void **state)
+{
+    WITH_RIG (1, 1);
+    run_one (rig, 1, 400);
+    rig_tasks (rig, 0, 2, 4);
+    rig_turn (rig, 0);
+    rig_claim (rig, 0, 2, 0);
+    rig_forget (rig);
+    rig_run (rig, 0, WIRE_REVOKE, 3, 1);
+    rig_turn (rig, 0);
+    rig_expect (rig, "back 0 #3\nhand 0 #5 task 4\n0< RELEASE w6 3.1\n");
+    rig_destroy (&rig);
+}
+
+/* ---- Draining ------------------------------------------------------------------------------------- */
+
+static void drains_by_finishing_what_runs_and_handing_back_the_rest (void **state)
+{
+    WITH_RIG (1, 1);
+    rig_tasks (rig, 0, 1, 2);
+    rig_turn (rig, 0);
+    rig_claim (rig, 0, 1, 0);
+    rig_forget (rig);
+    crew_drain (rig->crew, rig->now_ms, false);
+    rig_turn (rig, 0);
+    rig_expect (rig, "0< RELEASE w1 2.1\n");
+    rig_tasks (rig, 0, 3, 3);
+    rig_turn (rig, 0);
+    rig_expect (rig, "0< RELEASE w1 3.1\n");
+    rig_value (rig, 0, 1, 50000);
+    rig_turn (rig, 0);
+    rig_expect (rig, "0< RESULTS w1 1.1 value final 0+1 V\n");
+    rig_bare (rig, 0, WIRE_ACK, 1);
+    rig_turn (rig, 0);
+    rig_expect (rig, "0< BYE\n");
+    assert_false (crew_is_gone (rig->crew));
+    rig_bare (rig, 0, WIRE_BYE, 0);
+    rig_turn (rig, 0);
+    rig_expect (rig, "close 0\n");
+    assert_true (crew_is_gone (rig->crew));
+    rig_pass (rig, 3000);
+    rig_expect (rig, "");
+    rig_destroy (&rig);
+}
+
+static void drains_when_the_broker_says_so (void **state)
+{
+    WITH_RIG (1, 2);
+    rig_bare (rig, 1, WIRE_DRAIN, 0);
+    rig_turn (rig, 0);
+    rig_expect (rig, "0< BYE\n1< BYE\n");
+    rig_destroy (&rig);
+}
+
+static void is_gone_two_seconds_after_a_bye_that_nobody_answers (void **state)
+{
+    WITH_RIG (1, 1);
+    crew_drain (rig->crew, rig->now_ms, false);
+    rig_turn (rig, 0);
+    rig_pass (rig, 1900);
+    assert_false (crew_is_gone (rig->crew));
+    rig_pass (rig, 200);
+    assert_true (crew_is_gone (rig->crew));
+    rig_destroy (&rig);
+}
+
+static void says_in_hello_that_it_drains (void **state)
+{
+    WITH_RIG (1, 1);
+    rig_tasks (rig, 0, 1, 1);
+    rig_turn (rig, 0);
+    rig_claim (rig, 0, 1, 0);
+    crew_drain (rig->crew, rig->now_ms, false);
+    crew_broken (rig->crew, rig->now_ms, 0);
+    rig_turn (rig, 0);
+    rig_expect_part (rig, "0< HELLO c2 w0 draining\n");
+    rig_destroy (&rig);
+}
+
+static void drains_now_by_killing_and_releases_what_may_run_again (void **state)
+{
+    WITH_RIG (2, 1);
+    rig_tasks (rig, 0, 1, 1);
+    rig_task (rig, 0, &(rig_task_t) { .id = 2, .is_at_most_once = true });
+    rig_turn (rig, 0);
+    rig_claim (rig, 1, 1, 0);
+    rig_claim (rig, 0, 2, 0);
+    rig_forget (rig);
+    crew_drain (rig->crew, rig->now_ms, true);
+    rig_turn (rig, 0);
+    rig_expect (rig, "signal 9 0\nsignal 9 1\n");
+    rig_exit (rig, 0, 9, 0, 2, 0);
+    rig_exit (rig, 1, 9, 0, 1, 0);
+    rig_turn (rig, 0);
+    rig_expect (rig, "0< RESULTS w1 2.1 lost final 0+1 L\n0< RELEASE w1 1.1\n");
+    rig_destroy (&rig);
+}
+
+int main (void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test (asks_for_as_many_tiny_tasks_as_bridge_a_round_trip),
+        cmocka_unit_test (asks_for_no_more_than_its_processes_when_tasks_are_long),
+        cmocka_unit_test (never_asks_for_more_than_a_thousand_beyond_its_processes),
+        cmocka_unit_test (hands_tiny_runs_out_ahead),
+        cmocka_unit_test (takes_back_what_waits_behind_an_item_that_turns_out_long),
+        cmocka_unit_test (gives_what_was_taken_back_to_another_child),
+        cmocka_unit_test (runs_taken_back_from_several_children_wait_in_their_order),
+        cmocka_unit_test (hands_back_what_waits_too_long_and_asks_for_less),
+        cmocka_unit_test (releases_tasks_beyond_any_window_it_ever_told),
+        cmocka_unit_test (releases_a_waiting_run_that_is_revoked),
+        cmocka_unit_test (takes_a_revoked_run_back_from_its_child),
+        cmocka_unit_test (drains_by_finishing_what_runs_and_handing_back_the_rest),
+        cmocka_unit_test (drains_when_the_broker_says_so),
+        cmocka_unit_test (is_gone_two_seconds_after_a_bye_that_nobody_answers),
+        cmocka_unit_test (says_in_hello_that_it_drains),
+        cmocka_unit_test (drains_now_by_killing_and_releases_what_may_run_again),
+    };
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}

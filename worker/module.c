@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "worker/module.h"
+
+#include "core/error.h"
+#include "worker/offers.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The dynamic linker's own texts do not say what a user most often did wrong. */
+static const char *hint (const char *path)
+{
+    if (strchr (path, '/') == NULL)
+        return access (path, F_OK) == 0 ? " (a file of this folder is meant with ./ in front of its name)"
+                                        : " (neither the linker's folders nor this one have such a file)";
+    if (access (path, F_OK) < 0)
+        return errno == EACCES ? " (a folder on the way to it may not be entered)" : " (there is no such file)";
+    return access (path, R_OK) < 0 ? " (the file may not be read)" : "";
+}
+
+int module_load (const char *path)
+{
+    size_t n_before = offers_total ();
+    if (path[0] == '\0')
+        return dp_fail (EINVAL, "the path of a module is empty");
+    /* RTLD_NOW: a missing symbol is told here, not by the death of a child. */
+    void *handle = dlopen (path, RTLD_NOW | RTLD_LOCAL);
+    if (handle == NULL) {
+        const char *reason = dlerror ();
+        return dp_fail (ENOENT, "cannot load module %s: %s%s", path, reason != NULL ? reason : "no reason given",
+                        hint (path));
+    }
+    if (offers_total () == n_before)
+        return dp_fail (EINVAL, "module %s offers nothing: define its functions with DPOOL_FUNCTION, and link it with "
+                        "the shared libdpool (and name it once only)", path);
+    return 0;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "worker/options.h"
+
+#include "core/memory.h"
+#include "core/name.h"
+#include "worker/crew.h"
+
+#include <dpool/dpool.h>
+
+#include <argp.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { USAGE_STATUS = 2, KEY_VERSION = 256 };
+
+static const char explanation[]
+    = "Run the functions of the modules for the clients of the brokers at ENDPOINT... (such as tcp://host:5555)."
+      "\vWithout an ENDPOINT the environment's DPOOL_ENDPOINT serves. SIGTERM and SIGINT let it finish what runs, hand "
+      "back the rest and end; a second one ends it at once.";
+
+static const struct argp_option table[] = {
+    { "broker", 'b', "ENDPOINT", 0, "Serve this broker too (may be given again)", 0 },
+    { "module", 'm', "FILE", 0, "Load functions from this shared object (may be given again)", 0 },
+    { "processes", 'p', "N", 0, "Run N tasks at a time (default: the usable CPUs)", 0 },
+    { "label", 'l', "LABEL", 0, "Take tasks that require this label too (may be given again)", 0 },
+    { "name", 'n', "NAME", 0, "Be called NAME (default: the host's name)", 0 },
+    { "quiet", 'q', NULL, 0, "Print errors only", 0 },
+    { "version", KEY_VERSION, NULL, 0, "Print the version", -1 },
+    { NULL, 0, NULL, 0, NULL, 0 },
+};
+
+static void append (options_list_t *list, const char *text)
+{
+    list->texts = dp_must_realloc (list->texts, (list->count + 1) * sizeof *list->texts);
+    list->texts[list->count++] = text;
+}
+
+/* Endpoints may also be given as one text with commas. */
+static void append_endpoints (options_list_t *list, const char *text)
+{
+    char *copy = dp_must_strdup (text), *rest = NULL;
+    for (char *word = strtok_r (copy, ", ", &rest); word != NULL; word = strtok_r (NULL, ", ", &rest))
+        append (list, word);
+}
+
+static bool is_good_endpoint (const char *text)
+{
+    return strstr (text, "://") != NULL;
+}
+
+static int parse_processes (struct argp_state *state, const char *text)
+{
+    char *end;
+    errno = 0;
+    long number = strtol (text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || number < 1 || number > CREW_MAX_PLACES)
+        argp_error (state, "--processes %s: give a number from 1 to %d, or leave it out for one a usable CPU", text,
+                    CREW_MAX_PLACES);
+    return (int) number;
+}
+
+static const char *parse_name (struct argp_state *state, const char *option, const char *text)
+{
+    if (!dp_name_is_valid (text, strlen (text)))
+        argp_error (state, "--%s %s: use 1 to %d of A-Z a-z 0-9 _ . : -", option, text, DP_NAME_MAX);
+    return text;
+}
+
+/* Once all is read. */
+static void check (options_t *options, struct argp_state *state)
+{
+    const char *fallback = getenv ("DPOOL_ENDPOINT");
+    if (options->endpoints.count == 0 && fallback != NULL)
+        append_endpoints (&options->endpoints, fallback);
+    if (options->endpoints.count == 0)
+        argp_error (state, "no broker is named: give its endpoint, such as tcp://host:5555");
+    for (size_t i = 0; i < options->endpoints.count; i++)
+        if (!is_good_endpoint (options->endpoints.texts[i]))
+            argp_error (state, "'%s' is no endpoint: write tcp://host:port (a module is named with --module)",
+                        options->endpoints.texts[i]);
+}
+
+static error_t parse (int key, char *text, struct argp_state *state)
+{
+    options_t *options = state->input;
+    switch (key) {
+    case 'b':
+    case ARGP_KEY_ARG:
+        append_endpoints (&options->endpoints, text);
+        return 0;
+    case 'm':
+        append (&options->modules, text);
+        return 0;
+    case 'p':
+        options->processes = parse_processes (state, text);
+        return 0;
+    case 'l':
+        append (&options->labels, parse_name (state, "label", text));
+        return 0;
+    case 'n':
+        options->name = parse_name (state, "name", text);
+        return 0;
+    case 'q':
+        options->is_quiet = true;
+        return 0;
+    case KEY_VERSION:
+        printf ("dpool-worker %s\n", dpool_version ());
+        exit (0);
+    case ARGP_KEY_END:
+        check (options, state);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+void options_parse (options_t *options, int argc, char **argv)
+{
+    const struct argp parser = { table, parse, "ENDPOINT...", explanation, NULL, NULL, NULL };
+    memset (options, 0, sizeof *options);
+    argp_err_exit_status = USAGE_STATUS;
+    if (argp_parse (&parser, argc, argv, 0, NULL, options) != 0)
+        exit (USAGE_STATUS);
+}
+
+void options_fini (options_t *options)
+{
+    dp_free (options->endpoints.texts);
+    dp_free (options->modules.texts);
+    dp_free (options->labels.texts);
+}

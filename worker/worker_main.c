@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* worker_main.c - dpool_worker_main: a worker as a program of its own. */
+#include "core/error.h"
+#include "core/link.h"
+#include "core/memory.h"
+#include "net/clock.h"
+#include "worker/options.h"
+#include "worker/worker.h"
+#include "worker/zygote.h"
+
+#include <dpool/function.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum { STATUS_FAILED = 1, STATUS_USAGE = 2 };
+
+/* A reader of our stderr that has stopped reading must not stop the worker: then lines are lost. */
+static void print_line (const char *line)
+{
+    struct pollfd item = { STDERR_FILENO, POLLOUT, 0 };
+    char text[1100];
+    int len = snprintf (text, sizeof text, "dpool-worker: %s\n", line);
+    if (len > 0 && poll (&item, 1, 0) > 0 && write (STDERR_FILENO, text, (size_t) len) < 0)
+        errno = 0;
+}
+
+static void complain (void)
+{
+    fprintf (stderr, "dpool-worker: %s\n", dpool_last_error ()->message);
+}
+
+/* From here on signals are read, in all threads that are still to come: ZeroMQ's too. */
+static int catch_signals (void)
+{
+    sigset_t watched;
+    sigemptyset (&watched);
+    sigaddset (&watched, SIGTERM);
+    sigaddset (&watched, SIGINT);
+    sigaddset (&watched, SIGHUP);
+    signal (SIGPIPE, SIG_IGN);
+    sigprocmask (SIG_BLOCK, &watched, NULL);
+    int fd = signalfd (-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
+    return fd >= 0 ? fd : dp_fail_errno ("cannot read signals");
+}
+
+static void announce (const options_t *options)
+{
+    const char *const *names;
+    size_t n_names = zygote_functions (&names);
+    int processes = options->processes > 0 ? options->processes : worker_usable_cpus ();
+    if (options->is_quiet)
+        return;
+    printf ("dpool-worker: ready, %d process%s, function%s", processes, processes == 1 ? "" : "es",
+            n_names == 1 ? "" : "s");
+    for (size_t i = 0; i < n_names; i++)
+        printf ("%s %s", i > 0 ? "," : "", names[i]);
+    printf ("\n");
+    fflush (stdout);
+}
+
+/* The first signal asks for an end when all is done, each further one for an end now. */
+static void hear_signals (worker_t *worker, int signal_fd, unsigned *n_signals)
+{
+    struct signalfd_siginfo info;
+    while (read (signal_fd, &info, sizeof info) == sizeof info)
+        worker_drain (worker, (*n_signals)++ > 0);
+}
+
+static int run (worker_t *worker, int signal_fd)
+{
+    size_t most = worker_poll_max (worker) + 1;
+    zmq_pollitem_t *items = dp_must_alloc (most * sizeof *items);
+    unsigned n_signals = 0;
+    int64_t deadline_ms = worker_turn (worker);
+    while (!worker_is_gone (worker)) {
+        items[0] = (zmq_pollitem_t) { NULL, signal_fd, ZMQ_POLLIN, 0 };
+        size_t n_items = 1 + worker_poll (worker, items + 1, most - 1);
+        int rc = zmq_poll (items, (int) n_items, dp_clock_until (deadline_ms, dp_clock_ms ()));
+        if (rc < 0 && errno != EINTR) {
+            dp_fail_errno ("cannot wait for messages");
+            complain ();
+            break;
+        }
+        if (rc > 0 && items[0].revents != 0)
+            hear_signals (worker, signal_fd, &n_signals);
+        deadline_ms = worker_turn (worker);
+    }
+    dp_free (items);
+    if (worker_failure (worker) != NULL)
+        fprintf (stderr, "dpool-worker: %s\n", worker_failure (worker));
+    return worker_is_gone (worker) && worker_failure (worker) == NULL ? 0 : STATUS_FAILED;
+}
+
+/* With the zygote up. */
+static int serve (const options_t *options)
+{
+    const worker_config_t config = {
+        .endpoints = options->endpoints.texts,
+        .n_endpoints = options->endpoints.count,
+        .processes = options->processes,
+        .name = options->name,
+        .labels = options->labels.texts,
+        .n_labels = options->labels.count,
+        .log = options->is_quiet ? NULL : print_line,
+    };
+    int status = STATUS_FAILED;
+    int signal_fd = catch_signals ();
+    void *context = signal_fd >= 0 ? zmq_ctx_new () : NULL;
+    worker_t *worker = context != NULL ? worker_new (context, &config) : NULL;
+    if (worker != NULL) {
+        announce (options);
+        status = run (worker, signal_fd);
+    } else {
+        complain ();
+        status = errno == EINVAL ? STATUS_USAGE : STATUS_FAILED;
+    }
+    worker_destroy (&worker);
+    if (context != NULL)
+        zmq_ctx_term (context);
+    if (signal_fd >= 0)
+        close (signal_fd);
+    return status;
+}
+
+int dpool_worker_main (int argc, char **argv)
+{
+    options_t options;
+    const char *const *names;
+    int status = STATUS_FAILED;
+    options_parse (&options, argc, argv);
+    /* The zygote comes first: it must be forked before there is any thread or ZeroMQ context. */
+    if (zygote_start (options.modules.texts, options.modules.count) < 0)
+        complain ();
+    else if (zygote_functions (&names) == 0) {
+        fprintf (stderr, "dpool-worker: there is no function to offer: name a module that has some with --module FILE\n");
+        status = STATUS_USAGE;
+    } else
+        status = serve (&options);
+    options_fini (&options);
+    return status;
+}
