@@ -57,7 +57,6 @@ static void set_options (void *router, uint64_t max_payload)
     set_int (router, ZMQ_LINGER, 0);
     set_int (router, ZMQ_SNDHWM, HIGH_WATER_MARK);
     set_int (router, ZMQ_RCVHWM, HIGH_WATER_MARK);
-    set_int (router, ZMQ_IPV6, 1);
     set_int (router, ZMQ_BACKLOG, BACKLOG);
     set_int (router, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS);
     zmq_setsockopt (router, ZMQ_MAXMSGSIZE, &max_frame, sizeof max_frame);

@@ -8,11 +8,11 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -114,14 +114,42 @@ static int fail_bind (int code, const char *address)
     }
 }
 
+/* HOST:PORT. ZeroMQ takes a port modulo 65536 and ignores what stands behind it. */
+static bool is_tcp_valid (const char *address)
+{
+    const char *host = address + strlen ("tcp://"), *colon = strrchr (host, ':');
+    if (colon == NULL || colon == host || (*host == '[' && colon[-1] != ']'))
+        return false;
+    if (strcmp (colon + 1, "*") == 0)
+        return true;
+    size_t n_digits = strspn (colon + 1, "0123456789");
+    return n_digits > 0 && n_digits <= 5 && colon[1 + n_digits] == '\0' && strtol (colon + 1, NULL, 10) <= 65535;
+}
+
+/* IPv6 only where it is asked for, or IPv4 addresses would be told as [::ffff:…] and interfaces get IPv6 alone. */
+static int bind_tcp (void *socket, const char *address)
+{
+    const char *host = address + strlen ("tcp://");
+    bool is_any = strncmp (host, "*:", 2) == 0;
+    int is_ipv6 = is_any || *host == '[';
+    zmq_setsockopt (socket, ZMQ_IPV6, &is_ipv6, sizeof is_ipv6);
+    int rc = zmq_bind (socket, address);
+    if (rc < 0 && is_any && (errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT)) { /* a machine without IPv6 */
+        is_ipv6 = 0;
+        zmq_setsockopt (socket, ZMQ_IPV6, &is_ipv6, sizeof is_ipv6);
+        rc = zmq_bind (socket, address);
+    }
+    return rc;
+}
+
 static int bind_socket (endpoint_t *self, void *socket, const char *address)
 {
-    bool is_ipc = has_scheme (address, "ipc://");
-    if (!is_ipc && !has_scheme (address, "tcp://") && !has_scheme (address, "inproc://"))
+    bool is_ipc = has_scheme (address, "ipc://"), is_tcp = has_scheme (address, "tcp://");
+    if (!is_ipc && !has_scheme (address, "inproc://") && !(is_tcp && is_tcp_valid (address)))
         return fail_bind (EINVAL, address);
     if (is_ipc && lock_path (self, address) < 0)
         return -1;
-    if (zmq_bind (socket, address) < 0)
+    if ((is_tcp ? bind_tcp (socket, address) : zmq_bind (socket, address)) < 0)
         return fail_bind (errno, address);
     self->is_bound = true;
     size_t size = sizeof self->address;
@@ -143,16 +171,6 @@ endpoint_t *endpoint_bind (void *socket, const char *address)
     return self;
 }
 
-/* ZeroMQ removes the path in a thread of its own, soon after the socket is closed. Were the lock free before, the
-   next owner's path would be the one that is removed. */
-static void wait_for_removal (const endpoint_t *self)
-{
-    const struct timespec nap = { 0, 1000000 };
-    const char *path = self->address + strlen ("ipc://");
-    for (int i = 0; i < 500 && access (path, F_OK) == 0; i++)
-        nanosleep (&nap, NULL);
-}
-
 void endpoint_destroy (endpoint_t **self_p)
 {
     endpoint_t *self = *self_p;
@@ -162,7 +180,7 @@ void endpoint_destroy (endpoint_t **self_p)
     int code = errno;
     if (self->lock >= 0) {
         if (self->is_bound)
-            wait_for_removal (self);
+            unlink (self->address + strlen ("ipc://")); /* ZeroMQ leaves it there */
         unlink (self->lock_path);
         close (self->lock);
     }

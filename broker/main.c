@@ -117,8 +117,8 @@ int main (int argc, char **argv)
     raise_descriptor_limit ();
     int rc = -1;
     int signals = open_signals ();
-    srandom ((unsigned) dp_random ()); /* ZeroMQ derives routing ids from it: they should not be guessable */
     void *context = signals >= 0 ? zmq_ctx_new () : NULL;
+    srandom ((unsigned) dp_random ()); /* ZeroMQ derives routing ids from it: they should not be guessable */
     if (context != NULL) {
         rc = serve (config, context, signals);
         zmq_ctx_term (context);

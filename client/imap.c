@@ -105,13 +105,17 @@ static bool draw_one (dpool_imap_t *self)
         end_source (self);
         return false;
     }
-    if (rc < 0 && code == EAGAIN) {
+    if (rc == -1 && code == EAGAIN) {
         self->is_source_empty = true;
         flush_chunk (self);
         return false;
     }
-    if (rc < 0) {
+    if (rc == -1) {
         fail_source (self, code != 0 ? code : DPOOL_ESOURCE, code != 0 ? dpool_strerror (code) : "the source failed and left errno 0");
+        return false;
+    }
+    if (rc != 1) {
+        fail_source (self, DPOOL_ESOURCE, "the source's next must give 1, 0 or -1, and gave something else");
         return false;
     }
     if (n != 1) {

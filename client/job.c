@@ -198,7 +198,9 @@ size_t job_cut (const job_t *self, size_t processes)
     if (left == 0)
         return 0;
     size_t most = self->chunk, max_len = self->max_payload;
-    if (self->chunk_size > 0) {
+    if (self->is_single)
+        most = 1;
+    else if (self->chunk_size > 0) {
         most = self->chunk_size;
         if (left < most && !self->is_ended && !self->is_eager && !is_stuck (self))
             return 0; /* the chunk that was asked for is not full yet */

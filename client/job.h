@@ -71,9 +71,11 @@ typedef struct job_s {
     int64_t priority;
     uint64_t time_limit_ms;
     unsigned max_retries;
-    bool is_at_most_once, is_stream, is_unordered, is_ended, is_eager, is_cancelled, is_released, is_closed;
-    /* ended: no more items come; eager: a short chunk need not wait for more items; closed: its owner was
-       told that it is finished */
+    bool is_at_most_once, is_stream, is_unordered, is_cancelled, is_released;
+    bool is_ended;  /* no more items come */
+    bool is_eager;  /* a short chunk need not wait for more items */
+    bool is_single; /* one item a task */
+    bool is_closed; /* its owner was told that it is finished */
     dpool_items_t *list;
     dp_blob_t *list_blob;  /* the list's bytes, shared by the messages that carry them */
     dp_blob_t **arguments; /* of a stream's items */

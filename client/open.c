@@ -38,8 +38,12 @@ static int take_options (dpool_options_t *self, const dpool_options_t *given)
     if (self->max_tasks_per_child < 0)
         return dp_fail (EINVAL, "max_tasks_per_child is %d: use 0 for no limit, or a number from 1 on",
                         self->max_tasks_per_child);
-    if (self->connect_timeout_ms < 0 || self->submit_timeout_ms < -1)
-        return dp_fail (EINVAL, "a timeout in the options is negative");
+    if (self->connect_timeout_ms < 0)
+        return dp_fail (EINVAL, "connect_timeout_ms is %d: use 0 for the default, or milliseconds from 1 on",
+                        self->connect_timeout_ms);
+    if (self->submit_timeout_ms < -1)
+        return dp_fail (EINVAL, "submit_timeout_ms is %d: use -1 to wait, 0 not to, or milliseconds from 1 on",
+                        self->submit_timeout_ms);
     if (self->initializer != NULL && !dp_name_is_valid (self->initializer, strlen (self->initializer)))
         return dp_fail (EINVAL, "'%s' is no name of an initializer: 1 to 64 of A-Z a-z 0-9 _ . : -", self->initializer);
     if (self->initializer_args != NULL && self->initializer == NULL)

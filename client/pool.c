@@ -24,6 +24,9 @@ void pool_deliver (dpool_t *self)
         pool_owner_t *owner = job->owner;
         owner->changed (owner, job);
     }
+    /* The last unfinished job may have had no owner any more: dpool_join waits for it too. */
+    if (self->state != POOL_OPEN && session_is_idle (self->session))
+        waiter_wake_all (&self->waiters);
 }
 
 void pool_wake_io (dpool_t *self)

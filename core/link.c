@@ -126,8 +126,11 @@ int64_t dp_link_deadline_ms (const dp_link_t *self)
         return 0;
     if (self->state == LINK_DOWN)
         return self->retry_at_ms;
-    if (self->state == LINK_GREETING)
-        return self->opened_at_ms + LINK_WELCOME_MS;
+    if (self->state == LINK_GREETING) {
+        /* Not in one go: a tick that comes later than LINK_MAX_LAG_MS after the last one passes for lag. */
+        int64_t end_ms = self->opened_at_ms + LINK_WELCOME_MS, next_ms = self->ticked_at_ms + LINK_MAX_LAG_MS;
+        return next_ms < end_ms ? next_ms : end_ms;
+    }
     int64_t asked_at_ms = self->pinged_at_ms > self->received_at_ms ? self->pinged_at_ms : self->received_at_ms;
     int64_t first_ms = asked_at_ms < self->sent_at_ms ? asked_at_ms : self->sent_at_ms;
     return first_ms + LINK_HEARTBEAT_MS;

@@ -160,41 +160,71 @@ static int send_frame (zmq_msg_t *frame, void *socket, int flags)
 }
 
 /* Small envelopes are copied (libzmq keeps them inside its own message), large ones handed over. */
-static int send_envelope (dp_outgoing_t *message, void *socket, int flags)
+static int init_envelope_frame (zmq_msg_t *frame, dp_buffer_t *envelope)
 {
     enum { COPY_UP_TO = 4096 };
-    dp_buffer_t *envelope = &message->envelope;
-    zmq_msg_t frame;
     if (envelope->len <= COPY_UP_TO) {
-        if (zmq_msg_init_size (&frame, envelope->len) < 0)
+        if (zmq_msg_init_size (frame, envelope->len) < 0)
             return -1;
-        memcpy (zmq_msg_data (&frame), envelope->data, envelope->len);
-        return send_frame (&frame, socket, flags);
+        memcpy (zmq_msg_data (frame), envelope->data, envelope->len);
+        return 0;
     }
-    if (zmq_msg_init_data (&frame, envelope->data, envelope->len, free_envelope, NULL) < 0)
+    if (zmq_msg_init_data (frame, envelope->data, envelope->len, free_envelope, NULL) < 0)
         return -1;
     *envelope = (dp_buffer_t) DP_BUFFER_INIT;
-    return send_frame (&frame, socket, flags);
+    return 0;
+}
+
+static int init_id_frame (zmq_msg_t *frame, const void *routing_id, size_t len)
+{
+    if (zmq_msg_init_size (frame, len) < 0)
+        return -1;
+    memcpy (zmq_msg_data (frame), routing_id, len);
+    return 0;
+}
+
+static void close_frames (zmq_msg_t *frames, size_t n_frames)
+{
+    int code = errno;
+    for (size_t i = 0; i < n_frames; i++)
+        zmq_msg_close (&frames[i]);
+    errno = code;
+}
+
+/* Returns how many frames there are, 0 without memory. */
+static size_t init_frames (zmq_msg_t *frames, dp_outgoing_t *message, const void *routing_id, size_t len)
+{
+    size_t n = 0;
+    int rc = 0;
+    if (routing_id != NULL && (rc = init_id_frame (&frames[n], routing_id, len)) == 0)
+        n++;
+    /* The envelope last, since it may be handed over. */
+    size_t envelope = n;
+    if (rc == 0)
+        rc = zmq_msg_init (&frames[n++]);
+    for (size_t i = 0; i < message->n_frames && rc == 0; i++)
+        if ((rc = init_blob_frame (&frames[n], message->frames[i])) == 0)
+            n++;
+    if (rc == 0)
+        rc = init_envelope_frame (&frames[envelope], &message->envelope);
+    if (rc == 0)
+        return n;
+    close_frames (frames, n);
+    return 0;
 }
 
 int dp_outgoing_send (dp_outgoing_t *message, void *socket, const void *routing_id, size_t routing_id_len)
 {
-    if (routing_id != NULL) {
-        zmq_msg_t frame;
-        if (zmq_msg_init_size (&frame, routing_id_len) < 0)
-            return -1;
-        memcpy (zmq_msg_data (&frame), routing_id, routing_id_len);
-        if (send_frame (&frame, socket, ZMQ_SNDMORE) < 0)
-            return -1;
-    }
-    if (send_envelope (message, socket, message->n_frames > 0 ? ZMQ_SNDMORE : 0) < 0)
+    /* All are made before the first is sent: a message that stopped half way would swallow the next one. */
+    zmq_msg_t frames[1 + WIRE_MAX_FRAMES];
+    size_t n = init_frames (frames, message, routing_id, routing_id_len);
+    if (n == 0)
         return -1;
-    for (size_t i = 0; i < message->n_frames; i++) {
-        zmq_msg_t frame;
-        if (init_blob_frame (&frame, message->frames[i]) < 0)
+    for (size_t i = 0; i < n; i++) {
+        if (send_frame (&frames[i], socket, i + 1 < n ? ZMQ_SNDMORE : 0) < 0) {
+            close_frames (frames + i + 1, n - i - 1);
             return -1;
-        if (send_frame (&frame, socket, i + 1 < message->n_frames ? ZMQ_SNDMORE : 0) < 0)
-            return -1;
+        }
     }
     return 0;
 }

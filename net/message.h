@@ -7,7 +7,7 @@
 
 #include <zmq.h>
 
-#define DP_ROUTING_ID_MAX 32 /* ZeroMQ's own are 5 bytes long */
+#define DP_ROUTING_ID_MAX 255 /* of ZeroMQ: none is cut. Those that it makes up have 5 bytes */
 
 /* A received message: its frames and, unless it is malformed, what it says. */
 typedef struct dp_incoming_s {
@@ -28,7 +28,7 @@ void dp_incoming_fini (dp_incoming_t *self);
 
 /* Send one message without waiting, behind a routing id where routing_id is not NULL. The message's payload blobs
    are passed on without a copy. 0; or -1 with EAGAIN (its peer's pipe is full), EHOSTUNREACH (no such peer) or
-   another errno: nothing was sent. The message stays the caller's. */
+   another errno: nothing was sent. The message stays the caller's, to be destroyed: its envelope may be gone. */
 int dp_outgoing_send (dp_outgoing_t *message, void *socket, const void *routing_id, size_t routing_id_len);
 
 #endif

@@ -294,8 +294,8 @@ void place_receive (place_t *self)
         if (n_read < 0 && errno == EINTR)
             continue;
         self->is_channel_over |= n_read == 0;
-        if (n_read <= 0)
-            return;
+        if (n_read <= 0 || (self->long_head_len == 0 && (size_t) n_read < sizeof self->long_head))
+            return; /* it has no more, or only just got it: then the kernel tells */
     }
 }
 

@@ -4,7 +4,7 @@
 #include "core/link.h"
 #include "core/memory.h"
 #include "net/clock.h"
-#include "worker/options.h"
+#include "worker/worker_options.h"
 #include "worker/worker.h"
 #include "worker/zygote.h"
 
@@ -49,7 +49,7 @@ static int catch_signals (void)
     return fd >= 0 ? fd : dp_fail_errno ("cannot read signals");
 }
 
-static void announce (const options_t *options)
+static void announce (const worker_options_t *options)
 {
     const char *const *names;
     size_t n_names = zygote_functions (&names);
@@ -98,7 +98,7 @@ static int run (worker_t *worker, int signal_fd)
 }
 
 /* With the zygote up. */
-static int serve (const options_t *options)
+static int serve (const worker_options_t *options)
 {
     const worker_config_t config = {
         .endpoints = options->endpoints.texts,
@@ -130,10 +130,10 @@ static int serve (const options_t *options)
 
 int dpool_worker_main (int argc, char **argv)
 {
-    options_t options;
+    worker_options_t options;
     const char *const *names;
     int status = STATUS_FAILED;
-    options_parse (&options, argc, argv);
+    worker_options_parse (&options, argc, argv);
     /* The zygote comes first: it must be forked before there is any thread or ZeroMQ context. */
     if (zygote_start (options.modules.texts, options.modules.count) < 0)
         complain ();
@@ -142,6 +142,6 @@ int dpool_worker_main (int argc, char **argv)
         status = STATUS_USAGE;
     } else
         status = serve (&options);
-    options_fini (&options);
+    worker_options_fini (&options);
     return status;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "core/error.h"
 #include "core/memory.h"
+#include "net/clock.h"
 #include "worker/zygote_process.h"
 
 #include <errno.h>
@@ -42,13 +43,15 @@ zygote_client_t *zygote_client_new (void)
 /* The zygote closes its end when the last child is reaped. */
 static void await_end (int fd)
 {
-    char byte[sizeof (zygote_report_t)];
-    struct pollfd item = { fd, POLLIN, 0 };
+    zygote_report_t report;
+    int64_t end_ms = dp_clock_ms () + END_MS;
     for (;;) {
-        int rc = poll (&item, 1, END_MS);
-        if (rc < 0 && errno == EINTR)
-            continue;
-        if (rc <= 0 || (recv (fd, byte, sizeof byte, MSG_DONTWAIT) <= 0 && errno != EAGAIN && errno != EINTR))
+        struct pollfd item = { fd, POLLIN, 0 };
+        int rc = poll (&item, 1, dp_clock_until (end_ms, dp_clock_ms ()));
+        if (rc == 0 || (rc < 0 && errno != EINTR))
+            return;
+        ssize_t received = rc > 0 ? recv (fd, &report, sizeof report, MSG_DONTWAIT) : 1;
+        if (received == 0 || (received < 0 && errno != EAGAIN && errno != EINTR))
             return;
     }
 }

@@ -68,13 +68,17 @@ static void refuses_to_read_a_value_as_what_it_is_not (void **state)
     const char *text;
     double d;
     int64_t l;
-    assert_ok (dpool_apply (f->pool, &value, "echo", "l", INT64_MAX));
+    assert_ok (dpool_apply (f->pool, &value, "echo", "l", INT64_C (1) << 40));
     assert_fails (dpool_value_get (value, "i", &i), DPOOL_EVALUE);
     assert_fails (dpool_value_get (value, "s", &text), DPOOL_EVALUE);
     assert_fails (dpool_value_get (value, "ll", &l, &l), DPOOL_EVALUE);
     assert_fails (dpool_value_get (value, "n"), DPOOL_EVALUE);
     assert_ok (dpool_value_get (value, "d", &d));
+    assert_true (d >= 0x1p40 && d <= 0x1p40);
     assert_ok (dpool_value_get (value, "l", &l));
+    dpool_value_destroy (&value);
+    assert_ok (dpool_apply (f->pool, &value, "echo", "l", INT64_MAX));
+    assert_fails (dpool_value_get (value, "d", &d), DPOOL_EVALUE); /* no double is exactly this */
     dpool_value_destroy (&value);
 }
 

@@ -3,8 +3,6 @@
 
 #include "tests/support/process.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -151,8 +149,8 @@ void process_destroy (process_t **self_p)
     *self_p = NULL;
 }
 
-/* Its state and its parent, from the line after the name (which may hold spaces and brackets). */
-static bool read_stat (pid_t pid, char *state, pid_t *parent)
+/* Its state, from the line after the name (which may hold spaces and brackets). */
+static bool read_state (pid_t pid, char *state)
 {
     char path[64], line[1024];
     snprintf (path, sizeof path, "/proc/%ld/stat", (long) pid);
@@ -163,37 +161,11 @@ static bool read_stat (pid_t pid, char *state, pid_t *parent)
     fclose (file);
     line[length] = '\0';
     char *after_name = strrchr (line, ')');
-    long number;
-    if (!after_name || sscanf (after_name + 1, " %c %ld", state, &number) != 2)
-        return false;
-    *parent = (pid_t) number;
-    return true;
+    return after_name && sscanf (after_name + 1, " %c", state) == 1;
 }
 
 bool process_lives (pid_t pid)
 {
     char state;
-    pid_t parent;
-    return read_stat (pid, &state, &parent) && state != 'Z' && state != 'X';
-}
-
-size_t process_children (pid_t parent, bool deep, pid_t *pids, size_t max)
-{
-    size_t n = 0;
-    DIR *stream = opendir ("/proc");
-    for (struct dirent *entry; stream && (entry = readdir (stream));) {
-        char state;
-        pid_t its_parent, pid = (pid_t) atol (entry->d_name);
-        if (!isdigit ((unsigned char) entry->d_name[0]) || !read_stat (pid, &state, &its_parent)
-            || its_parent != parent || state == 'Z' || state == 'X')
-            continue;
-        if (n < max)
-            pids[n] = pid;
-        n++;
-        if (deep)
-            n += process_children (pid, true, n < max ? pids + n : pids, n < max ? max - n : 0);
-    }
-    if (stream)
-        closedir (stream);
-    return n;
+    return read_state (pid, &state) && state != 'Z' && state != 'X';
 }

@@ -37,7 +37,4 @@ void process_destroy (process_t **self_p);
 /* Does a process of this id run? Zombies do not. */
 bool process_lives (pid_t pid);
 
-/* The processes that have this one as parent, or (deep) as ancestor. How many; at most max are stored. */
-size_t process_children (pid_t parent, bool deep, pid_t *pids, size_t max);
-
 #endif

@@ -133,14 +133,18 @@ static void on_runs (crew_walk_t *self, size_t b, wire_message_t *message)
             answer_listed (self, b, id);
 }
 
-/* Nothing of it is left there, unless it adopts another broker's run at this very moment, or the other way
- * round. */
+/* Nothing of it is left there, unless an answer to RUNS is open, another broker was offered the run as well,
+   or the run was dropped as an orphan since it was listed. */
 static void on_bye (crew_walk_t *self, size_t b)
 {
-    for (uint64_t id = 1; id <= self->n_runs; id++)
-        if (self->runs[id].at[b].is_assigned
-            && (self->runs[id].at[b].is_foreign || self->runs[id].at[b].is_unanswered))
+    for (uint64_t id = 1; id <= self->n_runs; id++) {
+        const record_t *record = &self->runs[id].at[b], *other = &self->runs[id].at[(b + 1) % N_BROKERS];
+        bool is_shared
+            = record->is_foreign || record->is_unanswered || other->is_assigned || other->was_listed;
+        bool may_be_dropped = record->was_listed && self->is_orphan_short;
+        if (record->is_assigned && (is_shared || may_be_dropped))
             end_at (self, b, id);
+    }
     CHECK (self, self->brokers[b].n_held == 0);
 }
 

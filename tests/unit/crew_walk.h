@@ -41,7 +41,7 @@ typedef struct crew_walk_s {
     uint64_t n_runs;
     broker_t brokers[N_BROKERS];
     struct child_s *children; /* by place */
-    bool has_faults, is_loud;
+    bool has_faults, is_loud, is_orphan_short;
     uint64_t epochs;
 } crew_walk_t;
 

@@ -298,8 +298,9 @@ static void walk (unsigned long seed)
     self->is_loud = is_loud;
     self->random = (seed + 1) * 0x9e3779b97f4a7c15u;
     self->children = dp_must_alloc (32 * sizeof *self->children);
-    self->rig = rig_new_raw (1 + (size_t) crew_walk_roll (self, 3), N_BROKERS,
-                             crew_walk_roll (self, 2) == 0 ? 50 : 0);
+    size_t processes = 1 + (size_t) crew_walk_roll (self, 3);
+    self->is_orphan_short = crew_walk_roll (self, 2) == 0;
+    self->rig = rig_new_raw (processes, N_BROKERS, self->is_orphan_short ? 50 : 0);
     self->has_faults = true;
     turn (self);
     for (int i = 0; i < N_STEPS; i++) {

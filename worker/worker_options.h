@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* options.h - the command line of a worker program. */
-#ifndef OPTIONS_H_INCLUDED
-#define OPTIONS_H_INCLUDED
+/* worker_options.h - the command line of a worker program. */
+#ifndef WORKER_OPTIONS_H_INCLUDED
+#define WORKER_OPTIONS_H_INCLUDED
 
 #include <stdbool.h>
 #include <stddef.h>
 
 /* Texts, in the order in which they were given. They point into argv, or into a copy that lives until the end. */
-typedef struct options_list_s {
+typedef struct worker_list_s {
     const char **texts;
     size_t count;
-} options_list_t;
+} worker_list_t;
 
-typedef struct options_s {
-    options_list_t endpoints, modules, labels;
+typedef struct worker_options_s {
+    worker_list_t endpoints, modules, labels;
     int processes;    /* 0 = usable CPUs */
     const char *name; /* NULL = the host's */
     bool is_quiet;
-} options_t;
+} worker_options_t;
 
 /* Fill in *options; prints what is wrong and leaves the program with status 2 where something is, and with 0
    after --help and --version. */
-void options_parse (options_t *options, int argc, char **argv);
-void options_fini (options_t *options);
+void worker_options_parse (worker_options_t *options, int argc, char **argv);
+void worker_options_fini (worker_options_t *options);
 
 #endif

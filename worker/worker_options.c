@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include "worker/options.h"
+#include "worker/worker_options.h"
 
 #include "core/memory.h"
 #include "core/name.h"
@@ -31,14 +31,14 @@ static const struct argp_option table[] = {
     { NULL, 0, NULL, 0, NULL, 0 },
 };
 
-static void append (options_list_t *list, const char *text)
+static void append (worker_list_t *list, const char *text)
 {
     list->texts = dp_must_realloc (list->texts, (list->count + 1) * sizeof *list->texts);
     list->texts[list->count++] = text;
 }
 
 /* Endpoints may also be given as one text with commas. */
-static void append_endpoints (options_list_t *list, const char *text)
+static void append_endpoints (worker_list_t *list, const char *text)
 {
     char *copy = dp_must_strdup (text), *rest = NULL;
     for (char *word = strtok_r (copy, ", ", &rest); word != NULL; word = strtok_r (NULL, ", ", &rest))
@@ -69,7 +69,7 @@ static const char *parse_name (struct argp_state *state, const char *option, con
 }
 
 /* Once all is read. */
-static void check (options_t *options, struct argp_state *state)
+static void check (worker_options_t *options, struct argp_state *state)
 {
     const char *fallback = getenv ("DPOOL_ENDPOINT");
     if (options->endpoints.count == 0 && fallback != NULL)
@@ -84,7 +84,7 @@ static void check (options_t *options, struct argp_state *state)
 
 static error_t parse (int key, char *text, struct argp_state *state)
 {
-    options_t *options = state->input;
+    worker_options_t *options = state->input;
     switch (key) {
     case 'b':
     case ARGP_KEY_ARG:
@@ -116,7 +116,7 @@ static error_t parse (int key, char *text, struct argp_state *state)
     }
 }
 
-void options_parse (options_t *options, int argc, char **argv)
+void worker_options_parse (worker_options_t *options, int argc, char **argv)
 {
     const struct argp parser = { table, parse, "ENDPOINT...", explanation, NULL, NULL, NULL };
     memset (options, 0, sizeof *options);
@@ -125,7 +125,7 @@ void options_parse (options_t *options, int argc, char **argv)
         exit (USAGE_STATUS);
 }
 
-void options_fini (options_t *options)
+void worker_options_fini (worker_options_t *options)
 {
     dp_free (options->endpoints.texts);
     dp_free (options->modules.texts);

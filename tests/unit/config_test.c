@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The broker's settings: single ones, files, and which of two wins. */
+#include "tests/support/test.h"
+
+#include "broker/config.h"
+#include "broker/options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/support/check.h"
+#include "tests/support/folder.h"
+
+/* Settings as a file with this text makes them; NULL when it is refused. */
+static config_t *load (const char *text)
+{
+    folder_t *folder = folder_new ();
+    const char *path = folder_path (folder, "broker.conf");
+    FILE *file = fopen (path, "w");
+    assert_non_null (file);
+    fputs (text, file);
+    fclose (file);
+    config_t *config = assert_made (config_new ());
+    if (config_load (config, path) < 0) {
+        assert_says (path);
+        config_destroy (&config);
+    }
+    folder_destroy (&folder);
+    return config;
+}
+
+static void reads_a_file (void **state)
+{
+    (void) state;
+    config_t *config = load ("# a broker\n"
+                             "bind = tcp://*:5555      # all of the network\n"
+                             "bind = \"ipc:///run/dpool/broker\"\n"
+                             "name = \"the big one\"\n"
+                             "max_payload = 256M\n"
+                             "no_worker_timeout = never\n"
+                             "log = errors\n");
+    assert_non_null (config);
+    assert_int_equal (config->n_endpoints, 2);
+    assert_string_equal (config->endpoints[0], "tcp://*:5555");
+    assert_string_equal (config->endpoints[1], "ipc:///run/dpool/broker");
+    assert_string_equal (config->name, "the big one");
+    assert_true (config->max_payload_bytes == 256 << 20);
+    assert_int_equal (config->no_worker_ms, -1);
+    assert_int_equal (config->log, CONFIG_LOG_ERRORS);
+    config_destroy (&config);
+    assert_null (config);
+    config_destroy (&config);
+}
+
+static void reads_an_empty_file (void **state)
+{
+    (void) state;
+    config_t *config = load ("");
+    assert_non_null (config);
+    assert_int_equal (config->n_endpoints, 0);
+    assert_null (config->name);
+    config_destroy (&config);
+    config = load ("# nothing\n\n   \n");
+    assert_non_null (config);
+    config_destroy (&config);
+}
+
+static void names_key_and_line_of_what_it_refuses (void **state)
+{
+    (void) state;
+    assert_null (load ("# first\nbind = tcp://*:1\nprot = 5\n"));
+    assert_says (":3: unknown key 'prot'");
+    assert_says ("max_payload"); /* and what there is instead */
+    assert_null (load ("max_payload = 1M\nmax_payloads = 1M\nmax_payload = lots\n"));
+    assert_says (":2: unknown key 'max_payloads'");
+    assert_null (load ("max_payload = 1M\n\nmax_payload = lots\n"));
+    assert_says (":3: max_payload 'lots'");
+    assert_null (load ("bind\n    tcp = 5555\n"));
+    assert_says (":1: 'bind' is a section");
+    assert_null (load ("name =\n"));
+    assert_says (":1: ");
+}
+
+static void refuses_what_is_not_zpl (void **state)
+{
+    (void) state;
+    static const char *const texts[] = { "bind = \"tcp://*:1\n", "  bind = tcp://*:1\n", "= 3\n", "{ \"bind\": 1 }\n" };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        assert_null (load (texts[i]));
+}
+
+static void says_why_a_file_cannot_be_read (void **state)
+{
+    (void) state;
+    folder_t *folder = folder_new ();
+    config_t *config = assert_made (config_new ());
+    assert_fails (config_load (config, folder_path (folder, "missing")), ENOENT);
+    assert_says ("missing");
+    assert_fails (config_load (config, folder_path (folder, ".")), EISDIR);
+    config_destroy (&config);
+    folder_destroy (&folder);
+}
+
+static void reads_sizes (void **state)
+{
+    (void) state;
+    static const struct {
+        const char *text;
+        uint64_t bytes; /* 0 = refused */
+    } cases[] = {
+        { "1024", 1024 },   { "1K", 1024 },     { "1k", 1024 },     { "64M", 64 << 20 },
+        { "1G", 1 << 30 },  { "1073741824", 1 << 30 },
+        { "1023", 0 },      { "0", 0 },         { "2G", 0 },        { "1073741825", 0 },
+        { "1T", 0 },        { "1MB", 0 },       { "-1", 0 },        { "+5M", 0 },
+        { "", 0 },          { " 5M", 0 },       { "5 M", 0 },       { "M", 0 },
+        { "0x400", 0 },     { "1.5M", 0 },      { "99999999999999999999", 0 }, { "18446744073709551615G", 0 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        config_t *config = assert_made (config_new ());
+        if (cases[i].bytes > 0)
+            assert_ok (config_set (config, "max_payload", cases[i].text));
+        else
+            assert_fails (config_set (config, "max_payload", cases[i].text), EINVAL);
+        assert_true (config->max_payload_bytes == cases[i].bytes);
+        config_destroy (&config);
+    }
+}
+
+static void reads_times (void **state)
+{
+    (void) state;
+    static const struct {
+        const char *text;
+        int64_t ms; /* 0 = refused */
+    } cases[] = {
+        { "30", 30000 }, { "0.25", 250 }, { ".5", 500 }, { "never", -1 }, { "0", 1 }, { "1000000000", 1000000000000 },
+        { "", 0 },       { "soon", 0 },   { "-1", 0 },   { "30s", 0 },    { "nan", 0 }, { "inf", 0 },
+        { "1e99", 0 },   { " 3", 0 },     { "Never", 0 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        config_t *config = assert_made (config_new ());
+        if (cases[i].ms != 0)
+            assert_ok (config_set (config, "no_worker_timeout", cases[i].text));
+        else
+            assert_fails (config_set (config, "no_worker_timeout", cases[i].text), EINVAL);
+        assert_true (config->no_worker_ms == cases[i].ms);
+        config_destroy (&config);
+    }
+}
+
+static void refuses_names_that_spoil_a_log (void **state)
+{
+    (void) state;
+    char name[300];
+    config_t *config = assert_made (config_new ());
+    assert_fails (config_set (config, "name", ""), EINVAL);
+    assert_fails (config_set (config, "name", "two\nlines"), EINVAL);
+    memset (name, 'x', sizeof name);
+    name[256] = '\0';
+    assert_fails (config_set (config, "name", name), EINVAL);
+    assert_null (config->name);
+    name[255] = '\0';
+    assert_ok (config_set (config, "name", name));
+    assert_ok (config_set (config, "name", "Käfer"));
+    assert_string_equal (config->name, "Käfer");
+    assert_fails (config_set (config, "log", "everything"), EINVAL);
+    assert_fails (config_set (config, "bind", ""), EINVAL);
+    assert_fails (config_set (config, "", ""), EINVAL);
+    config_destroy (&config);
+}
+
+static void completes_only_what_is_not_set (void **state)
+{
+    (void) state;
+    config_t *given = assert_made (config_new ()), *file = assert_made (config_new ());
+    assert_ok (config_set (given, "max_payload", "1M"));
+    assert_ok (config_set (given, "bind", "tcp://*:1"));
+    assert_ok (config_set (file, "max_payload", "2M"));
+    assert_ok (config_set (file, "bind", "tcp://*:2"));
+    assert_ok (config_set (file, "bind", "tcp://*:3"));
+    assert_ok (config_set (file, "name", "filed"));
+    assert_ok (config_set (file, "log", "errors"));
+    assert_ok (config_set (file, "no_worker_timeout", "5"));
+    config_complete (given, file);
+    config_destroy (&file);
+    assert_int_equal (given->n_endpoints, 1);
+    assert_string_equal (given->endpoints[0], "tcp://*:1");
+    assert_true (given->max_payload_bytes == 1 << 20);
+    assert_string_equal (given->name, "filed");
+    assert_int_equal (given->no_worker_ms, 5000);
+    assert_int_equal (given->log, CONFIG_LOG_ERRORS);
+    config_destroy (&given);
+}
+
+static void lets_options_win_over_the_file (void **state)
+{
+    (void) state;
+    folder_t *folder = folder_new ();
+    char path[4200];
+    snprintf (path, sizeof path, "%s", folder_path (folder, "broker.conf"));
+    FILE *file = fopen (path, "w");
+    assert_non_null (file);
+    fputs ("bind = tcp://*:1\nname = filed\nno_worker_timeout = 7\n", file);
+    fclose (file);
+    char *argv[] = { "dpool-broker", "--bind", "tcp://*:2", "-b", "tcp://*:3", "--config", path, "-m", "8M", "-q", NULL };
+    config_t *config = assert_made (config_new ());
+    assert_ok (options_read (10, argv, config));
+    assert_int_equal (config->n_endpoints, 2);
+    assert_string_equal (config->endpoints[1], "tcp://*:3");
+    assert_string_equal (config->name, "filed");
+    assert_int_equal (config->no_worker_ms, 7000);
+    assert_true (config->max_payload_bytes == 8 << 20);
+    assert_int_equal (config->log, CONFIG_LOG_ERRORS);
+    config_destroy (&config);
+    folder_destroy (&folder);
+}
+
+static void has_defaults (void **state)
+{
+    (void) state;
+    char *argv[] = { "dpool-broker", NULL };
+    config_t *config = assert_made (config_new ());
+    assert_ok (options_read (1, argv, config));
+    assert_int_equal (config->n_endpoints, 1);
+    assert_string_equal (config->endpoints[0], "tcp://127.0.0.1:5555");
+    assert_true (config->name[0] != '\0');
+    assert_int_equal (config->no_worker_ms, 0);
+    config_destroy (&config);
+}
+
+int main (void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test (reads_a_file),
+        cmocka_unit_test (reads_an_empty_file),
+        cmocka_unit_test (names_key_and_line_of_what_it_refuses),
+        cmocka_unit_test (refuses_what_is_not_zpl),
+        cmocka_unit_test (says_why_a_file_cannot_be_read),
+        cmocka_unit_test (reads_sizes),
+        cmocka_unit_test (reads_times),
+        cmocka_unit_test (refuses_names_that_spoil_a_log),
+        cmocka_unit_test (completes_only_what_is_not_set),
+        cmocka_unit_test (lets_options_win_over_the_file),
+        cmocka_unit_test (has_defaults),
+    };
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Where a broker can listen, and what it says where it cannot. */
+#include "tests/support/test.h"
+
+#include "broker/endpoint.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "tests/support/check.h"
+#include "tests/support/folder.h"
+#include "tests/support/wait.h"
+
+typedef struct fixture_s {
+    void *context, *router, *other;
+    folder_t *folder;
+    char address[512];
+} fixture_t;
+
+static int set_up (void **state)
+{
+    fixture_t *self = calloc (1, sizeof *self);
+    assert_non_null (self);
+    self->context = zmq_ctx_new ();
+    self->router = zmq_socket (self->context, ZMQ_ROUTER);
+    self->other = zmq_socket (self->context, ZMQ_ROUTER);
+    self->folder = folder_new ();
+    snprintf (self->address, sizeof self->address, "ipc://%s", folder_path (self->folder, "socket"));
+    *state = self;
+    return 0;
+}
+
+static int tear_down (void **state)
+{
+    fixture_t *self = *state;
+    zmq_close (self->router);
+    zmq_close (self->other);
+    zmq_ctx_term (self->context);
+    folder_destroy (&self->folder);
+    free (self);
+    return 0;
+}
+
+static bool exists (fixture_t *self, const char *name)
+{
+    return access (folder_path (self->folder, name), F_OK) == 0;
+}
+
+static void tells_the_port_that_it_got (void **state)
+{
+    fixture_t *self = *state;
+    endpoint_t *endpoint = assert_made (endpoint_bind (self->router, "tcp://127.0.0.1:*"));
+    int port = 0;
+    assert_int_equal (sscanf (endpoint_address (endpoint), "tcp://127.0.0.1:%d", &port), 1);
+    assert_true (port > 0);
+    endpoint_destroy (&endpoint);
+    assert_null (endpoint);
+    endpoint_destroy (&endpoint);
+
+    endpoint = assert_made (endpoint_bind (self->router, "tcp://lo:0"));
+    assert_int_equal (sscanf (endpoint_address (endpoint), "tcp://127.0.0.1:%d", &port), 1);
+    endpoint_destroy (&endpoint);
+}
+
+static void says_that_a_port_is_in_use (void **state)
+{
+    fixture_t *self = *state;
+    endpoint_t *endpoint = assert_made (endpoint_bind (self->router, "tcp://127.0.0.1:*"));
+    assert_not_made (endpoint_bind (self->other, endpoint_address (endpoint)), EADDRINUSE);
+    assert_says (endpoint_address (endpoint));
+    assert_says ("another dpool-broker");
+    assert_says ("--bind");
+    endpoint_destroy (&endpoint);
+}
+
+static void explains_what_is_no_endpoint (void **state)
+{
+    fixture_t *self = *state;
+    static const char *const texts[] = { "", "nowhere", "tcp://", "tcp://127.0.0.1", "tcp://:5555", "tcp://127.0.0.1:",
+                                         "tcp://127.0.0.1:99999", "tcp://127.0.0.1:5555x", "tcp://127.0.0.1:-1",
+                                         "tcp://127.0.0.1:655360", "tcp://[::1", "udp://127.0.0.1:1", "127.0.0.1:5555",
+                                         "inproc://" };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        assert_not_made (endpoint_bind (self->router, texts[i]), EINVAL);
+        assert_says (texts[i]);
+        assert_says ("tcp://HOST:PORT");
+    }
+    assert_not_made (endpoint_bind (self->router, "tcp://192.0.2.1:5555"), EADDRNOTAVAIL);
+    assert_says ("not an address of this machine");
+    assert_not_made (endpoint_bind (self->router, "tcp://host.invalid:5555"), ENODEV);
+}
+
+static void does_not_steal_an_ipc_path (void **state)
+{
+    fixture_t *self = *state;
+    endpoint_t *endpoint = assert_made (endpoint_bind (self->router, self->address));
+    assert_string_equal (endpoint_address (endpoint), self->address);
+    assert_not_made (endpoint_bind (self->other, self->address), EADDRINUSE);
+    assert_says ("in use");
+    assert_true (exists (self, "socket"));
+    endpoint_destroy (&endpoint);
+    assert_false (exists (self, "socket")); /* and leaves nothing behind */
+    assert_false (exists (self, "socket.lock"));
+    endpoint = assert_made (endpoint_bind (self->other, self->address));
+    endpoint_destroy (&endpoint);
+}
+
+static void takes_over_what_a_killed_broker_left (void **state)
+{
+    fixture_t *self = *state;
+    assert_int_equal (zmq_bind (self->other, self->address), 0);
+    make_file (folder_path (self->folder, "socket.lock"));
+    assert_true (exists (self, "socket"));
+    endpoint_t *endpoint = assert_made (endpoint_bind (self->router, self->address));
+    endpoint_destroy (&endpoint);
+}
+
+static void does_not_remove_a_file_of_that_name (void **state)
+{
+    fixture_t *self = *state;
+    make_file (folder_path (self->folder, "socket"));
+    assert_not_made (endpoint_bind (self->router, self->address), EEXIST);
+    assert_says (self->address);
+    assert_true (exists (self, "socket"));
+}
+
+static void explains_ipc_paths_that_cannot_be (void **state)
+{
+    fixture_t *self = *state;
+    char text[300] = "ipc:///tmp/";
+    assert_not_made (endpoint_bind (self->router, "ipc://"), EINVAL);
+    assert_not_made (endpoint_bind (self->router, "ipc:///nonexistent/folder/socket"), ENOENT);
+    assert_says ("/nonexistent/folder/socket");
+    memset (text + strlen (text), 'x', 200);
+    assert_not_made (endpoint_bind (self->router, text), ENAMETOOLONG);
+    assert_says ("205 bytes");
+    assert_says ("107");
+}
+
+int main (void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown (tells_the_port_that_it_got, set_up, tear_down),
+        cmocka_unit_test_setup_teardown (says_that_a_port_is_in_use, set_up, tear_down),
+        cmocka_unit_test_setup_teardown (explains_what_is_no_endpoint, set_up, tear_down),
+        cmocka_unit_test_setup_teardown (does_not_steal_an_ipc_path, set_up, tear_down),
+        cmocka_unit_test_setup_teardown (takes_over_what_a_killed_broker_left, set_up, tear_down),
+        cmocka_unit_test_setup_teardown (does_not_remove_a_file_of_that_name, set_up, tear_down),
+        cmocka_unit_test_setup_teardown (explains_ipc_paths_that_cannot_be, set_up, tear_down),
+    };
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}
