@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* What one result's row of outcomes is applied with. */
@@ -69,6 +70,13 @@ static void apply_error (session_t *self, delivery_t *delivery, size_t index, ou
     /* A worker counts attempts as they are numbered on the wire. */
     if (error.attempts == 0 || error.attempts >= SESSION_SUBMISSION_STEP)
         error.attempts = (unsigned) delivery->n_starts;
+    char message[1024];
+    if (status == OUTCOME_CRASHED)
+        snprintf (message, sizeof message, "'%s', item %zu: %s", job->function, index, error.message);
+    else if (status == OUTCOME_INITIALIZER)
+        snprintf (message, sizeof message, "initializer '%s': %s", self->initializer, error.message);
+    if (status == OUTCOME_CRASHED || status == OUTCOME_INITIALIZER)
+        error.message = message;
     if (status == OUTCOME_CRASHED) {
         on_crash (delivery, index, &error);
         return;
