@@ -16,18 +16,18 @@
 
 enum {
     MOST_PEERS = 65536,
-    MOST_ON_FD = 64,         /* more connections of one descriptor are not probed */
-    STRANGER_MS = 10000,     /* a connection may be silent about who it is for so long */
+    MOST_ON_FD = 64,     /* more connections of one descriptor are not probed */
+    STRANGER_MS = 10000, /* a connection may be silent about who it is for so long */
     HANDSHAKE_MS = 3000,
-    BACKLOG = 4096,          /* all peers return at once after a restart */
+    BACKLOG = 4096,           /* all peers return at once after a restart */
     HIGH_WATER_MARK = 100000, /* windows bound what is under way; this only bounds what strangers may send */
     KEEPALIVE_IDLE_S = 10,
     KEEPALIVE_EVERY_S = 5,
     MAX_RETRANSMIT_MS = 20000,
-    GOODBYE_MS = 500,        /* for the last messages to leave */
-    TURN_MESSAGES = 1000,    /* a turn takes in so many at most … */
-    TURN_MS = 10,            /* … for about so long … */
-    CLOCK_MESSAGES = 16      /* … looking at the clock after so many */
+    GOODBYE_MS = 500,     /* for the last messages to leave */
+    TURN_MESSAGES = 1000, /* a turn takes in so many at most … */
+    TURN_MS = 10,         /* … for about so long … */
+    CLOCK_MESSAGES = 16   /* … looking at the clock after so many */
 };
 
 struct broker_s {
@@ -169,8 +169,8 @@ static void disconnect (broker_t *self, uint64_t connection)
 static void handle (broker_t *self, dp_incoming_t *incoming)
 {
     uint64_t gone;
-    uint64_t connection = peers_meet (self->peers, self->now_ms, incoming->routing_id, incoming->routing_id_len,
-                                      incoming->source_fd, &gone);
+    uint64_t connection = peers_meet (self->peers, self->now_ms, incoming->routing_id,
+                                      incoming->routing_id_len, incoming->source_fd, &gone);
     if (gone != 0)
         scheduler_disconnected (self->scheduler, self->now_ms, gone);
     if (connection == 0)

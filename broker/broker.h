@@ -23,7 +23,8 @@ typedef struct broker_config_s {
     void (*log) (const char *line); /* one line an event; or NULL */
 } broker_config_t;
 
-/* Bind. context outlives the broker. NULL with the thread's last error, which names the endpoint and says what to do. */
+/* Bind. context outlives the broker. NULL with the thread's last error, which names the endpoint and says
+ * what to do. */
 broker_t *broker_new (void *context, const broker_config_t *config);
 void broker_destroy (broker_t **self_p);
 

@@ -92,7 +92,8 @@ static int set_max_payload (config_t *self, const char *value)
     unsigned long long number = strtoull (value, &end, 10);
     int shift = shift_of (end);
     if (*value < '0' || *value > '9' || errno != 0 || shift < 0)
-        return dp_fail (EINVAL, "max_payload '%s' is no size: write bytes, or a number with K, M or G behind it",
+        return dp_fail (EINVAL,
+                        "max_payload '%s' is no size: write bytes, or a number with K, M or G behind it",
                         value);
     if (number > MAX_PAYLOAD >> shift || number << shift < MIN_PAYLOAD)
         return dp_fail (EINVAL, "max_payload %s is out of range: it may be 1K to 1G", value);
@@ -110,7 +111,8 @@ static int set_no_worker_timeout (config_t *self, const char *value)
     double seconds = strtod (value, &end);
     bool is_number = (*value >= '0' && *value <= '9') || *value == '.';
     if (!is_number || end == value || *end != '\0' || !(seconds <= MAX_SECONDS))
-        return dp_fail (EINVAL, "no_worker_timeout '%s' is no time: write a number of seconds, or never", value);
+        return dp_fail (EINVAL, "no_worker_timeout '%s' is no time: write a number of seconds, or never",
+                        value);
     self->no_worker_ms = (int64_t) (seconds * 1000 + 0.5);
     if (self->no_worker_ms == 0)
         self->no_worker_ms = 1; /* at once; 0 means not set */
@@ -143,7 +145,8 @@ int config_set (config_t *self, const char *key, const char *value)
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
         if (strcmp (key, settings[i].key) == 0)
             return settings[i].set (self, value);
-    return dp_fail (EINVAL, "unknown key '%s': there are bind, name, max_payload, no_worker_timeout and log", key);
+    return dp_fail (EINVAL, "unknown key '%s': there are bind, name, max_payload, no_worker_timeout and log",
+                    key);
 }
 
 /* ---- A file ---------------------------------------------------------------------------------- */
@@ -155,7 +158,8 @@ static bool is_line_of (const char *line, const char *key)
     return strncmp (line, key, len) == 0 && strchr (" \t\r\n=#", line[len]) != NULL;
 }
 
-/* The line that sets the key for the nth time, from 1; 0 when there is none. ZPL's reader does not keep it. */
+/* The line that sets the key for the nth time, from 1; 0 when there is none. ZPL's reader does not keep it.
+ */
 static size_t line_of (const char *path, const char *key, size_t nth)
 {
     FILE *file = fopen (path, "re");
@@ -213,8 +217,10 @@ int config_load (config_t *self, const char *path)
         return -1;
     zconfig_t *root = zconfig_load (path);
     if (root == NULL)
-        return dp_fail (EINVAL, "%s is not in ZPL's form: lines of key = \"value\", without indent; see above for the line",
-                        path);
+        return dp_fail (
+            EINVAL,
+            "%s is not in ZPL's form: lines of key = \"value\", without indent; see above for the line",
+            path);
     int rc = 0;
     for (zconfig_t *at = zconfig_child (root); at != NULL && rc == 0; at = zconfig_next (at)) {
         if (zconfig_child (at) != NULL)

@@ -23,12 +23,12 @@ typedef struct config_s {
 config_t *config_new (void);
 void config_destroy (config_t **self_p);
 
-/* Set one setting from text: bind (which adds one more endpoint), name, max_payload, no_worker_timeout, log. 0, or -1
-   with the thread's last error: an unknown key, or a value that does not fit. */
+/* Set one setting from text: bind (which adds one more endpoint), name, max_payload, no_worker_timeout, log.
+   0, or -1 with the thread's last error: an unknown key, or a value that does not fit. */
 int config_set (config_t *self, const char *key, const char *value);
 
-/* Set all that a file (ZPL) says. 0, or -1 with the thread's last error, which names the file and, where it is known,
-   the line; of what ZPL itself cannot read, czmq prints the place. */
+/* Set all that a file (ZPL) says. 0, or -1 with the thread's last error, which names the file and, where it
+   is known, the line; of what ZPL itself cannot read, czmq prints the place. */
 int config_load (config_t *self, const char *path);
 
 /* Take what is not set here from another one, which is emptied of it. */

@@ -21,7 +21,7 @@
 struct endpoint_s {
     char address[MAX_ADDRESS];
     char lock_path[sizeof ((struct sockaddr_un *) 0)->sun_path + 8]; /* "" = none */
-    int lock; /* -1 = none */
+    int lock;                                                        /* -1 = none */
     bool is_bound;
 };
 
@@ -52,9 +52,10 @@ static int take_lock (endpoint_t *self, const char *address)
             errno = code;
             if (code != EWOULDBLOCK)
                 return dp_fail_errno ("cannot listen on %s: cannot lock %s", address, self->lock_path);
-            return dp_fail (EADDRINUSE,
-                            "%s is in use: another broker holds %s. Stop it, or choose another path with --bind",
-                            address, self->lock_path);
+            return dp_fail (
+                EADDRINUSE,
+                "%s is in use: another broker holds %s. Stop it, or choose another path with --bind", address,
+                self->lock_path);
         }
         if (is_still_there (fd, self->lock_path)) {
             self->lock = fd;
@@ -72,7 +73,8 @@ static int lock_path (endpoint_t *self, const char *address)
     if (*path == '\0')
         return dp_fail (EINVAL, "%s names no path: write ipc:///run/dpool/broker, for example", address);
     if (strlen (path) > longest)
-        return dp_fail (ENAMETOOLONG, "the path of %s has %zu bytes: a socket's may have %zu. Choose a shorter one",
+        return dp_fail (ENAMETOOLONG,
+                        "the path of %s has %zu bytes: a socket's may have %zu. Choose a shorter one",
                         address, strlen (path), longest);
     if (*path == '@' || strcmp (path, "*") == 0)
         return 0;
@@ -92,18 +94,20 @@ static int fail_bind (int code, const char *address)
     bool is_tcp = has_scheme (address, "tcp://");
     switch (code) {
     case EADDRINUSE:
-        return dp_fail (code, "%s is in use: is another dpool-broker running? Choose another %s with --bind", address,
-                        is_tcp ? "port" : "address");
+        return dp_fail (code, "%s is in use: is another dpool-broker running? Choose another %s with --bind",
+                        address, is_tcp ? "port" : "address");
     case EACCES:
     case EPERM:
         return dp_fail (code, "no permission to listen on %s: %s", address,
-                        is_tcp ? "choose a port above 1023 with --bind" : "see who may write into its folder");
+                        is_tcp ? "choose a port above 1023 with --bind"
+                               : "see who may write into its folder");
     case EADDRNOTAVAIL:
     case ENODEV:
-        return dp_fail (code,
-                        "%s is not an address of this machine: give one of its IP addresses or interfaces, or * for "
-                        "all (names of hosts are not looked up)",
-                        address);
+        return dp_fail (
+            code,
+            "%s is not an address of this machine: give one of its IP addresses or interfaces, or * for "
+            "all (names of hosts are not looked up)",
+            address);
     case ENOENT:
     case ENOTDIR:
         return dp_fail (code, "cannot listen on %s: its folder does not exist", address);
@@ -123,10 +127,12 @@ static bool is_tcp_valid (const char *address)
     if (strcmp (colon + 1, "*") == 0)
         return true;
     size_t n_digits = strspn (colon + 1, "0123456789");
-    return n_digits > 0 && n_digits <= 5 && colon[1 + n_digits] == '\0' && strtol (colon + 1, NULL, 10) <= 65535;
+    return n_digits > 0 && n_digits <= 5 && colon[1 + n_digits] == '\0'
+           && strtol (colon + 1, NULL, 10) <= 65535;
 }
 
-/* IPv6 only where it is asked for, or IPv4 addresses would be told as [::ffff:…] and interfaces get IPv6 alone. */
+/* IPv6 only where it is asked for, or IPv4 addresses would be told as [::ffff:…] and interfaces get IPv6
+ * alone. */
 static int bind_tcp (void *socket, const char *address)
 {
     const char *host = address + strlen ("tcp://");

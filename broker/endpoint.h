@@ -5,9 +5,9 @@
 
 typedef struct endpoint_s endpoint_t;
 
-/* Bind the ZeroMQ socket to an address: tcp://…, ipc://… or inproc://…. NULL with the thread's last error, which names
-   the address and says what to do. Of an ipc path the file PATH.lock is locked meanwhile, since ZeroMQ would take
-   the path away from another process without a word. */
+/* Bind the ZeroMQ socket to an address: tcp://…, ipc://… or inproc://…. NULL with the thread's last error,
+   which names the address and says what to do. Of an ipc path the file PATH.lock is locked meanwhile, since
+   ZeroMQ would take the path away from another process without a word. */
 endpoint_t *endpoint_bind (void *socket, const char *address);
 
 /* Give up the lock; to be called once the socket is closed. */

@@ -9,8 +9,8 @@
 #define MAX_LINE 1000
 #define MAX_LINES_A_SECOND 100
 
-/* In one write, so that the lines of several processes on one stderr do not mix. A log that fails must not stop
-   the broker. */
+/* In one write, so that the lines of several processes on one stderr do not mix. A log that fails must not
+   stop the broker. */
 static void write_line (time_t now, const char *line)
 {
     char text[MAX_LINE + 32];

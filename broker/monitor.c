@@ -27,8 +27,8 @@ struct monitor_s {
     void *watched, *socket;
     suspect_t *suspects;
     size_t n_suspects, capacity;
-    size_t next;         /* where monitor_next_suspect goes on */
-    int64_t look_at_ms;  /* no suspect is due before */
+    size_t next;        /* where monitor_next_suspect goes on */
+    int64_t look_at_ms; /* no suspect is due before */
     int refusal;
     int64_t refusal_at_ms; /* the last one that was told; 0 = never */
 };
@@ -46,7 +46,8 @@ monitor_t *monitor_new (void *context, void *socket)
     int unlimited = 0;
     if (zmq_socket_monitor (socket, endpoint, ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_ACCEPT_FAILED) == 0) {
         self->socket = zmq_socket (context, ZMQ_PAIR);
-        if (self->socket != NULL && zmq_setsockopt (self->socket, ZMQ_RCVHWM, &unlimited, sizeof unlimited) == 0
+        if (self->socket != NULL
+            && zmq_setsockopt (self->socket, ZMQ_RCVHWM, &unlimited, sizeof unlimited) == 0
             && zmq_setsockopt (self->socket, ZMQ_LINGER, &unlimited, sizeof unlimited) == 0
             && zmq_connect (self->socket, endpoint) == 0)
             return self;
@@ -79,7 +80,8 @@ static void suspect_fd (monitor_t *self, int64_t now_ms, int fd)
 {
     if (self->n_suspects == self->capacity) {
         size_t capacity = self->capacity > 0 ? self->capacity * 2 : 64;
-        suspect_t *grown = capacity > MOST_SUSPECTS ? NULL : dp_realloc (self->suspects, capacity * sizeof *grown);
+        suspect_t *grown
+            = capacity > MOST_SUSPECTS ? NULL : dp_realloc (self->suspects, capacity * sizeof *grown);
         if (grown == NULL)
             return;
         self->suspects = grown;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * monitor.h - what ZeroMQ tells of the broker's connections: which descriptor was closed, and that none could be
- * accepted. A closed descriptor is a hint: it is told before the ROUTER knows, messages from it may still be unread,
- * and its number is soon another connection's. So it is suspected for a while, and named several times. Belongs to
- * one thread.
+ * monitor.h - what ZeroMQ tells of the broker's connections: which descriptor was closed, and that none could
+ * be accepted. A closed descriptor is a hint: it is told before the ROUTER knows, messages from it may still
+ * be unread, and its number is soon another connection's. So it is suspected for a while, and named several
+ * times. Belongs to one thread.
  */
 #ifndef MONITOR_H_INCLUDED
 #define MONITOR_H_INCLUDED

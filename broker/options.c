@@ -15,8 +15,8 @@ typedef struct options_s {
 
 static const struct argp_option known[] = {
     { "bind", 'b', "ENDPOINT", 0,
-      "Listen there; may be given several times. tcp://HOST:PORT with an address or interface of this machine or * as "
-      "HOST and a number or * as PORT, or ipc://PATH (default: " DEFAULT_ENDPOINT ")",
+      "Listen there; may be given several times. tcp://HOST:PORT with an address or interface of this machine "
+      "or * as HOST and a number or * as PORT, or ipc://PATH (default: " DEFAULT_ENDPOINT ")",
       0 },
     { "config", 'c', "FILE", 0, "Read settings from a file; options win over it", 0 },
     { "name", 'n', "NAME", 0, "The broker's name in logs and errors (default: the host's)", 0 },
@@ -94,12 +94,15 @@ static int set_defaults (config_t *config)
 
 int options_read (int argc, char **argv, config_t *config)
 {
-    static const struct argp argp = {
-        known, take_option, NULL,
-        "The broker of a dpool cluster: it hands tasks of clients to workers.\v"
-        "It prints a line for each endpoint that it listens at, and ends on SIGTERM and SIGINT.",
-        NULL, NULL, NULL
-    };
+    static const struct argp argp
+        = { known,
+            take_option,
+            NULL,
+            "The broker of a dpool cluster: it hands tasks of clients to workers.\v"
+            "It prints a line for each endpoint that it listens at, and ends on SIGTERM and SIGINT.",
+            NULL,
+            NULL,
+            NULL };
     options_t options = { config, NULL };
     argp_program_version_hook = print_version;
     argp_parse (&argp, argc, argv, 0, NULL, &options);

@@ -5,9 +5,9 @@
 
 #include "broker/config.h"
 
-/* Read the command line and the file that it names into empty settings; the command line wins, and what neither says
-   gets its default. --help, --version and wrong options end the program (wrong ones with status 64). 0, or -1 with the
-   thread's last error when the file is not right. */
+/* Read the command line and the file that it names into empty settings; the command line wins, and what
+   neither says gets its default. --help, --version and wrong options end the program (wrong ones with status
+   64). 0, or -1 with the thread's last error when the file is not right. */
 int options_read (int argc, char **argv, config_t *config);
 
 #endif

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define OWN_ID_LEN 5       /* of the routing ids that ZeroMQ makes up */
+#define OWN_ID_LEN 5 /* of the routing ids that ZeroMQ makes up */
 #define MAX_FD (1 << 20)
 
 typedef struct entry_s {
@@ -117,7 +117,8 @@ static void unlink_id (peers_t *self, entry_t *entry)
     if (first == entry) {
         dp_map_take (&self->by_id, key);
         if (entry->next_same != NULL)
-            dp_map_put (&self->by_id, key, &entry->next_same->by_id); /* into the place that just became free */
+            dp_map_put (&self->by_id, key,
+                        &entry->next_same->by_id); /* into the place that just became free */
         return;
     }
     while (first->next_same != entry)
@@ -211,7 +212,8 @@ static entry_t *add_entry (peers_t *self, uint64_t key, const void *id, size_t l
     return entry;
 }
 
-uint64_t peers_meet (peers_t *self, int64_t now_ms, const void *routing_id, size_t len, int fd, uint64_t *gone)
+uint64_t peers_meet (peers_t *self, int64_t now_ms, const void *routing_id, size_t len, int fd,
+                     uint64_t *gone)
 {
     *gone = 0;
     uint64_t key = key_of (self, routing_id, len);

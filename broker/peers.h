@@ -2,9 +2,9 @@
 /*
  * peers.h - which connection a routing id stands for.
  *
- * The scheduler knows connections as numbers that are never used twice; ZeroMQ knows them as routing ids, and says
- * that one is gone only by its file descriptor. This table joins the three. It is bounded: a peer that has not said
- * HELLO is a stranger, and the oldest stranger makes room for a new one. Belongs to one thread.
+ * The scheduler knows connections as numbers that are never used twice; ZeroMQ knows them as routing ids, and
+ * says that one is gone only by its file descriptor. This table joins the three. It is bounded: a peer that
+ * has not said HELLO is a stranger, and the oldest stranger makes room for a new one. Belongs to one thread.
  */
 #ifndef PEERS_H_INCLUDED
 #define PEERS_H_INCLUDED
@@ -18,11 +18,12 @@ typedef struct peers_s peers_t;
 peers_t *peers_new (size_t most);
 void peers_destroy (peers_t **self_p);
 
-/* The connection of a message with this routing id, that came by this descriptor (-1 = unknown). A new one gets a new
-   number, from 1. 0 when there is no room or no memory: the message is to be ignored. *gone is the connection that is
-   forgotten because of this one, else 0: the oldest stranger, or the one that had this routing id on another
-   descriptor. */
-uint64_t peers_meet (peers_t *self, int64_t now_ms, const void *routing_id, size_t len, int fd, uint64_t *gone);
+/* The connection of a message with this routing id, that came by this descriptor (-1 = unknown). A new one
+   gets a new number, from 1. 0 when there is no room or no memory: the message is to be ignored. *gone is the
+   connection that is forgotten because of this one, else 0: the oldest stranger, or the one that had this
+   routing id on another descriptor. */
+uint64_t peers_meet (peers_t *self, int64_t now_ms, const void *routing_id, size_t len, int fd,
+                     uint64_t *gone);
 
 /* The connection has said HELLO: it is no stranger any more. Harmless for unknown ones. */
 void peers_greet (peers_t *self, uint64_t connection);

@@ -175,7 +175,8 @@ void scheduler_disconnected (scheduler_t *self, int64_t now_ms, uint64_t connect
         break_peer (self, now_ms, peer);
 }
 
-static void refuse (scheduler_t *self, int64_t now_ms, uint64_t connection, wire_refusal_t code, const char *text)
+static void refuse (scheduler_t *self, int64_t now_ms, uint64_t connection, wire_refusal_t code,
+                    const char *text)
 {
     wire_put_refused (&self->outbox, connection, code, text);
     scheduler_log (self, "a peer was refused: %s", text);
@@ -203,16 +204,21 @@ static void copy_line (char *target, size_t size, wire_text_t text)
 static void put_welcome (scheduler_t *self, uint64_t connection, bool is_kept)
 {
     wire_welcome_t welcome = {
-        .version = WIRE_VERSION, .epoch = self->config.epoch, .is_session_kept = is_kept,
-        .max_payload = self->config.max_payload_bytes, .heartbeat_ms = LINK_HEARTBEAT_MS,
-        .processes = self->n_processes, .name = { self->name, strlen (self->name) },
+        .version = WIRE_VERSION,
+        .epoch = self->config.epoch,
+        .is_session_kept = is_kept,
+        .max_payload = self->config.max_payload_bytes,
+        .heartbeat_ms = LINK_HEARTBEAT_MS,
+        .processes = self->n_processes,
+        .name = { self->name, strlen (self->name) },
     };
     wire_put_welcome (&self->outbox, connection, &welcome);
 }
 
 static peer_t *known_peer (const scheduler_t *self, const wire_hello_t *hello)
 {
-    dp_map_node_t *node = dp_map_get (hello->role == WIRE_ROLE_CLIENT ? &self->sessions : &self->workers, hello->id);
+    dp_map_node_t *node
+        = dp_map_get (hello->role == WIRE_ROLE_CLIENT ? &self->sessions : &self->workers, hello->id);
     return node != NULL ? DP_CONTAINER (node, peer_t, by_id) : NULL;
 }
 
@@ -221,8 +227,10 @@ static void on_hello (scheduler_t *self, int64_t now_ms, uint64_t connection, wi
     const wire_hello_t *hello = &message->hello;
     if (hello->version_max < WIRE_VERSION_MIN || hello->version_min > WIRE_VERSION) {
         char text[256];
-        snprintf (text, sizeof text, "it speaks the protocol versions %llu to %llu, this broker %d to %d: update the older one",
-                  (unsigned long long) hello->version_min, (unsigned long long) hello->version_max, WIRE_VERSION_MIN, WIRE_VERSION);
+        snprintf (text, sizeof text,
+                  "it speaks the protocol versions %llu to %llu, this broker %d to %d: update the older one",
+                  (unsigned long long) hello->version_min, (unsigned long long) hello->version_max,
+                  WIRE_VERSION_MIN, WIRE_VERSION);
         refuse (self, now_ms, connection, WIRE_REFUSED_VERSION, text);
         return;
     }
@@ -258,7 +266,8 @@ static void on_ping (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_messa
 
 static void on_nothing (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
 {
-    (void) self, (void) now_ms, (void) peer, (void) message; /* PONG, ACK: the sign of life and the ack were taken */
+    (void) self, (void) now_ms, (void) peer,
+        (void) message; /* PONG, ACK: the sign of life and the ack were taken */
 }
 
 static void on_bye (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
@@ -271,7 +280,8 @@ static void on_bye (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_messag
         scheduler_lose_worker (self, now_ms, DP_CONTAINER (peer, worker_record_t, peer), "left");
 }
 
-static void on_submit (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message, dp_blob_t *const *blobs)
+static void on_submit (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message,
+                       dp_blob_t *const *blobs)
 {
     session_record_t *session = DP_CONTAINER (peer, session_record_t, peer);
     wire_group_t group;
@@ -298,7 +308,8 @@ static void cancel_range (scheduler_t *self, session_record_t *session, const wi
                 return;
         }
     }
-    for (dp_map_node_t *node = dp_map_first (&session->tasks); node != NULL; node = dp_map_next (&session->tasks, node))
+    for (dp_map_node_t *node = dp_map_first (&session->tasks); node != NULL;
+         node = dp_map_next (&session->tasks, node))
         if (node->key >= range->first && node->key <= range->last)
             scheduler_cancel (self, DP_CONTAINER (node, task_t, by_id));
 }
@@ -319,8 +330,11 @@ static void on_release (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_me
     wire_run_t run;
     while (wire_next_run (message, &run)) {
         dp_map_node_t *node = dp_map_get (&self->sessions, run.session);
-        task_t *task = node != NULL ? scheduler_task (DP_CONTAINER (node, session_record_t, peer.by_id), run.id) : NULL;
-        if (task == NULL || task->state != TASK_ASSIGNED || task->worker != worker || task->attempt != run.attempt)
+        task_t *task = node != NULL
+                           ? scheduler_task (DP_CONTAINER (node, session_record_t, peer.by_id), run.id)
+                           : NULL;
+        if (task == NULL || task->state != TASK_ASSIGNED || task->worker != worker
+            || task->attempt != run.attempt)
             continue;
         scheduler_unassign (self, task);
         scheduler_return (self, now_ms, task, false);
@@ -334,19 +348,15 @@ typedef void (handler_t) (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_
 static const struct {
     handler_t *of_client, *of_worker;
 } handlers[WIRE_KINDS] = {
-    [WIRE_PING] = { on_ping, on_ping },
-    [WIRE_PONG] = { on_nothing, on_nothing },
-    [WIRE_ACK] = { on_nothing, on_nothing },
-    [WIRE_BYE] = { on_bye, on_bye },
-    [WIRE_CLAIM] = { scheduler_on_claim, NULL },
-    [WIRE_CANCEL] = { on_cancel, NULL },
-    [WIRE_QUERY] = { scheduler_on_query, NULL },
-    [WIRE_RUNS] = { NULL, scheduler_on_runs },
-    [WIRE_RELEASE] = { NULL, on_release },
-    [WIRE_PROGRESS] = { NULL, scheduler_on_progress },
+    [WIRE_PING] = { on_ping, on_ping },          [WIRE_PONG] = { on_nothing, on_nothing },
+    [WIRE_ACK] = { on_nothing, on_nothing },     [WIRE_BYE] = { on_bye, on_bye },
+    [WIRE_CLAIM] = { scheduler_on_claim, NULL }, [WIRE_CANCEL] = { on_cancel, NULL },
+    [WIRE_QUERY] = { scheduler_on_query, NULL }, [WIRE_RUNS] = { NULL, scheduler_on_runs },
+    [WIRE_RELEASE] = { NULL, on_release },       [WIRE_PROGRESS] = { NULL, scheduler_on_progress },
 };
 
-static void handle (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message, dp_blob_t *const *blobs)
+static void handle (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message,
+                    dp_blob_t *const *blobs)
 {
     bool is_client = peer->role == WIRE_ROLE_CLIENT;
     handler_t *handler = is_client ? handlers[message->kind].of_client : handlers[message->kind].of_worker;
@@ -358,7 +368,8 @@ static void handle (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_messag
         scheduler_on_results (self, now_ms, peer, message, blobs);
     else {
         char text[128];
-        snprintf (text, sizeof text, "a %s may not send %s", is_client ? "client" : "worker", wire_kind_name (message->kind));
+        snprintf (text, sizeof text, "a %s may not send %s", is_client ? "client" : "worker",
+                  wire_kind_name (message->kind));
         refuse (self, now_ms, peer->connection, WIRE_REFUSED_KIND, text);
     }
 }
@@ -395,9 +406,11 @@ static void forgive_lag (scheduler_t *self, int64_t now_ms)
     self->ticked_at_ms = now_ms;
     if (lag_ms <= 0)
         return;
-    for (dp_map_node_t *node = dp_map_first (&self->sessions); node != NULL; node = dp_map_next (&self->sessions, node))
+    for (dp_map_node_t *node = dp_map_first (&self->sessions); node != NULL;
+         node = dp_map_next (&self->sessions, node))
         DP_CONTAINER (node, peer_t, by_id)->heard_at_ms += lag_ms;
-    for (dp_map_node_t *node = dp_map_first (&self->workers); node != NULL; node = dp_map_next (&self->workers, node)) {
+    for (dp_map_node_t *node = dp_map_first (&self->workers); node != NULL;
+         node = dp_map_next (&self->workers, node)) {
         DP_CONTAINER (node, peer_t, by_id)->heard_at_ms += lag_ms;
         DP_CONTAINER (node, peer_t, by_id)->broken_at_ms += lag_ms;
     }
@@ -423,7 +436,8 @@ static void check_peers (scheduler_t *self, int64_t now_ms)
         check_quiet (self, now_ms, DP_CONTAINER (node, peer_t, by_id));
         scheduler_check_session (self, now_ms, DP_CONTAINER (node, session_record_t, peer.by_id));
     }
-    DP_LIST_EACH (&self->all_workers, node) {
+    DP_LIST_EACH (&self->all_workers, node)
+    {
         worker_record_t *worker = DP_CONTAINER (node, worker_record_t, in_workers);
         check_quiet (self, now_ms, &worker->peer);
         scheduler_check_worker (self, now_ms, worker);
@@ -434,12 +448,14 @@ static void check_peers (scheduler_t *self, int64_t now_ms)
 static void tell_processes (scheduler_t *self)
 {
     self->is_processes_changed = false;
-    for (dp_map_node_t *node = dp_map_first (&self->sessions); node != NULL; node = dp_map_next (&self->sessions, node)) {
+    for (dp_map_node_t *node = dp_map_first (&self->sessions); node != NULL;
+         node = dp_map_next (&self->sessions, node)) {
         session_record_t *session = DP_CONTAINER (node, session_record_t, peer.by_id);
         if (session->peer.connection == 0 || session->told_processes == self->n_processes)
             continue;
         session->told_processes = self->n_processes;
-        wire_put_workers (&self->outbox, session->peer.connection, session->peer.n_received, self->n_processes);
+        wire_put_workers (&self->outbox, session->peer.connection, session->peer.n_received,
+                          self->n_processes);
     }
 }
 
@@ -454,8 +470,7 @@ static void flush_peer (scheduler_t *self, peer_t *peer)
         batches[n++] = &session->missing;
         batches[n++] = &session->progress;
         batches[n++] = &session->results;
-    }
-    else {
+    } else {
         worker_record_t *worker = DP_CONTAINER (peer, worker_record_t, peer);
         batches[n++] = &worker->adopts;
         batches[n++] = &worker->tasks;
@@ -490,6 +505,8 @@ int64_t scheduler_tick (scheduler_t *self, int64_t now_ms)
 void scheduler_shutdown (scheduler_t *self, int64_t now_ms)
 {
     (void) now_ms;
-    for (dp_map_node_t *node = dp_map_first (&self->connections); node != NULL; node = dp_map_next (&self->connections, node))
-        wire_put_bare (&self->outbox, node->key, WIRE_BYE, DP_CONTAINER (node, peer_t, by_connection)->n_received);
+    for (dp_map_node_t *node = dp_map_first (&self->connections); node != NULL;
+         node = dp_map_next (&self->connections, node))
+        wire_put_bare (&self->outbox, node->key, WIRE_BYE,
+                       DP_CONTAINER (node, peer_t, by_connection)->n_received);
 }

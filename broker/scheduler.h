@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * scheduler.h - the broker's decisions: who is there, which task goes to which worker next, what is held until
- * when. Pure: no socket, no clock. The edge (broker.c) passes in decoded messages and the time, and sends what
- * stands in the outbox.
+ * scheduler.h - the broker's decisions: who is there, which task goes to which worker next, what is held
+ * until when. Pure: no socket, no clock. The edge (broker.c) passes in decoded messages and the time, and
+ * sends what stands in the outbox.
  *
  * A task:
  *                          ┌──────────── worker lost, RELEASE, failed send ───────────┐
@@ -35,8 +35,8 @@ typedef struct scheduler_config_s { /* zero members mean the default */
 scheduler_t *scheduler_new (const scheduler_config_t *config, int64_t now_ms);
 void scheduler_destroy (scheduler_t **self_p);
 
-/* A decoded message from a connection. blobs[i], where not NULL, holds payload frame i; payloads that are kept
-   and have no blob are copied. blobs may be NULL. */
+/* A decoded message from a connection. blobs[i], where not NULL, holds payload frame i; payloads that are
+   kept and have no blob are copied. blobs may be NULL. */
 void scheduler_receive (scheduler_t *self, int64_t now_ms, uint64_t connection, wire_message_t *message,
                         dp_blob_t *const *blobs);
 
@@ -53,11 +53,12 @@ int64_t scheduler_tick (scheduler_t *self, int64_t now_ms);
 /* Messages to send; dp_outgoing_t.to is the connection. */
 dp_outbox_t *scheduler_outbox (scheduler_t *self);
 
-/* Connections that the scheduler is done with (refused, fenced, said BYE): the edge forgets them. False = no more. */
+/* Connections that the scheduler is done with (refused, fenced, said BYE): the edge forgets them. False = no
+ * more. */
 bool scheduler_next_dropped (scheduler_t *self, uint64_t *connection);
 
-/* One line for the operator's log: worker joined, lost, drained; client came, left; refused … False = no more.
-   The text lives until the next call. */
+/* One line for the operator's log: worker joined, lost, drained; client came, left; refused … False = no
+   more. The text lives until the next call. */
 bool scheduler_next_event (scheduler_t *self, const char **line);
 
 /* The broker is about to end: tell every peer (BYE). */

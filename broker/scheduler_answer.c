@@ -24,7 +24,8 @@ static size_t count_ahead (const task_t *task)
     for (const dp_list_t *node = session->waiting.next; node != &session->waiting; node = node->next) {
         const lane_t *lane = DP_CONTAINER (node, lane_t, in_waiting);
         if (lane == task->lane)
-            for (const dp_list_t *at = lane->queue.next; at != &task->in_lane && at != &lane->queue; at = at->next)
+            for (const dp_list_t *at = lane->queue.next; at != &task->in_lane && at != &lane->queue;
+                 at = at->next)
                 n++;
         else if (lane->priority > task->lane->priority)
             n += lane->n_queued;
@@ -32,8 +33,8 @@ static size_t count_ahead (const task_t *task)
     return n;
 }
 
-static void explain_queued (const scheduler_t *self, int64_t now_ms, const task_t *task, wire_answer_t *answer, char *text,
-                            size_t size)
+static void explain_queued (const scheduler_t *self, int64_t now_ms, const task_t *task,
+                            wire_answer_t *answer, char *text, size_t size)
 {
     size_t n_able = 0, n_draining = 0;
     for (const dp_list_t *node = self->all_workers.next; node != &self->all_workers; node = node->next) {
@@ -45,24 +46,22 @@ static void explain_queued (const scheduler_t *self, int64_t now_ms, const task_
     if (dp_list_is_empty (&self->all_workers)) {
         say (answer, DPOOL_REASON_NO_WORKER, now_ms - self->no_worker_since_ms);
         snprintf (text, size, "no worker is connected to the broker: start one with dpool-worker");
-    }
-    else if (n_able == 0) {
+    } else if (n_able == 0) {
         say (answer, DPOOL_REASON_NO_FUNCTION, since_ms);
         snprintf (text, size, "workers are there, but none offers '%s'%s%s now", task->lane->function->name,
-                  task->lane->require != NULL ? " with the label " : "", task->lane->require != NULL ? task->lane->require->name : "");
-    }
-    else if (n_draining == n_able) {
+                  task->lane->require != NULL ? " with the label " : "",
+                  task->lane->require != NULL ? task->lane->require->name : "");
+    } else if (n_draining == n_able) {
         say (answer, DPOOL_REASON_DRAINING, since_ms);
         snprintf (text, size, "all workers that offer '%s' are draining", task->lane->function->name);
-    }
-    else if (task->n_losses > 0) {
+    } else if (task->n_losses > 0) {
         say (answer, DPOOL_REASON_RETRYING, since_ms);
         snprintf (text, size, "it waits for another try: its worker was lost");
-    }
-    else {
+    } else {
         answer->ahead = count_ahead (task);
         say (answer, DPOOL_REASON_QUEUED, since_ms);
-        snprintf (text, size, "it is queued behind %llu others of this pool", (unsigned long long) answer->ahead);
+        snprintf (text, size, "it is queued behind %llu others of this pool",
+                  (unsigned long long) answer->ahead);
     }
 }
 
@@ -72,7 +71,9 @@ static void explain (const scheduler_t *self, int64_t now_ms, const session_reco
     const task_t *task = scheduler_task (session, id);
     if (task == NULL || task->state == TASK_FINISHED) {
         say (answer, DPOOL_REASON_FINISHED, 0);
-        snprintf (text, size, task == NULL ? "the broker does not know it any more" : "it is finished, and its result is on its way");
+        snprintf (text, size,
+                  task == NULL ? "the broker does not know it any more"
+                               : "it is finished, and its result is on its way");
         return;
     }
     answer->attempt = task->attempt;
@@ -84,8 +85,9 @@ static void explain (const scheduler_t *self, int64_t now_ms, const session_reco
     int64_t since_ms = now_ms - task->since_ms, silent_ms = now_ms - task->worker->peer.heard_at_ms;
     say (answer, task->attempt % 1000 > 1 ? DPOOL_REASON_RETRYING : DPOOL_REASON_RUNNING, since_ms);
     snprintf (text, size, "%s on worker '%s' for %lld ms (attempt %llu; last heard of %lld ms ago)",
-              task->has_started ? "it runs" : "it was given to a process", name_of (task->worker), (long long) since_ms,
-              (unsigned long long) task->attempt, (long long) (silent_ms > 0 ? silent_ms : 0));
+              task->has_started ? "it runs" : "it was given to a process", name_of (task->worker),
+              (long long) since_ms, (unsigned long long) task->attempt,
+              (long long) (silent_ms > 0 ? silent_ms : 0));
 }
 
 /* ---- Status --------------------------------------------------------------------------------- */
@@ -114,25 +116,27 @@ static void status (scheduler_t *self, int64_t now_ms, dp_buffer_t *buffer)
               (unsigned long long) self->stats.n_queued, (unsigned long long) self->stats.n_assigned,
               (unsigned long long) self->n_processes);
     append (buffer, line);
-    DP_LIST_EACH (&self->all_workers, node) {
+    DP_LIST_EACH (&self->all_workers, node)
+    {
         const worker_record_t *worker = DP_CONTAINER (node, worker_record_t, in_workers);
         append (buffer, node == self->all_workers.next ? "{\"name\":" : ",{\"name\":");
         append_name (buffer, worker->peer.name);
         snprintf (line, sizeof line, ",\"processes\":%llu,\"runs\":%zu,\"draining\":%s,\"silent_ms\":%lld}",
-                  (unsigned long long) worker->processes, worker->n_runs, worker->is_draining ? "true" : "false",
-                  (long long) (now_ms - worker->peer.heard_at_ms));
+                  (unsigned long long) worker->processes, worker->n_runs,
+                  worker->is_draining ? "true" : "false", (long long) (now_ms - worker->peer.heard_at_ms));
         append (buffer, line);
     }
     append (buffer, "],\"clients\":[");
     const char *comma = "";
-    for (dp_map_node_t *node = dp_map_first (&self->sessions); node != NULL; node = dp_map_next (&self->sessions, node)) {
+    for (dp_map_node_t *node = dp_map_first (&self->sessions); node != NULL;
+         node = dp_map_next (&self->sessions, node)) {
         const session_record_t *session = DP_CONTAINER (node, session_record_t, peer.by_id);
         append (buffer, comma);
         comma = ",";
         append (buffer, "{\"name\":");
         append_name (buffer, session->peer.name);
-        snprintf (line, sizeof line, ",\"pid\":%llu,\"queued\":%zu,\"assigned\":%zu}", (unsigned long long) session->peer.pid,
-                  session->n_queued, session->n_assigned);
+        snprintf (line, sizeof line, ",\"pid\":%llu,\"queued\":%zu,\"assigned\":%zu}",
+                  (unsigned long long) session->peer.pid, session->n_queued, session->n_assigned);
         append (buffer, line);
     }
     append (buffer, "]}");
@@ -147,8 +151,7 @@ void scheduler_on_query (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_m
     if (message->query.question == WIRE_QUERY_EXPLAIN) {
         explain (self, now_ms, session, message->query.id, &answer, text, sizeof text);
         answer.text.len = strlen (text);
-    }
-    else {
+    } else {
         dp_buffer_reset (&self->scratch);
         status (self, now_ms, &self->scratch);
         answer.text = (wire_text_t) { (const char *) self->scratch.data, self->scratch.len };

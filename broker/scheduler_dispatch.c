@@ -10,7 +10,8 @@ static uint64_t oldest_id (const lane_t *lane)
     return DP_CONTAINER (lane->queue.next, task_t, in_lane)->by_id.key;
 }
 
-/* The lane of a session to serve next on a worker: the highest priority, there the oldest task. NULL = none it can run. */
+/* The lane of a session to serve next on a worker: the highest priority, there the oldest task. NULL = none
+ * it can run. */
 static lane_t *choose_lane (const session_record_t *session, const worker_record_t *worker)
 {
     lane_t *best = NULL;
@@ -95,7 +96,8 @@ static void check_lane (scheduler_t *self, int64_t now_ms, lane_t *lane)
     }
     if (self->config.is_embedded || self->config.no_worker_ms < 0 || !dp_list_is_empty (&self->all_workers))
         return;
-    int64_t since_ms = self->no_worker_since_ms > lane->waiting_since_ms ? self->no_worker_since_ms : lane->waiting_since_ms;
+    int64_t since_ms = self->no_worker_since_ms > lane->waiting_since_ms ? self->no_worker_since_ms
+                                                                         : lane->waiting_since_ms;
     if (now_ms - since_ms < self->config.no_worker_ms)
         return;
     snprintf (text, sizeof text, "no worker came within %lld s: start one with dpool-worker",
@@ -106,9 +108,10 @@ static void check_lane (scheduler_t *self, int64_t now_ms, lane_t *lane)
 void scheduler_check_lanes (scheduler_t *self, int64_t now_ms)
 {
     self->is_checking_lanes = false;
-    for (dp_map_node_t *node = dp_map_first (&self->sessions); node != NULL; node = dp_map_next (&self->sessions, node)) {
+    for (dp_map_node_t *node = dp_map_first (&self->sessions); node != NULL;
+         node = dp_map_next (&self->sessions, node)) {
         session_record_t *session = DP_CONTAINER (node, session_record_t, peer.by_id);
         DP_LIST_EACH (&session->waiting, lane_node)
-            check_lane (self, now_ms, DP_CONTAINER (lane_node, lane_t, in_waiting));
+        check_lane (self, now_ms, DP_CONTAINER (lane_node, lane_t, in_waiting));
     }
 }

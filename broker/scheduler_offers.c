@@ -22,7 +22,8 @@ offer_t *scheduler_offer (scheduler_t *self, char kind, wire_text_t name)
     dp_map_node_t *node = dp_map_get (&self->offers, hash);
     offer_t *first = node != NULL ? DP_CONTAINER (node, offer_t, by_hash) : NULL;
     for (offer_t *offer = first; offer != NULL; offer = offer->next_same)
-        if (offer->kind == kind && strlen (offer->name) == name.len && memcmp (offer->name, name.data, name.len) == 0)
+        if (offer->kind == kind && strlen (offer->name) == name.len
+            && memcmp (offer->name, name.data, name.len) == 0)
             return offer;
     offer_t *offer = dp_must_alloc (sizeof *offer);
     offer->kind = kind;
@@ -49,7 +50,8 @@ bool scheduler_can_run (const worker_record_t *worker, const lane_t *lane)
 {
     return has (worker->offers, worker->n_functions, lane->function)
            && (lane->require == NULL
-               || has (worker->offers + worker->n_functions, worker->n_offers - worker->n_functions, lane->require));
+               || has (worker->offers + worker->n_functions, worker->n_offers - worker->n_functions,
+                       lane->require));
 }
 
 /* Nobody who is or was there offers it, though somebody is there. */
@@ -88,8 +90,10 @@ static const char *list_offers (const scheduler_t *self, char kind, const char *
     const char *nearest = NULL;
     size_t least = LIKE_MOST + 1, n = 0, at = 0;
     list[0] = '\0';
-    for (dp_map_node_t *node = dp_map_first (&self->offers); node != NULL; node = dp_map_next (&self->offers, node))
-        for (const offer_t *offer = DP_CONTAINER (node, offer_t, by_hash); offer != NULL; offer = offer->next_same) {
+    for (dp_map_node_t *node = dp_map_first (&self->offers); node != NULL;
+         node = dp_map_next (&self->offers, node))
+        for (const offer_t *offer = DP_CONTAINER (node, offer_t, by_hash); offer != NULL;
+             offer = offer->next_same) {
             if (offer->kind != kind || !offer->was_offered)
                 continue;
             size_t edits = distance (like, offer->name);
@@ -116,5 +120,6 @@ void scheduler_explain_hopeless (const scheduler_t *self, const lane_t *lane, ch
                      : snprintf (text, size, "no worker offers a function '%s'", wanted->name);
     if (nearest != NULL)
         n += snprintf (text + n, size - (size_t) n, "; did you mean '%s'?", nearest);
-    snprintf (text + n, size - (size_t) n, " (%s: %s)", is_label ? "labels" : "offered", list[0] != '\0' ? list : "none");
+    snprintf (text + n, size - (size_t) n, " (%s: %s)", is_label ? "labels" : "offered",
+              list[0] != '\0' ? list : "none");
 }

@@ -19,7 +19,8 @@ static void account (task_t *task, const wire_result_t *result)
 /* R5: a value or a failure of any attempt wins; every other status counts for the present attempt alone. */
 static bool counts (const task_t *task, const wire_result_t *result, const worker_record_t *worker)
 {
-    bool is_present = task->state == TASK_ASSIGNED && task->worker == worker && task->attempt == result->attempt;
+    bool is_present
+        = task->state == TASK_ASSIGNED && task->worker == worker && task->attempt == result->attempt;
     if (task->state == TASK_FINISHED)
         return false;
     if (is_present)
@@ -34,7 +35,8 @@ static void stop_other_run (scheduler_t *self, task_t *task)
     scheduler_tell_run (self, task->worker, WIRE_CANCEL, &run);
 }
 
-static void take_final (scheduler_t *self, worker_record_t *worker, task_t *task, const wire_result_t *result, dp_blob_t *blob)
+static void take_final (scheduler_t *self, worker_record_t *worker, task_t *task, const wire_result_t *result,
+                        dp_blob_t *blob)
 {
     account (task, result);
     if (task->state == TASK_ASSIGNED) {
@@ -49,7 +51,8 @@ static void take_final (scheduler_t *self, worker_record_t *worker, task_t *task
     scheduler_hold (self, task, result, blob);
 }
 
-static void take_result (scheduler_t *self, worker_record_t *worker, const wire_result_t *result, dp_blob_t *const *blobs)
+static void take_result (scheduler_t *self, worker_record_t *worker, const wire_result_t *result,
+                         dp_blob_t *const *blobs)
 {
     worker->peer.n_received++;
     self->stats.total_results++;
@@ -69,7 +72,8 @@ static void take_result (scheduler_t *self, worker_record_t *worker, const wire_
     }
 }
 
-void scheduler_on_results (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message, dp_blob_t *const *blobs)
+void scheduler_on_results (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message,
+                           dp_blob_t *const *blobs)
 {
     (void) now_ms;
     worker_record_t *worker = DP_CONTAINER (peer, worker_record_t, peer);

@@ -41,7 +41,8 @@ void scheduler_hello_client (scheduler_t *self, int64_t now_ms, uint64_t connect
     (void) now_ms;
     const wire_hello_t *hello = &message->hello;
     dp_map_node_t *node = dp_map_get (&self->sessions, hello->id);
-    session_record_t *session = node != NULL ? DP_CONTAINER (node, session_record_t, peer.by_id) : new_session (self, hello);
+    session_record_t *session
+        = node != NULL ? DP_CONTAINER (node, session_record_t, peer.by_id) : new_session (self, hello);
     wire_batch_fini (&session->results);
     wire_batch_fini (&session->missing);
     wire_batch_fini (&session->progress);
@@ -49,10 +50,12 @@ void scheduler_hello_client (scheduler_t *self, int64_t now_ms, uint64_t connect
     session->peer.connection = connection;
     session->peer.broken_at_ms = 0;
     session->told_processes = self->n_processes;
-    /* What was sent on the old connection and not acknowledged goes again, after CLAIM says what is wanted (R3, R4). */
+    /* What was sent on the old connection and not acknowledged goes again, after CLAIM says what is wanted
+     * (R3, R4). */
     session->n_sent = 0;
     session->n_forgotten = 0;
-    DP_LIST_EACH (&session->held, held_node) {
+    DP_LIST_EACH (&session->held, held_node)
+    {
         held_t *held = DP_CONTAINER (held_node, held_t, in_session);
         if (held->task == NULL) { /* dropped while it was under way */
             dp_list_remove (held_node);
@@ -61,13 +64,14 @@ void scheduler_hello_client (scheduler_t *self, int64_t now_ms, uint64_t connect
         }
     }
     session->is_claimed = false;
-    scheduler_log (self, "client '%s' (pid %llu on %s) connected", session->peer.name, (unsigned long long) session->peer.pid,
-                   session->peer.host);
+    scheduler_log (self, "client '%s' (pid %llu on %s) connected", session->peer.name,
+                   (unsigned long long) session->peer.pid, session->peer.host);
 }
 
 /* ---- Results under way ---------------------------------------------------------------------- */
 
-/* Send what is held and was not sent on this connection. Nothing before CLAIM: it may not be wanted any more. */
+/* Send what is held and was not sent on this connection. Nothing before CLAIM: it may not be wanted any more.
+ */
 void scheduler_send_held (scheduler_t *self, session_record_t *session)
 {
     if (session->peer.connection == 0 || !session->is_claimed)
@@ -84,8 +88,13 @@ void scheduler_send_held (scheduler_t *self, session_record_t *session)
     for (dp_list_t *node = first; n_held > 0 && node != &session->held; node = node->next) {
         held_t *held = DP_CONTAINER (node, held_t, in_session);
         wire_result_t result = {
-            .id = held->task->by_id.key, .attempt = held->attempt, .status = held->status, .is_final = held->is_final,
-            .first = held->first, .n_items = held->n_items, .run_us = held->run_us,
+            .id = held->task->by_id.key,
+            .attempt = held->attempt,
+            .status = held->status,
+            .is_final = held->is_final,
+            .first = held->first,
+            .n_items = held->n_items,
+            .run_us = held->run_us,
             .payload = { dp_blob_data (held->blob), dp_blob_len (held->blob), 0 },
         };
         wire_add_result (&session->results, &self->outbox, session->peer.connection, &result, held->blob);
@@ -154,14 +163,16 @@ static uint64_t *known_ids (const session_record_t *session, size_t *n)
 {
     uint64_t *ids = dp_must_alloc ((session->tasks.count + 1) * sizeof *ids);
     *n = 0;
-    for (dp_map_node_t *node = dp_map_first (&session->tasks); node != NULL; node = dp_map_next (&session->tasks, node))
+    for (dp_map_node_t *node = dp_map_first (&session->tasks); node != NULL;
+         node = dp_map_next (&session->tasks, node))
         ids[(*n)++] = node->key;
     qsort (ids, *n, sizeof *ids, compare_ids);
     return ids;
 }
 
 /* Name the claimed ids that are not here: the gaps between the known ones. */
-static void say_gaps (scheduler_t *self, session_record_t *session, const wire_range_t *range, const uint64_t *ids, size_t n)
+static void say_gaps (scheduler_t *self, session_record_t *session, const wire_range_t *range,
+                      const uint64_t *ids, size_t n)
 {
     uint64_t next = range->first;
     size_t low = 0, high = n;
@@ -215,17 +226,21 @@ static void drop_unclaimed (scheduler_t *self, session_record_t *session)
 /* Runs that workers listed before their client came back. */
 static void adopt_claimed (scheduler_t *self, int64_t now_ms, session_record_t *session)
 {
-    DP_LIST_EACH (&self->all_workers, worker_node) {
+    DP_LIST_EACH (&self->all_workers, worker_node)
+    {
         worker_record_t *worker = DP_CONTAINER (worker_node, worker_record_t, in_workers);
-        DP_LIST_EACH (&worker->orphans, node) {
+        DP_LIST_EACH (&worker->orphans, node)
+        {
             const orphan_t *orphan = DP_CONTAINER (node, orphan_t, in_worker);
-            const wire_range_t *claim = orphan->run.session == session->peer.id ? find_claim (session, orphan->run.id) : NULL;
+            const wire_range_t *claim
+                = orphan->run.session == session->peer.id ? find_claim (session, orphan->run.id) : NULL;
             if (claim == NULL)
                 continue;
             uint64_t id = orphan->run.id;
             bool is_at_most_once = claim->is_at_most_once;
             task_t *task = scheduler_task (session, id);
-            if ((task == NULL || task->state == TASK_QUEUED) && scheduler_adopt_orphan (self, now_ms, session, id))
+            if ((task == NULL || task->state == TASK_QUEUED)
+                && scheduler_adopt_orphan (self, now_ms, session, id))
                 scheduler_task (session, id)->is_at_most_once = is_at_most_once;
         }
     }
@@ -251,7 +266,7 @@ void scheduler_on_claim (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_m
     session->is_claimed = true;
     settle_claims (self, session);
     DP_LIST_EACH (&session->held, node)
-        DP_CONTAINER (node, held_t, in_session)->is_sent = false;
+    DP_CONTAINER (node, held_t, in_session)->is_sent = false;
     scheduler_send_held (self, session);
 }
 
@@ -259,10 +274,12 @@ void scheduler_end_grace (scheduler_t *self, int64_t now_ms)
 {
     self->is_in_grace = false;
     self->is_checking_lanes = true;
-    for (dp_map_node_t *node = dp_map_first (&self->sessions); node != NULL; node = dp_map_next (&self->sessions, node)) {
+    for (dp_map_node_t *node = dp_map_first (&self->sessions); node != NULL;
+         node = dp_map_next (&self->sessions, node)) {
         session_record_t *session = DP_CONTAINER (node, session_record_t, peer.by_id);
         settle_claims (self, session);
-        DP_LIST_EACH (&session->graced, task_node) {
+        DP_LIST_EACH (&session->graced, task_node)
+        {
             task_t *task = DP_CONTAINER (task_node, task_t, in_lane);
             dp_list_remove (task_node);
             task->session->n_queued--;
@@ -278,7 +295,7 @@ void scheduler_end_grace (scheduler_t *self, int64_t now_ms)
 static void free_lanes (session_record_t *session)
 {
     DP_LIST_EACH (&session->lanes, node)
-        dp_free (DP_CONTAINER (node, lane_t, in_session));
+    dp_free (DP_CONTAINER (node, lane_t, in_session));
 }
 
 void scheduler_end_session (scheduler_t *self, session_record_t *session, const char *why)
@@ -292,23 +309,28 @@ void scheduler_end_session (scheduler_t *self, session_record_t *session, const 
         scheduler_drop_task (self, task);
     }
     dp_free (ids);
-    DP_LIST_EACH (&session->held, node) {
+    DP_LIST_EACH (&session->held, node)
+    {
         held_t *held = DP_CONTAINER (node, held_t, in_session);
         dp_blob_release (&held->blob);
         dp_free (held);
     }
     scheduler_settle_orphans (self, session);
-    DP_LIST_EACH (&self->all_workers, node) {
+    DP_LIST_EACH (&self->all_workers, node)
+    {
         worker_record_t *worker = DP_CONTAINER (node, worker_record_t, in_workers);
         dp_map_node_t *known = dp_map_take (&worker->sessions, session->peer.id);
         if (known == NULL)
             continue;
         dp_free (DP_CONTAINER (known, known_session_t, by_id));
         wire_flush (&worker->cancels, &self->outbox, worker->peer.n_received, 0, 0);
-        wire_put_session_end (&self->outbox, worker->peer.connection, worker->peer.n_received, session->peer.id);
+        wire_put_session_end (&self->outbox, worker->peer.connection, worker->peer.n_received,
+                              session->peer.id);
     }
-    scheduler_log (self, "client '%s' (pid %llu on %s) %s: %zu queued tasks dropped, %zu running ones cancelled",
-                   session->peer.name, (unsigned long long) session->peer.pid, session->peer.host, why, n_queued, n_assigned);
+    scheduler_log (self,
+                   "client '%s' (pid %llu on %s) %s: %zu queued tasks dropped, %zu running ones cancelled",
+                   session->peer.name, (unsigned long long) session->peer.pid, session->peer.host, why,
+                   n_queued, n_assigned);
     if (session->peer.connection != 0)
         scheduler_forget (self, session->peer.connection);
     dp_heap_remove (&self->hungry, &session->by_use);

@@ -20,16 +20,19 @@ task_t *scheduler_task (const session_record_t *session, uint64_t id)
 
 static bool is_lane_of (const lane_t *lane, const wire_group_t *group)
 {
-    size_t len = strlen (lane->function->name), require_len = lane->require != NULL ? strlen (lane->require->name) : 0;
+    size_t len = strlen (lane->function->name),
+           require_len = lane->require != NULL ? strlen (lane->require->name) : 0;
     return lane->priority == group->priority && lane->time_limit_ms == group->time_limit_ms
            && lane->is_at_most_once == group->is_at_most_once && len == group->function.len
-           && require_len == group->require.len && memcmp (lane->function->name, group->function.data, len) == 0
+           && require_len == group->require.len
+           && memcmp (lane->function->name, group->function.data, len) == 0
            && (require_len == 0 || memcmp (lane->require->name, group->require.data, require_len) == 0);
 }
 
 lane_t *scheduler_lane (scheduler_t *self, session_record_t *session, const wire_group_t *group)
 {
-    DP_LIST_EACH (&session->lanes, node) {
+    DP_LIST_EACH (&session->lanes, node)
+    {
         lane_t *lane = DP_CONTAINER (node, lane_t, in_session);
         if (is_lane_of (lane, group)) {
             dp_list_remove (node); /* the one used last is looked at first */
@@ -136,7 +139,8 @@ static void keep_payload (scheduler_t *self, task_t *task, const wire_task_t *fr
     }
 }
 
-void scheduler_submit (scheduler_t *self, int64_t now_ms, lane_t *lane, const wire_task_t *from, dp_blob_t *blob)
+void scheduler_submit (scheduler_t *self, int64_t now_ms, lane_t *lane, const wire_task_t *from,
+                       dp_blob_t *blob)
 {
     session_record_t *session = lane->session;
     bool is_short = from->payload.len <= INLINE_PAYLOAD;
@@ -144,7 +148,8 @@ void scheduler_submit (scheduler_t *self, int64_t now_ms, lane_t *lane, const wi
         task_t *task = new_task (self, session, from->id, 0);
         task->lane = lane;
         task->n_items = from->n_items;
-        scheduler_fail (self, task, OUTCOME_TOO_LARGE, "its arguments are larger than the broker's --max-payload");
+        scheduler_fail (self, task, OUTCOME_TOO_LARGE,
+                        "its arguments are larger than the broker's --max-payload");
         return;
     }
     task_t *task = new_task (self, session, from->id, is_short ? from->payload.len : 0);
@@ -208,11 +213,12 @@ void scheduler_assign (scheduler_t *self, int64_t now_ms, task_t *task, worker_r
         .time_limit_ms = lane->time_limit_ms,
         .is_at_most_once = lane->is_at_most_once,
     };
-    wire_task_t record = { task->by_id.key, task->attempt, task->job, task->first, task->n_items,
-                           { task->payload, task->payload_len, 0 } };
+    wire_task_t record = { task->by_id.key, task->attempt, task->job,
+                           task->first,     task->n_items, { task->payload, task->payload_len, 0 } };
     if (task->blob != NULL)
         record.payload.data = dp_blob_data (task->blob);
-    wire_add_task (&worker->tasks, &self->outbox, worker->peer.connection, WIRE_TASKS, &group, &record, task->blob);
+    wire_add_task (&worker->tasks, &self->outbox, worker->peer.connection, WIRE_TASKS, &group, &record,
+                   task->blob);
     scheduler_touch (self, &worker->peer);
 }
 
@@ -227,7 +233,8 @@ void scheduler_unassign (scheduler_t *self, task_t *task)
     task->worker = NULL;
 }
 
-void scheduler_adopt (scheduler_t *self, int64_t now_ms, task_t *task, worker_record_t *worker, const wire_run_t *run)
+void scheduler_adopt (scheduler_t *self, int64_t now_ms, task_t *task, worker_record_t *worker,
+                      const wire_run_t *run)
 {
     if (task->state == TASK_QUEUED && task->lane != NULL)
         scheduler_unqueue (self, task);
@@ -253,8 +260,7 @@ void scheduler_return (scheduler_t *self, int64_t now_ms, task_t *task, bool is_
     else if (task->lane == NULL) {
         scheduler_say_missing (self, task->session, task->by_id.key, task->by_id.key);
         scheduler_drop_task (self, task);
-    }
-    else
+    } else
         scheduler_queue (self, now_ms, task, true);
 }
 
@@ -271,7 +277,8 @@ void scheduler_hold (scheduler_t *self, task_t *task, const wire_result_t *resul
     held->run_us = result->run_us;
     held->status = result->status;
     held->is_final = result->is_final;
-    held->blob = blob != NULL ? dp_blob_hold (blob) : dp_blob_copy (result->payload.data, result->payload.len);
+    held->blob
+        = blob != NULL ? dp_blob_hold (blob) : dp_blob_copy (result->payload.data, result->payload.len);
     self->stats.payload_bytes += held->blob != NULL ? dp_blob_len (held->blob) : 0;
     dp_list_append (&task->session->held, &held->in_session);
     task->n_held++;
@@ -296,8 +303,12 @@ void scheduler_fail (scheduler_t *self, task_t *task, outcome_status_t status, c
     for (uint64_t i = 0; i < task->n_items; i++)
         outcome_put_error (&self->scratch, status, &error);
     wire_result_t result = {
-        .id = task->by_id.key, .attempt = task->attempt, .status = status, .is_final = true,
-        .n_items = task->n_items, .payload = { self->scratch.data, self->scratch.len, 0 },
+        .id = task->by_id.key,
+        .attempt = task->attempt,
+        .status = status,
+        .is_final = true,
+        .n_items = task->n_items,
+        .payload = { self->scratch.data, self->scratch.len, 0 },
     };
     scheduler_hold (self, task, &result, NULL);
 }
@@ -308,7 +319,8 @@ void scheduler_cancel (scheduler_t *self, task_t *task)
     if (task->state == TASK_QUEUED)
         scheduler_fail (self, task, OUTCOME_CANCELLED, "cancelled before it started");
     else if (task->state == TASK_ASSIGNED) {
-        wire_run_t run = { .session = task->session->peer.id, .id = task->by_id.key, .attempt = task->attempt };
+        wire_run_t run
+            = { .session = task->session->peer.id, .id = task->by_id.key, .attempt = task->attempt };
         scheduler_tell_run (self, task->worker, WIRE_CANCEL, &run);
     }
 }
@@ -316,7 +328,8 @@ void scheduler_cancel (scheduler_t *self, task_t *task)
 static void drop_held (scheduler_t *self, task_t *task)
 {
     size_t place = 0;
-    DP_LIST_EACH (&task->session->held, node) {
+    DP_LIST_EACH (&task->session->held, node)
+    {
         held_t *held = DP_CONTAINER (node, held_t, in_session);
         bool is_sent = place < task->session->n_sent;
         place++;
@@ -354,5 +367,5 @@ void scheduler_drop_task (scheduler_t *self, task_t *task)
 void scheduler_fail_lane (scheduler_t *self, lane_t *lane, outcome_status_t status, const char *message)
 {
     DP_LIST_EACH (&lane->queue, node)
-        scheduler_fail (self, DP_CONTAINER (node, task_t, in_lane), status, message);
+    scheduler_fail (self, DP_CONTAINER (node, task_t, in_lane), status, message);
 }

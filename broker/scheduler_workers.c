@@ -48,7 +48,8 @@ static worker_record_t *new_worker (scheduler_t *self, uint64_t id)
 static void count_processes (scheduler_t *self)
 {
     uint64_t n = 0;
-    DP_LIST_EACH (&self->all_workers, node) {
+    DP_LIST_EACH (&self->all_workers, node)
+    {
         const worker_record_t *worker = DP_CONTAINER (node, worker_record_t, in_workers);
         if (worker->peer.connection != 0 && !worker->is_draining)
             n += worker->processes;
@@ -68,8 +69,8 @@ static void log_joined (scheduler_t *self, const worker_record_t *worker, bool i
         memcpy (names + at, name, strlen (name) + 1);
         at += strlen (name);
     }
-    scheduler_log (self, "worker '%s' %s: %llu processes, functions %s", worker->peer.name, is_kept ? "is back" : "joined",
-                   (unsigned long long) worker->processes, names);
+    scheduler_log (self, "worker '%s' %s: %llu processes, functions %s", worker->peer.name,
+                   is_kept ? "is back" : "joined", (unsigned long long) worker->processes, names);
 }
 
 void scheduler_hello_worker (scheduler_t *self, int64_t now_ms, uint64_t connection, wire_message_t *message)
@@ -106,14 +107,17 @@ void scheduler_rank (scheduler_t *self, worker_record_t *worker)
     if (!has_room)
         dp_heap_remove (&self->idle, &worker->by_load);
     else
-        dp_heap_push (&self->idle, &worker->by_load, worker->n_runs * 1024 / (worker->processes > 0 ? worker->processes : 1));
+        dp_heap_push (&self->idle, &worker->by_load,
+                      worker->n_runs * 1024 / (worker->processes > 0 ? worker->processes : 1));
 }
 
 void scheduler_tell_run (scheduler_t *self, worker_record_t *worker, wire_kind_t kind, const wire_run_t *run)
 {
     if (worker->peer.connection == 0)
         return;
-    wire_batch_t *batch = kind == WIRE_CANCEL ? &worker->cancels : kind == WIRE_ADOPT ? &worker->adopts : &worker->revokes;
+    wire_batch_t *batch = kind == WIRE_CANCEL  ? &worker->cancels
+                          : kind == WIRE_ADOPT ? &worker->adopts
+                                               : &worker->revokes;
     wire_add_run (batch, &self->outbox, worker->peer.connection, kind, run);
     scheduler_touch (self, &worker->peer);
 }
@@ -161,7 +165,7 @@ static void free_orphan (scheduler_t *self, orphan_t *orphan)
 void scheduler_drop_orphans (scheduler_t *self, worker_record_t *worker)
 {
     DP_LIST_EACH (&worker->orphans, node)
-        free_orphan (self, DP_CONTAINER (node, orphan_t, in_worker));
+    free_orphan (self, DP_CONTAINER (node, orphan_t, in_worker));
 }
 
 /* A task that is not assigned here may be running somewhere. */
@@ -186,9 +190,11 @@ bool scheduler_adopt_orphan (scheduler_t *self, int64_t now_ms, session_record_t
 /* The session's list is complete: what it does not want is stopped. */
 void scheduler_settle_orphans (scheduler_t *self, session_record_t *session)
 {
-    DP_LIST_EACH (&self->all_workers, worker_node) {
+    DP_LIST_EACH (&self->all_workers, worker_node)
+    {
         worker_record_t *worker = DP_CONTAINER (worker_node, worker_record_t, in_workers);
-        DP_LIST_EACH (&worker->orphans, node) {
+        DP_LIST_EACH (&worker->orphans, node)
+        {
             orphan_t *orphan = DP_CONTAINER (node, orphan_t, in_worker);
             if (orphan->run.session != session->peer.id)
                 continue;
@@ -217,8 +223,7 @@ static void list_run (scheduler_t *self, int64_t now_ms, worker_record_t *worker
         scheduler_tell_run (self, worker, WIRE_ADOPT, run);
         if (task->is_cancelled)
             scheduler_tell_run (self, worker, WIRE_CANCEL, run);
-    }
-    else if (task->state == TASK_QUEUED && run->attempt >= task->attempt)
+    } else if (task->state == TASK_QUEUED && run->attempt >= task->attempt)
         scheduler_adopt (self, now_ms, task, worker, run);
     else if (task->state != TASK_FINISHED && run->state == WIRE_RUN_DONE)
         scheduler_tell_run (self, worker, WIRE_ADOPT, run); /* its result may be a value, and win */
@@ -236,7 +241,8 @@ void scheduler_on_runs (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_me
         return;
     worker->is_listing = false;
     /* What it should have and has not never reached it. */
-    DP_LIST_EACH (&worker->runs, node) {
+    DP_LIST_EACH (&worker->runs, node)
+    {
         task_t *task = DP_CONTAINER (node, task_t, in_lane);
         if (task->listed != worker->peer.hello) {
             scheduler_unassign (self, task);
@@ -255,7 +261,7 @@ void scheduler_lose_worker (scheduler_t *self, int64_t now_ms, worker_record_t *
     size_t n = worker->n_runs;
     dp_heap_remove (&self->idle, &worker->by_load);
     dp_list_remove (&worker->in_workers);
-    worker->window = 0; /* has no room while its runs go */
+    worker->window = 0;                         /* has no room while its runs go */
     while (!dp_list_is_empty (&worker->runs)) { /* the last first, since each goes to the head of its queue */
         task_t *task = DP_CONTAINER (worker->runs.previous, task_t, in_lane);
         scheduler_unassign (self, task);
@@ -288,8 +294,7 @@ void scheduler_check_worker (scheduler_t *self, int64_t now_ms, worker_record_t 
         count_processes (self);
         if (now_ms - peer->broken_at_ms >= self->config.worker_return_ms)
             scheduler_lose_worker (self, now_ms, worker, "is lost (its connection broke)");
-    }
-    else if (!self->config.is_embedded && silent_ms >= self->config.worker_silence_ms)
+    } else if (!self->config.is_embedded && silent_ms >= self->config.worker_silence_ms)
         scheduler_lose_worker (self, now_ms, worker, "is lost (silent for 5 s)");
     else if (!self->config.is_embedded && silent_ms >= SCHEDULER_SUSPECT_MS)
         dp_heap_remove (&self->idle, &worker->by_load); /* the next sign of life ranks it again */

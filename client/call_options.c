@@ -10,13 +10,16 @@
 static int check (const dpool_call_options_t *self)
 {
     if (self->time_limit_ms < 0)
-        return dp_fail (EINVAL, "time_limit_ms is %d: use 0 for none, or milliseconds from 1 on", self->time_limit_ms);
+        return dp_fail (EINVAL, "time_limit_ms is %d: use 0 for none, or milliseconds from 1 on",
+                        self->time_limit_ms);
     if (self->max_retries < 0)
-        return dp_fail (EINVAL, "max_retries is %d: use 0 for none, or a number from 1 on", self->max_retries);
+        return dp_fail (EINVAL, "max_retries is %d: use 0 for none, or a number from 1 on",
+                        self->max_retries);
     if (self->chunk_size > PTRDIFF_MAX)
         return dp_fail (EINVAL, "chunk_size is negative: use 0 for automatic, or a number from 1 on");
     if (self->require != NULL && !dp_name_is_valid (self->require, strlen (self->require)))
-        return dp_fail (EINVAL, "'%s' is no label of a worker: 1 to 64 of A-Z a-z 0-9 _ . : -", self->require);
+        return dp_fail (EINVAL, "'%s' is no label of a worker: 1 to 64 of A-Z a-z 0-9 _ . : -",
+                        self->require);
     return 0;
 }
 

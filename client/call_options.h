@@ -7,8 +7,8 @@
 
 #include <dpool/dpool.h>
 
-/* Copy the caller's options (NULL = defaults), as far as its struct reaches, and check them and the function's name.
-   Fill the spec from them, but for its items. 0, or -1 with the thread's last error. */
+/* Copy the caller's options (NULL = defaults), as far as its struct reaches, and check them and the
+   function's name. Fill the spec from them, but for its items. 0, or -1 with the thread's last error. */
 int call_options_take (dpool_call_options_t *self, const dpool_call_options_t *given, const char *function,
                        job_spec_t *spec);
 

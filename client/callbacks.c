@@ -25,8 +25,7 @@ static void *run (void *argument)
             pthread_mutex_unlock (&self->lock);
             callback->run (callback);
             pthread_mutex_lock (&self->lock);
-        }
-        else if (self->is_stopping)
+        } else if (self->is_stopping)
             break;
         else
             pthread_cond_wait (&self->changed, &self->lock);

@@ -22,8 +22,10 @@ static int check_payload (dpool_t *self, const char *function, size_t len)
     pool_unlock (self);
     if (len <= most)
         return 0;
-    return dp_fail (DPOOL_ETOOLARGE, "the arguments of '%s' take %zu bytes, and the limit is %llu: pass a path or a key instead",
-                    function, len, (unsigned long long) most);
+    return dp_fail (
+        DPOOL_ETOOLARGE,
+        "the arguments of '%s' take %zu bytes, and the limit is %llu: pass a path or a key instead", function,
+        len, (unsigned long long) most);
 }
 
 /* ---- Apply ---------------------------------------------------------------------------------- */
@@ -48,8 +50,11 @@ static int wait_for_window (dpool_t *self, size_t len)
             continue;
         if (self->submit_timeout_ms != 0 && errno == EINTR)
             return dp_fail (EINTR, "interrupted by a signal while waiting for room in the pool's window");
-        return dp_fail (EAGAIN, "%zu calls (%zu bytes) are unfinished, which is the pool's window: try again when some have finished",
-                        self->n_applies, self->n_bytes);
+        return dp_fail (
+            EAGAIN,
+            "%zu calls (%zu bytes) are unfinished, which is the pool's window: try again when some "
+            "have finished",
+            self->n_applies, self->n_bytes);
     }
 }
 
@@ -58,7 +63,8 @@ static dp_blob_t *pack (dpool_t *self, const char *function, const char *picture
 {
     dp_buffer_t packed = DP_BUFFER_INIT;
     dp_blob_t *blob = NULL;
-    if (dp_picture_pack (&packed, picture, arguments) == 0 && check_payload (self, function, packed.len) == 0) {
+    if (dp_picture_pack (&packed, picture, arguments) == 0
+        && check_payload (self, function, packed.len) == 0) {
         blob = dp_blob_copy (packed.data, packed.len);
         if (blob == NULL)
             dp_fail (ENOMEM, "out of memory");
@@ -108,8 +114,8 @@ dpool_async_result_t *dpool_apply_async (dpool_t *self, const char *function, co
     return result;
 }
 
-dpool_async_result_t *dpool_apply_async_with (dpool_t *self, const dpool_call_options_t *options, const char *function,
-                                              const char *picture, ...)
+dpool_async_result_t *dpool_apply_async_with (dpool_t *self, const dpool_call_options_t *options,
+                                              const char *function, const char *picture, ...)
 {
     va_list arguments;
     va_start (arguments, picture);

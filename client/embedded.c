@@ -28,7 +28,8 @@ embedded_t *embedded_new (void *context, int processes)
     broker.scheduler.epoch = dp_random ();
     broker.scheduler.name = "embedded";
     broker.scheduler.is_embedded = true;
-    worker_config_t worker = { .endpoints = endpoints, .n_endpoints = 1, .processes = processes, .is_embedded = true };
+    worker_config_t worker
+        = { .endpoints = endpoints, .n_endpoints = 1, .processes = processes, .is_embedded = true };
     self->broker = broker_new (context, &broker);
     if (self->broker != NULL)
         self->worker = worker_new (context, &worker);

@@ -11,11 +11,12 @@
 
 typedef struct embedded_s embedded_t;
 
-/* Fork the program's zygote if there is none: before any socket or thread of ours. 0 or -1 with the thread's last
-   error. */
+/* Fork the program's zygote if there is none: before any socket or thread of ours. 0 or -1 with the thread's
+   last error. */
 int embedded_prepare (void);
 
-/* Make broker and worker with so many child processes (0 = usable CPUs), after embedded_prepare. NULL with the thread's last error. The context outlives it. */
+/* Make broker and worker with so many child processes (0 = usable CPUs), after embedded_prepare. NULL with
+ * the thread's last error. The context outlives it. */
 embedded_t *embedded_new (void *context, int processes);
 /* Kills the children. */
 void embedded_destroy (embedded_t **self_p);

@@ -15,15 +15,15 @@ struct dpool_imap_s {
     dpool_t *pool; /* held */
     job_t *job;
     dpool_source_t source;
-    dpool_items_t *scratch;     /* what the source fills, one item at a time */
+    dpool_items_t *scratch; /* what the source fills, one item at a time */
     dp_list_t waiters;
     bool is_unordered;
-    bool is_exhausted;          /* nothing more comes from the source */
-    bool is_source_empty;       /* it said EAGAIN just now */
+    bool is_exhausted;           /* nothing more comes from the source */
+    bool is_source_empty;        /* it said EAGAIN just now */
     dpool_error_t *source_error; /* to be given once all items before it are delivered; owned */
-    size_t next_index, index;   /* ordered: the item to give next; the item of the last answer */
-    dpool_value_t value;        /* of the last answer */
-    dpool_error_t *error;       /* of the last answer; owned */
+    size_t next_index, index;    /* ordered: the item to give next; the item of the last answer */
+    dpool_value_t value;         /* of the last answer */
+    dpool_error_t *error;        /* of the last answer; owned */
 };
 
 static void on_changed (pool_owner_t *owner, job_t *job)
@@ -111,7 +111,8 @@ static bool draw_one (dpool_imap_t *self)
         return false;
     }
     if (rc == -1) {
-        fail_source (self, code != 0 ? code : DPOOL_ESOURCE, code != 0 ? dpool_strerror (code) : "the source failed and left errno 0");
+        fail_source (self, code != 0 ? code : DPOOL_ESOURCE,
+                     code != 0 ? dpool_strerror (code) : "the source failed and left errno 0");
         return false;
     }
     if (rc != 1) {
@@ -119,8 +120,9 @@ static bool draw_one (dpool_imap_t *self)
         return false;
     }
     if (n != 1) {
-        fail_source (self, DPOOL_ESOURCE, n == 0 ? "the source said 1, but added no item (or its dpool_items_add failed)"
-                                                 : "the source added more than one item at a time");
+        fail_source (self, DPOOL_ESOURCE,
+                     n == 0 ? "the source said 1, but added no item (or its dpool_items_add failed)"
+                            : "the source added more than one item at a time");
         return false;
     }
     if (append_item (self) < 0) {
@@ -343,7 +345,10 @@ static int take (dpool_imap_t *self, int64_t deadline_ms)
         int code = errno;
         if (code == ETIMEDOUT && take_finished (self))
             return 1;
-        return dp_fail (code, "%s", code == ETIMEDOUT ? "no result yet" : code == EINTR ? "interrupted by a signal" : "cannot wait");
+        return dp_fail (code, "%s",
+                        code == ETIMEDOUT ? "no result yet"
+                        : code == EINTR   ? "interrupted by a signal"
+                                          : "cannot wait");
     }
     return 1;
 }

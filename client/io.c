@@ -24,7 +24,8 @@ static void carry_out (dpool_t *pool, dp_link_command_t command)
     const char *endpoint = pool->endpoints[session_endpoint (pool->session)];
     if (dp_connection_open (pool->connection, endpoint) < 0 && pool->failure == 0) {
         pool->failure = errno;
-        snprintf (pool->failure_text, sizeof pool->failure_text, "cannot connect to %s: %s", endpoint, zmq_strerror (errno));
+        snprintf (pool->failure_text, sizeof pool->failure_text, "cannot connect to %s: %s", endpoint,
+                  zmq_strerror (errno));
         waiter_wake_all (&pool->waiters);
     }
 }
@@ -35,7 +36,8 @@ static void note_connection (dpool_t *pool, size_t processes_before, bool was_co
     bool is_connected = session_is_connected (pool->session);
     dp_reach_t reach = dp_connection_reach (pool->connection);
     pool->was_connected |= is_connected;
-    if (reach != pool->reach || is_connected != was_connected || session_processes (pool->session) != processes_before)
+    if (reach != pool->reach || is_connected != was_connected
+        || session_processes (pool->session) != processes_before)
         waiter_wake_all (&pool->waiters);
     pool->reach = reach;
 }
@@ -72,8 +74,9 @@ static void receive (dpool_t *pool)
             session_broken (pool->session, dp_clock_ms ());
         else
             session_receive (pool->session, dp_clock_ms (), &incoming.message, incoming.blobs);
-        if (incoming.malformed == NULL && (incoming.message.kind == WIRE_ANSWER || incoming.message.kind == WIRE_WORKERS
-                                           || incoming.message.kind == WIRE_REFUSED))
+        if (incoming.malformed == NULL
+            && (incoming.message.kind == WIRE_ANSWER || incoming.message.kind == WIRE_WORKERS
+                || incoming.message.kind == WIRE_REFUSED))
             waiter_wake_all (&pool->waiters);
         pool_deliver (pool);
         pthread_mutex_unlock (&pool->lock);
@@ -167,7 +170,8 @@ static void *run (void *argument)
         pthread_mutex_unlock (&pool->lock);
         if (is_stopping)
             break;
-        bool is_urgent = dp_connection_is_open (pool->connection) && dp_connection_flush (pool->connection) < 0;
+        bool is_urgent
+            = dp_connection_is_open (pool->connection) && dp_connection_flush (pool->connection) < 0;
         run_embedded (pool, &deadline_ms);
         sleep_until (pool, &items, deadline_ms, is_urgent);
         run_embedded (pool, &deadline_ms);

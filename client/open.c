@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* open.c - dpool_open: options, endpoints, the first connection. */
+#include "client/embedded.h"
 #include "client/forks.h"
 #include "client/io.h"
 #include "client/pool.h"
@@ -7,7 +8,6 @@
 #include "core/memory.h"
 #include "core/name.h"
 #include "net/clock.h"
-#include "client/embedded.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -34,7 +34,8 @@ static int take_options (dpool_options_t *self, const dpool_options_t *given)
         return dp_fail (EINVAL, "the options' size is 0: start from DPOOL_OPTIONS_INIT");
     memcpy (self, given, given->size < sizeof *self ? given->size : sizeof *self);
     if (self->processes < 0)
-        return dp_fail (EINVAL, "processes is %d: use 0 for all usable CPUs, or a number from 1 on", self->processes);
+        return dp_fail (EINVAL, "processes is %d: use 0 for all usable CPUs, or a number from 1 on",
+                        self->processes);
     if (self->max_tasks_per_child < 0)
         return dp_fail (EINVAL, "max_tasks_per_child is %d: use 0 for no limit, or a number from 1 on",
                         self->max_tasks_per_child);
@@ -42,17 +43,20 @@ static int take_options (dpool_options_t *self, const dpool_options_t *given)
         return dp_fail (EINVAL, "connect_timeout_ms is %d: use 0 for the default, or milliseconds from 1 on",
                         self->connect_timeout_ms);
     if (self->submit_timeout_ms < -1)
-        return dp_fail (EINVAL, "submit_timeout_ms is %d: use -1 to wait, 0 not to, or milliseconds from 1 on",
+        return dp_fail (EINVAL,
+                        "submit_timeout_ms is %d: use -1 to wait, 0 not to, or milliseconds from 1 on",
                         self->submit_timeout_ms);
     if (self->initializer != NULL && !dp_name_is_valid (self->initializer, strlen (self->initializer)))
-        return dp_fail (EINVAL, "'%s' is no name of an initializer: 1 to 64 of A-Z a-z 0-9 _ . : -", self->initializer);
+        return dp_fail (EINVAL, "'%s' is no name of an initializer: 1 to 64 of A-Z a-z 0-9 _ . : -",
+                        self->initializer);
     if (self->initializer_args != NULL && self->initializer == NULL)
         return dp_fail (EINVAL, "initializer_args are given, but no initializer");
     if (self->initializer_args != NULL && dpool_items_count (self->initializer_args) != 1)
         return dp_fail (EINVAL, "initializer_args holds %zu items: it must be exactly one",
                         dpool_items_count (self->initializer_args));
     if (self->key_file != NULL || self->server_key != NULL)
-        return dp_fail (ENOTSUP, "CURVE keys are not supported by this version: leave key_file and server_key unset");
+        return dp_fail (ENOTSUP,
+                        "CURVE keys are not supported by this version: leave key_file and server_key unset");
     return 0;
 }
 
@@ -79,7 +83,8 @@ static int take_endpoints (dpool_t *self, const char *list)
         memcpy (endpoint, at, len);
         self->endpoints[self->n_endpoints++] = endpoint;
         if (!is_endpoint (endpoint))
-            return dp_fail (EINVAL, "'%s' is no endpoint: write tcp://HOST:PORT, ipc://PATH, or \"local\"", endpoint);
+            return dp_fail (EINVAL, "'%s' is no endpoint: write tcp://HOST:PORT, ipc://PATH, or \"local\"",
+                            endpoint);
         at = comma != NULL ? comma + 1 : NULL;
     }
     return 0;
@@ -104,7 +109,8 @@ static int make_session (dpool_t *self, const dpool_options_t *options)
         .max_bytes = self->max_bytes,
     };
     if (options->initializer_args != NULL)
-        config.initializer_args = dp_items_slice (options->initializer_args, 0, 1, &config.initializer_args_len);
+        config.initializer_args
+            = dp_items_slice (options->initializer_args, 0, 1, &config.initializer_args_len);
     self->session = session_new (&config, dp_clock_ms ());
     return self->session != NULL ? 0 : dp_fail (ENOMEM, "out of memory");
 }
@@ -130,8 +136,7 @@ static int init (dpool_t *self, const char *endpoint, const dpool_options_t *opt
         /* The zygote must be forked before there is a context. */
         if (embedded_prepare () < 0)
             return -1;
-    }
-    else if (take_endpoints (self, endpoint) < 0)
+    } else if (take_endpoints (self, endpoint) < 0)
         return -1;
     if (make_session (self, options) < 0)
         return -1;
@@ -158,9 +163,11 @@ static int fail_connect (const dpool_t *self)
     case DP_CONNECTED:
     case DP_NOT_ZMQ:
     case DP_HANDSHAKEN:
-        return dp_fail (DPOOL_ENOTDPOOL, "what listens at %s is not a dpool broker: check the port", endpoint);
+        return dp_fail (DPOOL_ENOTDPOOL, "what listens at %s is not a dpool broker: check the port",
+                        endpoint);
     case DP_REFUSED:
-        return dp_fail (DPOOL_ENOBROKER, "nothing listens at %s: start dpool-broker there, or check host and port", endpoint);
+        return dp_fail (DPOOL_ENOBROKER,
+                        "nothing listens at %s: start dpool-broker there, or check host and port", endpoint);
     default:
         return dp_fail (DPOOL_ENOBROKER, "%s does not answer: check host, network and firewall", endpoint);
     }
@@ -168,7 +175,9 @@ static int fail_connect (const dpool_t *self)
 
 static int fail_refused (wire_refusal_t refusal, const char *text)
 {
-    int code = refusal == WIRE_REFUSED_VERSION ? DPOOL_EVERSION : refusal == WIRE_REFUSED_ROLE ? DPOOL_EROLE : DPOOL_EREFUSED;
+    int code = refusal == WIRE_REFUSED_VERSION ? DPOOL_EVERSION
+               : refusal == WIRE_REFUSED_ROLE  ? DPOOL_EROLE
+                                               : DPOOL_EREFUSED;
     return dp_fail (code, "the broker refused the connection: %s", text);
 }
 
@@ -195,7 +204,9 @@ static int wait_for_welcome (dpool_t *self, int connect_timeout_ms)
             rc = fail_refused (refusal, text);
         else if (now_ms >= deadline_ms || is_hopeless (self, now_ms, hopeless_at_ms))
             rc = fail_connect (self);
-        else if (waiter_wait (&self->waiters, &self->lock, now_ms < hopeless_at_ms ? hopeless_at_ms : deadline_ms) < 0
+        else if (waiter_wait (&self->waiters, &self->lock,
+                              now_ms < hopeless_at_ms ? hopeless_at_ms : deadline_ms)
+                     < 0
                  && errno != ETIMEDOUT)
             rc = dp_fail (errno, errno == EINTR ? "interrupted by a signal" : "cannot wait");
     }

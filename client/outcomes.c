@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Finished in the eyes of this thread: for all but the callback thread only after the callback. Under the lock. */
+/* Finished in the eyes of this thread: for all but the callback thread only after the callback. Under the
+ * lock. */
 static bool is_ready_here (const dpool_async_result_t *self)
 {
     return self->is_ready || (self->is_finished && pool_is_callback_thread (self->pool));
@@ -33,7 +34,10 @@ static int wait_ready (dpool_async_result_t *self, int timeout_ms)
         int code = errno;
         if (code == ETIMEDOUT && is_ready_here (self))
             return 0;
-        return dp_fail (code, "%s", code == ETIMEDOUT ? "not finished yet" : code == EINTR ? "interrupted by a signal" : "cannot wait");
+        return dp_fail (code, "%s",
+                        code == ETIMEDOUT ? "not finished yet"
+                        : code == EINTR   ? "interrupted by a signal"
+                                          : "cannot wait");
     }
     return 0;
 }

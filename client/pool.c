@@ -154,7 +154,8 @@ int dpool_join (dpool_t *self, int timeout_ms)
     int code = errno;
     pool_unlock (self);
     if (rc < 0)
-        return dp_fail (code, code == EINTR ? "interrupted by a signal" : "the pool's work is not finished yet");
+        return dp_fail (code,
+                        code == EINTR ? "interrupted by a signal" : "the pool's work is not finished yet");
     return 0;
 }
 
@@ -215,6 +216,7 @@ int dpool_wait_workers (dpool_t *self, int count, int timeout_ms)
     if (rc == 0)
         return 0;
     if (code == ETIMEDOUT)
-        return dp_fail (code, "%zu worker processes are there, not %d: start more with dpool-worker", n, count);
+        return dp_fail (code, "%zu worker processes are there, not %d: start more with dpool-worker", n,
+                        count);
     return dp_fail (code, "%s", code == EINTR ? "interrupted by a signal" : dpool_strerror (code));
 }

@@ -20,23 +20,23 @@ typedef enum { POOL_OPEN, POOL_CLOSED, POOL_TERMINATED } pool_state_t;
    is guarded by "lock", except what only the I/O thread touches. */
 struct dpool_s {
     pthread_mutex_t lock;
-    atomic_size_t n_holds;     /* the user's, and one for each result and iterator: they outlive dpool_destroy */
-    unsigned generation;       /* of forks.h: in a forked child the pool is only a shell */
+    atomic_size_t n_holds; /* the user's, and one for each result and iterator: they outlive dpool_destroy */
+    unsigned generation;   /* of forks.h: in a forked child the pool is only a shell */
     pool_state_t state;
-    bool is_joined;            /* drawing has stopped */
-    bool is_stopping;          /* the I/O thread is to end */
-    bool is_io_asleep;         /* it must be woken for what was done under the lock */
+    bool is_joined;    /* drawing has stopped */
+    bool is_stopping;  /* the I/O thread is to end */
+    bool is_io_asleep; /* it must be woken for what was done under the lock */
     bool has_io_thread;
     session_t *session;
-    dp_list_t waiters;         /* on the pool: open, join, wait_workers, the window, explain */
-    callbacks_t *callbacks;    /* NULL before the first call with a callback */
-    size_t n_callbacks;        /* queued or running */
+    dp_list_t waiters;             /* on the pool: open, join, wait_workers, the window, explain */
+    callbacks_t *callbacks;        /* NULL before the first call with a callback */
+    size_t n_callbacks;            /* queued or running */
     size_t n_applies, max_applies; /* unfinished ones: the window of dpool_apply_async */
     size_t n_bytes, max_bytes;
     int submit_timeout_ms;
-    int failure;               /* errno: why the pool cannot work any more; 0 */
+    int failure; /* errno: why the pool cannot work any more; 0 */
     char failure_text[256];
-    dp_reach_t reach;          /* how far the last connection came */
+    dp_reach_t reach; /* how far the last connection came */
     bool was_connected;
     /* the I/O thread's own */
     char **endpoints;
@@ -45,7 +45,7 @@ struct dpool_s {
     int wake_fd;
     void *context;
     dp_connection_t *connection;
-    embedded_t *embedded;      /* NULL on a cluster */
+    embedded_t *embedded; /* NULL on a cluster */
 };
 
 /* Whoever a job belongs to. Called under the lock, on the I/O thread or the thread that cancelled. */

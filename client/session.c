@@ -107,7 +107,8 @@ static const char terminated[] = "the pool was terminated before it finished";
 void session_add (session_t *self, job_t *job)
 {
     job->number = ++self->last_job;
-    /* A child's items are counted one by one, so none may come in a row that is longer than what it has left. */
+    /* A child's items are counted one by one, so none may come in a row that is longer than what it has left.
+     */
     job->is_single = self->max_tasks_per_child > 0;
     dp_list_append (&self->jobs, &job->in_session);
     session_more (self, job);

@@ -96,7 +96,8 @@ static bool is_ping_due (const dp_link_t *self, int64_t now_ms)
 {
     if (now_ms - self->sent_at_ms >= LINK_HEARTBEAT_MS)
         return true;
-    int64_t asked_at_ms = self->pinged_at_ms > self->received_at_ms ? self->pinged_at_ms : self->received_at_ms;
+    int64_t asked_at_ms
+        = self->pinged_at_ms > self->received_at_ms ? self->pinged_at_ms : self->received_at_ms;
     return now_ms - asked_at_ms >= LINK_HEARTBEAT_MS;
 }
 
@@ -131,7 +132,8 @@ int64_t dp_link_deadline_ms (const dp_link_t *self)
         int64_t end_ms = self->opened_at_ms + LINK_WELCOME_MS, next_ms = self->ticked_at_ms + LINK_MAX_LAG_MS;
         return next_ms < end_ms ? next_ms : end_ms;
     }
-    int64_t asked_at_ms = self->pinged_at_ms > self->received_at_ms ? self->pinged_at_ms : self->received_at_ms;
+    int64_t asked_at_ms
+        = self->pinged_at_ms > self->received_at_ms ? self->pinged_at_ms : self->received_at_ms;
     int64_t first_ms = asked_at_ms < self->sent_at_ms ? asked_at_ms : self->sent_at_ms;
     return first_ms + LINK_HEARTBEAT_MS;
 }

@@ -24,14 +24,15 @@ enum {
     LINK_FAILOVER_MS = 3000,  /* trouble with an endpoint for so long: try the next (R13) */
     LINK_MIN_BACKOFF_MS = 100,
     LINK_MAX_BACKOFF_MS = 1000, /* first try at once, then full jitter up to this (R12) */
-    LINK_MAX_LAG_MS = 1000    /* a turn of the own loop counts for at most so much silence */
+    LINK_MAX_LAG_MS = 1000      /* a turn of the own loop counts for at most so much silence */
 };
 
 typedef enum { LINK_DOWN, LINK_GREETING, LINK_UP } dp_link_state_t;
 
 typedef enum {
     LINK_NOTHING,
-    LINK_OPEN, /* close the old socket if there is one, open endpoint self->endpoint, then say HELLO with self->connection */
+    LINK_OPEN, /* close the old socket if there is one, open endpoint self->endpoint, then say HELLO with
+                  self->connection */
     LINK_PING, /* send a PING */
     LINK_CLOSE /* the connection is over: close the socket (the link is DOWN already) */
 } dp_link_command_t;
@@ -42,8 +43,9 @@ typedef struct dp_link_s {
     uint64_t connection;          /* how many connections were opened: HELLO's counter */
     uint64_t random;              /* state of the jitter */
     int64_t opened_at_ms, sent_at_ms, received_at_ms, pinged_at_ms, ticked_at_ms;
-    int64_t retry_at_ms, down_since_ms, endpoint_since_ms; /* down_since: the last moment it was UP, or the start */
-    unsigned n_failures; /* in a row, without WELCOME */
+    int64_t retry_at_ms, down_since_ms,
+        endpoint_since_ms; /* down_since: the last moment it was UP, or the start */
+    unsigned n_failures;   /* in a row, without WELCOME */
     bool must_close;
 } dp_link_t;
 

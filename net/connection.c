@@ -9,7 +9,8 @@
 
 struct dp_connection_s {
     void *context;
-    void *socket, *monitor; /* NULL while closed; monitor NULL on inproc, which has no events and never breaks */
+    void *socket,
+        *monitor;     /* NULL while closed; monitor NULL on inproc, which has no events and never breaks */
     dp_outbox_t kept; /* not sent yet, oldest first */
     dp_reach_t reach;
     bool is_broken, is_greeted; /* greeted: HELLO was written on this socket */
@@ -59,8 +60,8 @@ static int open_monitor (dp_connection_t *self)
 {
     char endpoint[64];
     snprintf (endpoint, sizeof endpoint, "inproc://dpool-monitor-%p", self->socket);
-    int events = ZMQ_EVENT_CONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED
-                 | ZMQ_EVENT_CONNECT_RETRIED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL
+    int events = ZMQ_EVENT_CONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED
+                 | ZMQ_EVENT_CLOSED | ZMQ_EVENT_CONNECT_RETRIED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL
                  | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
     if (zmq_socket_monitor (self->socket, endpoint, events) < 0)
         return -1;

@@ -2,8 +2,8 @@
 /*
  * connection.h - a DEALER to one broker, and the monitor that sees it break.
  *
- * It never reconnects by itself: what was in flight would be lost in silence. When it breaks, dp_connection_is_broken
- * tells, and whoever owns it opens it anew and says HELLO. Belongs to one thread.
+ * It never reconnects by itself: what was in flight would be lost in silence. When it breaks,
+ * dp_connection_is_broken tells, and whoever owns it opens it anew and says HELLO. Belongs to one thread.
  */
 #ifndef DP_CONNECTION_H_INCLUDED
 #define DP_CONNECTION_H_INCLUDED
@@ -28,11 +28,11 @@ bool dp_connection_is_broken (dp_connection_t *self);
 
 /* How far the last opened connection came: for errors that explain. */
 typedef enum {
-    DP_CONNECTING,  /* no TCP connection yet */
-    DP_REFUSED,     /* nobody listens there, or the name is unknown */
-    DP_CONNECTED,   /* TCP is up, ZeroMQ's handshake is not */
-    DP_NOT_ZMQ,     /* it was up, but the handshake failed */
-    DP_HANDSHAKEN   /* the peer speaks ZeroMQ */
+    DP_CONNECTING, /* no TCP connection yet */
+    DP_REFUSED,    /* nobody listens there, or the name is unknown */
+    DP_CONNECTED,  /* TCP is up, ZeroMQ's handshake is not */
+    DP_NOT_ZMQ,    /* it was up, but the handshake failed */
+    DP_HANDSHAKEN  /* the peer speaks ZeroMQ */
 } dp_reach_t;
 dp_reach_t dp_connection_reach (const dp_connection_t *self);
 
@@ -43,11 +43,12 @@ size_t dp_connection_poll (dp_connection_t *self, zmq_pollitem_t *items);
 /* As dp_incoming_receive. */
 int dp_connection_receive (dp_connection_t *self, dp_incoming_t *message, uint64_t max_payload);
 
-/* Send a message, or keep it until the peer can take it. Takes it (*message_p becomes NULL). What does not begin
-   with HELLO on a new connection was meant for the one before, and is dropped. */
+/* Send a message, or keep it until the peer can take it. Takes it (*message_p becomes NULL). What does not
+   begin with HELLO on a new connection was meant for the one before, and is dropped. */
 void dp_connection_push (dp_connection_t *self, dp_outgoing_t **message_p);
 
-/* Send what was kept: call it each turn. 0, or -1 when the connection is of no more use (is_broken tells too). */
+/* Send what was kept: call it each turn. 0, or -1 when the connection is of no more use (is_broken tells
+ * too). */
 int dp_connection_flush (dp_connection_t *self);
 
 #endif

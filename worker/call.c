@@ -52,7 +52,8 @@ int dpool_call_args (dpool_call_t *self, const char *picture, ...)
     if (rc < 0) {
         int code = errno;
         self->bad_arguments = code == DPOOL_EVALUE ? OUTCOME_BAD_VALUE : OUTCOME_FAILED;
-        set_text (&self->complaint, "wrong arguments for '%s': %s", self->function, dpool_last_error ()->message);
+        set_text (&self->complaint, "wrong arguments for '%s': %s", self->function,
+                  dpool_last_error ()->message);
         errno = code;
     }
     return rc;
@@ -61,8 +62,10 @@ int dpool_call_args (dpool_call_t *self, const char *picture, ...)
 static int too_large (dpool_call_t *self)
 {
     self->trouble = OUTCOME_TOO_LARGE;
-    set_text (&self->message, "the result of '%s' has %zu bytes, the limit is %u: return less, or write it to a "
-              "file and return its name", self->function, self->result.len, DP_DEFAULT_MAX_PAYLOAD);
+    set_text (&self->message,
+              "the result of '%s' has %zu bytes, the limit is %u: return less, or write it to a "
+              "file and return its name",
+              self->function, self->result.len, DP_DEFAULT_MAX_PAYLOAD);
     dp_buffer_fini (&self->result);
     return dp_fail (DPOOL_ETOOLARGE, "%s", (const char *) self->message.data);
 }
@@ -73,7 +76,8 @@ int dpool_call_return (dpool_call_t *self, const char *picture, ...)
         return wrong_call ("dpool_call_return");
     if (self->n_results++ > 0) {
         self->trouble = OUTCOME_FAILED;
-        set_text (&self->message, "'%s' called dpool_call_return twice: a function has one result", self->function);
+        set_text (&self->message, "'%s' called dpool_call_return twice: a function has one result",
+                  self->function);
         return dp_fail (EEXIST, "%s", (const char *) self->message.data);
     }
     va_list values;
@@ -159,15 +163,16 @@ static void put_error (dpool_call_t *self, outcome_status_t status, const char *
         .function = self->function,
         .host = self->host != NULL ? self->host : "",
         .stderr_tail = "",
-        .attempts = (unsigned) (self->attempt / ATTEMPTS_PER_SUBMISSION + self->attempt % ATTEMPTS_PER_SUBMISSION),
+        .attempts
+        = (unsigned) (self->attempt / ATTEMPTS_PER_SUBMISSION + self->attempt % ATTEMPTS_PER_SUBMISSION),
         .pid = getpid (),
     };
     if (outcome_put_error (outcome, status, &error) < 0)
         dp_no_memory (strlen (message));
 }
 
-/* Why the call failed; OUTCOME_VALUE when it did not. A function may try several pictures for its arguments, so
-   those that did not fit count only when it gives up. */
+/* Why the call failed; OUTCOME_VALUE when it did not. A function may try several pictures for its arguments,
+   so those that did not fit count only when it gives up. */
 static outcome_status_t verdict (dpool_call_t *self, int rc, outcome_status_t failed_as, const char **message)
 {
     *message = (const char *) self->message.data;
@@ -198,7 +203,8 @@ bool call_run (dpool_call_t *self, dpool_function_t *body, outcome_status_t fail
         return false;
     }
     bool has_result = self->n_results > 0;
-    if (outcome_put_value (outcome, has_result ? self->result.data : &nil, has_result ? self->result.len : 1) < 0)
+    if (outcome_put_value (outcome, has_result ? self->result.data : &nil, has_result ? self->result.len : 1)
+        < 0)
         dp_no_memory (self->result.len);
     return true;
 }

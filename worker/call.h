@@ -17,17 +17,17 @@ struct dpool_call_s {
     const uint8_t *arguments; /* one packed value */
     size_t arguments_len;
     uint64_t serial, seed, job, item, attempt;
-    slot_t *slot;             /* NULL: nobody watches (preload) */
-    dp_texts_t texts;         /* that dpool_call_args gave out */
-    dp_buffer_t result;       /* packed */
-    uint64_t n_random;        /* numbers given out */
+    slot_t *slot;       /* NULL: nobody watches (preload) */
+    dp_texts_t texts;   /* that dpool_call_args gave out */
+    dp_buffer_t result; /* packed */
+    uint64_t n_random;  /* numbers given out */
     unsigned n_results;
-    bool has_failed;          /* by dpool_call_fail */
+    bool has_failed; /* by dpool_call_fail */
     int user_code;
-    outcome_status_t trouble;     /* of a result that could not be handed over; OUTCOME_VALUE = none */
+    outcome_status_t trouble;       /* of a result that could not be handed over; OUTCOME_VALUE = none */
     outcome_status_t bad_arguments; /* likewise */
-    dp_buffer_t message;      /* of has_failed or trouble; NUL-ended */
-    dp_buffer_t complaint;    /* of bad_arguments; NUL-ended */
+    dp_buffer_t message;            /* of has_failed or trouble; NUL-ended */
+    dp_buffer_t complaint;          /* of bad_arguments; NUL-ended */
 };
 
 /* Forget the call before; the members from "function" to "slot" are the caller's to set, before or after. */

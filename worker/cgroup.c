@@ -68,8 +68,8 @@ static bool go_up (char *path)
     return true;
 }
 
-bool cgroup_read (const char *controller, const char *file_v1, const char *file_v2, unsigned level, char *text,
-                  size_t size)
+bool cgroup_read (const char *controller, const char *file_v1, const char *file_v2, unsigned level,
+                  char *text, size_t size)
 {
     char path[PATH_BYTES], whole[PATH_BYTES + 256];
     bool is_v2 = false;

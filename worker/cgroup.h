@@ -7,13 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Read a file of the group that "controller" has us in, "level" steps up from it; the text NUL-ended, "" when there
-   is no such file. The v1 and v2 files have different names. False when the hierarchy has no such level. */
-bool cgroup_read (const char *controller, const char *file_v1, const char *file_v2, unsigned level, char *text,
-                  size_t size);
+/* Read a file of the group that "controller" has us in, "level" steps up from it; the text NUL-ended, "" when
+   there is no such file. The v1 and v2 files have different names. False when the hierarchy has no such
+   level. */
+bool cgroup_read (const char *controller, const char *file_v1, const char *file_v2, unsigned level,
+                  char *text, size_t size);
 
-/* How many processes the kernel has killed for lack of memory in our group, or, where that is not known, on this
-   host. It only ever rises. */
+/* How many processes the kernel has killed for lack of memory in our group, or, where that is not known, on
+   this host. It only ever rises. */
 uint64_t cgroup_oom_kills (void);
 
 #endif

@@ -29,10 +29,10 @@ typedef struct child_s {
     int channel;
     shared_t *shared;
     ring_t ring;
-    dp_buffer_t input;    /* read from the channel */
-    size_t at;            /* of it was used */
-    dp_buffer_t outcome;  /* of the item that ran last */
-    dp_buffer_t name;     /* of the function, NUL-ended */
+    dp_buffer_t input;      /* read from the channel */
+    size_t at;              /* of it was used */
+    dp_buffer_t outcome;    /* of the item that ran last */
+    dp_buffer_t name;       /* of the function, NUL-ended */
     dpool_function_t *body; /* of that name */
     dpool_call_t call;
     char host[HOST_NAME_MAX + 1];
@@ -170,7 +170,8 @@ static void run_item (child_t *self, dp_reader_t *values)
                      "this worker has no function '%s': it was offered by another of the same name, perhaps",
                      call->function);
     else if (call->arguments == NULL)
-        call_refuse (call, OUTCOME_BAD_VALUE, &self->outcome, "the arguments of '%s' are malformed", call->function);
+        call_refuse (call, OUTCOME_BAD_VALUE, &self->outcome, "the arguments of '%s' are malformed",
+                     call->function);
     else
         call_run (call, self->body, OUTCOME_FAILED, &self->outcome);
     if (getpid () != self->pid)
@@ -199,7 +200,9 @@ static void run_task (child_t *self, const frame_t *frame, const uint8_t *name)
             fflush (stderr);
         }
         int64_t now_us = dp_clock_us ();
-        ring_record_t record = { .kind = RECORD_OUTCOME, .serial = frame->serial, .item = i,
+        ring_record_t record = { .kind = RECORD_OUTCOME,
+                                 .serial = frame->serial,
+                                 .item = i,
                                  .run_us = (uint64_t) (now_us - started_at_us) };
         put_outcome (self, record);
         started_at_us = now_us;
@@ -224,7 +227,8 @@ static void initialize (child_t *self)
             has_succeeded = call_run (call, self->body, OUTCOME_INITIALIZER, &self->outcome);
         else {
             call_refuse (call, OUTCOME_INITIALIZER, &self->outcome,
-                         "this worker has no initializer '%s': define it with DPOOL_INITIALIZER where the functions are",
+                         "this worker has no initializer '%s': define it with DPOOL_INITIALIZER where the "
+                         "functions are",
                          call->function);
             has_succeeded = false;
         }
@@ -261,7 +265,8 @@ static void volunteer_for_oom (void)
     close (fd);
 }
 
-/* A function that calls exit ends its own process, and must not run what the program wanted done at its end. */
+/* A function that calls exit ends its own process, and must not run what the program wanted done at its end.
+ */
 static void leave_on_exit (int status, void *unused)
 {
     (void) unused;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* child.h - the life of a child: it reads tasks from its channel and runs them, one at a time, until the channel ends. */
+/* child.h - the life of a child: it reads tasks from its channel and runs them, one at a time, until the
+ * channel ends. */
 #ifndef CHILD_H_INCLUDED
 #define CHILD_H_INCLUDED
 

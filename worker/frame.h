@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * frame.h - what goes between the loop and a child, which are of the same build on the same machine: plain structs.
+ * frame.h - what goes between the loop and a child, which are of the same build on the same machine: plain
+ * structs.
  *
  * To the child, on its channel: frames, each a head, its fixed part, a name and a body.
- * From the child: records in the ring (see ring.h); and on the channel single bytes CHANNEL_WAKE, and the bytes of
- * outcomes too long for the ring, each behind CHANNEL_LONG and its length (uint64_t).
+ * From the child: records in the ring (see ring.h); and on the channel single bytes CHANNEL_WAKE, and the
+ * bytes of outcomes too long for the ring, each behind CHANNEL_LONG and its length (uint64_t).
  */
 #ifndef FRAME_H_INCLUDED
 #define FRAME_H_INCLUDED

@@ -16,7 +16,8 @@ static const char *hint (const char *path)
         return access (path, F_OK) == 0 ? " (a file of this folder is meant with ./ in front of its name)"
                                         : " (neither the linker's folders nor this one have such a file)";
     if (access (path, F_OK) < 0)
-        return errno == EACCES ? " (a folder on the way to it may not be entered)" : " (there is no such file)";
+        return errno == EACCES ? " (a folder on the way to it may not be entered)"
+                               : " (there is no such file)";
     return access (path, R_OK) < 0 ? " (the file may not be read)" : "";
 }
 
@@ -29,11 +30,14 @@ int module_load (const char *path)
     void *handle = dlopen (path, RTLD_NOW | RTLD_LOCAL);
     if (handle == NULL) {
         const char *reason = dlerror ();
-        return dp_fail (ENOENT, "cannot load module %s: %s%s", path, reason != NULL ? reason : "no reason given",
-                        hint (path));
+        return dp_fail (ENOENT, "cannot load module %s: %s%s", path,
+                        reason != NULL ? reason : "no reason given", hint (path));
     }
     if (offers_total () == n_before)
-        return dp_fail (EINVAL, "module %s offers nothing: define its functions with DPOOL_FUNCTION, and link it with "
-                        "the shared libdpool (and name it once only)", path);
+        return dp_fail (
+            EINVAL,
+            "module %s offers nothing: define its functions with DPOOL_FUNCTION, and link it with "
+            "the shared libdpool (and name it once only)",
+            path);
     return 0;
 }

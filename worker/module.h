@@ -3,8 +3,9 @@
 #ifndef MODULE_H_INCLUDED
 #define MODULE_H_INCLUDED
 
-/* Load one; its constructors fill the table of offers. It stays loaded. 0, or -1 with the thread's last error,
-   which names the path and the linker's reason, and what to do. A module that offers nothing is an error. */
+/* Load one; its constructors fill the table of offers. It stays loaded. 0, or -1 with the thread's last
+   error, which names the path and the linker's reason, and what to do. A module that offers nothing is an
+   error. */
 int module_load (const char *path);
 
 #endif

@@ -68,8 +68,10 @@ static int register_locked (const char *name, dpool_function_t *function)
 {
     const dpool_offer_t *taken = find (DPOOL_KIND_FUNCTION, name);
     if (table.is_closed)
-        return dp_fail (EBUSY, "cannot register '%s': the pool's processes were prepared already; register before "
-                        "the first dpool_open or dpool_prepare", name);
+        return dp_fail (EBUSY,
+                        "cannot register '%s': the pool's processes were prepared already; register before "
+                        "the first dpool_open or dpool_prepare",
+                        name);
     if (taken != NULL)
         return dp_fail (EEXIST, "a function '%s' is offered already, in %s", name, taken->file);
     size_t name_len = strlen (name) + 1;
@@ -101,15 +103,19 @@ int dpool_register (const char *name, dpool_function_t *function)
 
 static const char *kind_name (int kind)
 {
-    return kind == DPOOL_KIND_FUNCTION ? "function" : kind == DPOOL_KIND_INITIALIZER ? "initializer" : "preload";
+    return kind == DPOOL_KIND_FUNCTION      ? "function"
+           : kind == DPOOL_KIND_INITIALIZER ? "initializer"
+                                            : "preload";
 }
 
 static int check (const dpool_offer_t *offer)
 {
     if (offer->size < sizeof *offer || offer->function == NULL || offer->kind < DPOOL_KIND_FUNCTION
         || offer->kind > DPOOL_KIND_PRELOAD)
-        return dp_fail (EINVAL, "an offer does not fit libdpool %s: compile its source again with this libdpool's "
-                        "headers", dpool_version ());
+        return dp_fail (EINVAL,
+                        "an offer does not fit libdpool %s: compile its source again with this libdpool's "
+                        "headers",
+                        dpool_version ());
     if (!is_name (offer->name))
         return dp_fail (EINVAL, "'%s' in %s is no name for a %s: use 1 to %d of A-Z a-z 0-9 _ . : -",
                         offer->name != NULL ? offer->name : "(NULL)", offer->file, kind_name (offer->kind),

@@ -8,7 +8,8 @@
 
 #include <dpool/function.h>
 
-/* 0 when every name is good and there is no double; else -1 with the thread's last error, naming both files. */
+/* 0 when every name is good and there is no double; else -1 with the thread's last error, naming both files.
+ */
 int offers_check (void);
 
 /* The body of a name, of a DPOOL_KIND_…, or NULL. Linear: look once, not for each item. */

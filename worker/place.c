@@ -55,7 +55,8 @@ static int make_memory (place_t *self)
     self->child_fds[1] = memfd_create ("dpool-place", MFD_CLOEXEC);
     if (self->child_fds[1] < 0 || ftruncate (self->child_fds[1], sizeof *self->shared) < 0)
         return -1;
-    void *memory = mmap (NULL, sizeof *self->shared, PROT_READ | PROT_WRITE, MAP_SHARED, self->child_fds[1], 0);
+    void *memory
+        = mmap (NULL, sizeof *self->shared, PROT_READ | PROT_WRITE, MAP_SHARED, self->child_fds[1], 0);
     if (memory == MAP_FAILED)
         return -1;
     self->shared = memory;
@@ -109,7 +110,8 @@ int place_open (place_t *self, const crew_session_t *session)
 
 int place_fork (place_t *self, zygote_client_t *zygote)
 {
-    if (zygote_client_fork (zygote, self->number, self->child_fds[0], self->child_fds[1], self->child_fds[2]) < 0)
+    if (zygote_client_fork (zygote, self->number, self->child_fds[0], self->child_fds[1], self->child_fds[2])
+        < 0)
         return -1;
     close_child_fds (self);
     self->state = PLACE_ALIVE;
@@ -289,7 +291,8 @@ static ssize_t read_bytes (place_t *self)
 void place_receive (place_t *self)
 {
     enum { AT_A_TIME = 16 };
-    for (int i = 0; i < AT_A_TIME && !self->is_channel_over && !self->is_long_whole && !self->is_corrupt; i++) {
+    for (int i = 0; i < AT_A_TIME && !self->is_channel_over && !self->is_long_whole && !self->is_corrupt;
+         i++) {
         ssize_t n_read = self->long_len > 0 ? read_outcome (self) : read_bytes (self);
         if (n_read < 0 && errno == EINTR)
             continue;

@@ -26,17 +26,17 @@ typedef struct place_s {
     int child_fds[3];          /* what the zygote gets: channel, memory, stderr */
     shared_t *shared;
     ring_t ring;
-    dp_buffer_t output;        /* that the channel did not take yet */
+    dp_buffer_t output; /* that the channel did not take yet */
     size_t output_at;
-    bool is_ending;            /* close the channel for writing when the output is gone */
-    bool is_corrupt;           /* it has written nonsense */
-    bool has_work;             /* was handed a run: its slot is of interest */
-    int killed_by;             /* the last signal that we sent */
-    uint64_t oom_kills;        /* when it was started */
-    int64_t failed_until_ms;   /* FAILED: no sooner is it told that it could not be forked */
+    bool is_ending;          /* close the channel for writing when the output is gone */
+    bool is_corrupt;         /* it has written nonsense */
+    bool has_work;           /* was handed a run: its slot is of interest */
+    int killed_by;           /* the last signal that we sent */
+    uint64_t oom_kills;      /* when it was started */
+    int64_t failed_until_ms; /* FAILED: no sooner is it told that it could not be forked */
     int fork_error;
-    int owed_signal;           /* that the zygote could not be told yet; 0 = none */
-    bool is_channel_over, is_stderr_over; /* their other ends are closed */
+    int owed_signal;                          /* that the zygote could not be told yet; 0 = none */
+    bool is_channel_over, is_stderr_over;     /* their other ends are closed */
     uint32_t watched_channel, watched_stderr; /* the edge's: what it asks the kernel for */
     /* an outcome that comes by the channel */
     dp_buffer_t long_outcome;

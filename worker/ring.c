@@ -39,7 +39,8 @@ static bool has_room (ring_t *self, uint32_t len)
 
 bool ring_must_wake (ring_t *self)
 {
-    return atomic_load (&self->shared->is_sleeping) != 0 && atomic_exchange (&self->shared->is_sleeping, 0) != 0;
+    return atomic_load (&self->shared->is_sleeping) != 0
+           && atomic_exchange (&self->shared->is_sleeping, 0) != 0;
 }
 
 bool ring_put (ring_t *self, const ring_record_t *record, const void *bytes, bool *must_wake)

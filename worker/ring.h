@@ -2,10 +2,10 @@
 /*
  * ring.h - a row of records in shared memory, from one producer (a child) to one consumer (the loop).
  *
- * The two sides meet without a system call while both are busy: only a consumer that said that it sleeps is woken
- * (by whatever means the producer has), and only a producer that waits for room is woken (by a futex).
- * All shared words are accessed sequentially consistent: "I sleep, then I look" on one side and "I write, then
- * I ask whether it sleeps" on the other cannot both miss one another.
+ * The two sides meet without a system call while both are busy: only a consumer that said that it sleeps is
+ * woken (by whatever means the producer has), and only a producer that waits for room is woken (by a futex).
+ * All shared words are accessed sequentially consistent: "I sleep, then I look" on one side and "I write,
+ * then I ask whether it sleeps" on the other cannot both miss one another.
  */
 #ifndef RING_H_INCLUDED
 #define RING_H_INCLUDED
@@ -19,11 +19,11 @@
 
 /* The shared part: in memory that both sides map, all zero at the start. */
 typedef struct ring_shared_s {
-    _Alignas (64) _Atomic uint64_t written; /* bytes ever written, by the producer */
-    _Alignas (64) _Atomic uint64_t read;    /* and read, by the consumer */
-    _Alignas (64) _Atomic uint32_t is_sleeping;
+    _Alignas(64) _Atomic uint64_t written; /* bytes ever written, by the producer */
+    _Alignas(64) _Atomic uint64_t read;    /* and read, by the consumer */
+    _Alignas(64) _Atomic uint32_t is_sleeping;
     _Atomic uint32_t is_waiting; /* the producer, for room: a futex */
-    _Alignas (64) unsigned char data[RING_CAPACITY];
+    _Alignas(64) unsigned char data[RING_CAPACITY];
 } ring_shared_t;
 
 /* A record's head. kind, serial, item and run_us mean nothing to the ring; kind 0 is its own. */
@@ -46,8 +46,8 @@ void ring_init (ring_t *self, ring_shared_t *shared);
    the consumer sleeps and has not been woken yet: then wake it. */
 bool ring_put (ring_t *self, const ring_record_t *record, const void *bytes, bool *must_wake);
 
-/* Wait until the consumer has made room since the last ring_put that failed, timeout_ms at most. Tells, before it
-   waits, whether the consumer must be woken. Call ring_put again afterwards in any case. */
+/* Wait until the consumer has made room since the last ring_put that failed, timeout_ms at most. Tells,
+   before it waits, whether the consumer must be woken. Call ring_put again afterwards in any case. */
 bool ring_must_wake (ring_t *self);
 void ring_wait_for_room (ring_t *self, uint32_t len, int timeout_ms);
 

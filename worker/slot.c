@@ -15,7 +15,8 @@ bool slot_claim (slot_t *self, uint64_t serial)
     for (;;) {
         if ((gate & CLOSED) && serial >= atomic_load (&self->limit))
             return false;
-        if (atomic_compare_exchange_weak (&self->gate, &gate, serial << SERIAL_SHIFT | (gate & (MARK | CLOSED))))
+        if (atomic_compare_exchange_weak (&self->gate, &gate,
+                                          serial << SERIAL_SHIFT | (gate & (MARK | CLOSED))))
             return true;
     }
 }

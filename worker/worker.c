@@ -45,8 +45,8 @@ static int check_endpoint (void *context, const char *endpoint)
     errno = code;
     if (rc == 0)
         return 0;
-    return dp_fail (code, "'%s' is no endpoint to connect to (%s): use tcp://host:port or ipc:///path", endpoint,
-                    zmq_strerror (code));
+    return dp_fail (code, "'%s' is no endpoint to connect to (%s): use tcp://host:port or ipc:///path",
+                    endpoint, zmq_strerror (code));
 }
 
 static int open_brokers (worker_t *self, void *context, const worker_config_t *config)
@@ -75,7 +75,8 @@ static int open_zygote (worker_t *self)
         return -1;
     struct epoll_event event = { .events = EPOLLIN, .data.u64 = UINT64_MAX };
     self->epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
-    if (self->epoll_fd < 0 || epoll_ctl (self->epoll_fd, EPOLL_CTL_ADD, zygote_client_fd (self->zygote), &event) < 0)
+    if (self->epoll_fd < 0
+        || epoll_ctl (self->epoll_fd, EPOLL_CTL_ADD, zygote_client_fd (self->zygote), &event) < 0)
         return dp_fail_errno ("cannot watch the children");
     return 0;
 }

@@ -3,7 +3,8 @@
  * worker.h - the worker's edge: sockets, children and clock around the crew. One loop; never runs user code.
  *
  * A loop is: items = worker_poll (…); zmq_poll (items until the last deadline); deadline = worker_turn (…).
- * dpool_worker_main drives it alone; the embedded pool drives it in one thread with its broker and its client.
+ * dpool_worker_main drives it alone; the embedded pool drives it in one thread with its broker and its
+ * client.
  */
 #ifndef WORKER_H_INCLUDED
 #define WORKER_H_INCLUDED
@@ -18,11 +19,11 @@ typedef struct worker_s worker_t;
 typedef struct worker_config_s {
     const char *const *endpoints; /* of the brokers */
     size_t n_endpoints;
-    int processes;            /* 0 = usable CPUs */
-    const char *name;         /* NULL = the host's name */
+    int processes;    /* 0 = usable CPUs */
+    const char *name; /* NULL = the host's name */
     const char *const *labels;
     size_t n_labels;
-    bool is_embedded;         /* its children's stderr goes to ours; no log lines */
+    bool is_embedded;               /* its children's stderr goes to ours; no log lines */
     void (*log) (const char *line); /* or NULL */
 } worker_config_t;
 
@@ -41,7 +42,7 @@ int64_t worker_turn (worker_t *self);
 
 /* SIGTERM: finish what runs, hand back the rest; is_now: kill what runs. */
 void worker_drain (worker_t *self, bool is_now);
-bool worker_is_gone (const worker_t *self); /* drained; or its zygote is gone: see worker_failure */
+bool worker_is_gone (const worker_t *self);        /* drained; or its zygote is gone: see worker_failure */
 const char *worker_failure (const worker_t *self); /* NULL, or why it cannot go on */
 
 /* The CPUs that this process may use: affinity mask and cgroup quota (v1, v2), at least 1. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* worker_internal.h - the members of worker_t, shared by worker.c (brokers, the turn) and worker_places.c (children). */
+/* worker_internal.h - the members of worker_t, shared by worker.c (brokers, the turn) and worker_places.c
+ * (children). */
 #ifndef WORKER_INTERNAL_H_INCLUDED
 #define WORKER_INTERNAL_H_INCLUDED
 
@@ -49,7 +50,8 @@ void worker_end_child (worker_t *self, size_t place);
 /* Write what is due to the children. */
 void worker_flush_places (worker_t *self, int64_t now_ms);
 
-/* Before waiting: ask to be woken. Returns when to go on at the latest, now_ms where there is something already. */
+/* Before waiting: ask to be woken. Returns when to go on at the latest, now_ms where there is something
+ * already. */
 int64_t worker_watch_places (worker_t *self, int64_t now_ms);
 
 void worker_destroy_places (worker_t *self);

@@ -4,8 +4,8 @@
 #include "core/link.h"
 #include "core/memory.h"
 #include "net/clock.h"
-#include "worker/worker_options.h"
 #include "worker/worker.h"
+#include "worker/worker_options.h"
 #include "worker/zygote.h"
 
 #include <dpool/function.h>
@@ -138,7 +138,9 @@ int dpool_worker_main (int argc, char **argv)
     if (zygote_start (options.modules.texts, options.modules.count) < 0)
         complain ();
     else if (zygote_functions (&names) == 0) {
-        fprintf (stderr, "dpool-worker: there is no function to offer: name a module that has some with --module FILE\n");
+        fprintf (
+            stderr,
+            "dpool-worker: there is no function to offer: name a module that has some with --module FILE\n");
         status = STATUS_USAGE;
     } else
         status = serve (&options);

@@ -16,9 +16,10 @@
 enum { USAGE_STATUS = 2, KEY_VERSION = 256 };
 
 static const char explanation[]
-    = "Run the functions of the modules for the clients of the brokers at ENDPOINT... (such as tcp://host:5555)."
-      "\vWithout an ENDPOINT the environment's DPOOL_ENDPOINT serves. SIGTERM and SIGINT let it finish what runs, hand "
-      "back the rest and end; a second one ends it at once.";
+    = "Run the functions of the modules for the clients of the brokers at ENDPOINT... (such as "
+      "tcp://host:5555)."
+      "\vWithout an ENDPOINT the environment's DPOOL_ENDPOINT serves. SIGTERM and SIGINT let it finish what "
+      "runs, hand back the rest and end; a second one ends it at once.";
 
 static const struct argp_option table[] = {
     { "broker", 'b', "ENDPOINT", 0, "Serve this broker too (may be given again)", 0 },
@@ -56,8 +57,8 @@ static int parse_processes (struct argp_state *state, const char *text)
     errno = 0;
     long number = strtol (text, &end, 10);
     if (errno != 0 || end == text || *end != '\0' || number < 1 || number > CREW_MAX_PLACES)
-        argp_error (state, "--processes %s: give a number from 1 to %d, or leave it out for one a usable CPU", text,
-                    CREW_MAX_PLACES);
+        argp_error (state, "--processes %s: give a number from 1 to %d, or leave it out for one a usable CPU",
+                    text, CREW_MAX_PLACES);
     return (int) number;
 }
 

@@ -6,7 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Texts, in the order in which they were given. They point into argv, or into a copy that lives until the end. */
+/* Texts, in the order in which they were given. They point into argv, or into a copy that lives until the
+ * end. */
 typedef struct worker_list_s {
     const char **texts;
     size_t count;

@@ -15,10 +15,10 @@
 enum {
     EVENTS_A_TURN = 256,
     RECORDS_A_TURN = 8192,
-    CHUNKS_A_TURN = 16,    /* of stderr */
-    LAST_CHUNKS = 32,      /* of a dead child's: more than a pipe holds */
-    RETRY_MS = 10,         /* the zygote's socket was full */
-    FORK_FAILED_MS = 500   /* as long is a fork that failed kept from the crew, which would try again at once */
+    CHUNKS_A_TURN = 16,  /* of stderr */
+    LAST_CHUNKS = 32,    /* of a dead child's: more than a pipe holds */
+    RETRY_MS = 10,       /* the zygote's socket was full */
+    FORK_FAILED_MS = 500 /* as long is a fork that failed kept from the crew, which would try again at once */
 };
 
 /* What epoll gives back: a place's number and which of its descriptors. */
@@ -57,7 +57,8 @@ static void watch_place (worker_t *self, place_t *place)
     uint64_t name = (uint64_t) place->number * KINDS;
     watch (self, place->channel_fd, name + OF_CHANNEL, &place->watched_channel,
            place->is_channel_over || place->is_corrupt ? 0 : channel);
-    watch (self, place->stderr_fd, name + OF_STDERR, &place->watched_stderr, is_heard ? (uint32_t) EPOLLIN : 0u);
+    watch (self, place->stderr_fd, name + OF_STDERR, &place->watched_stderr,
+           is_heard ? (uint32_t) EPOLLIN : 0u);
 }
 
 /* Taken out by hand, since a fork of the program may keep the descriptors open behind our back. */
@@ -121,7 +122,8 @@ static void tell_unfit (worker_t *self, int64_t now_ms, place_t *place, const ui
     const uint8_t *body;
     size_t body_len;
     dp_buffer_t texts = DP_BUFFER_INIT;
-    dpool_error_t error = { .message = "the initializer failed", .function = "", .host = "", .stderr_tail = "" };
+    dpool_error_t error
+        = { .message = "the initializer failed", .function = "", .host = "", .stderr_tail = "" };
     dp_reader_init (&row, bytes, len);
     if (outcome_next (&row, &status, &body, &body_len) == 0)
         outcome_read_error (status, body, body_len, &texts, &error);

@@ -49,8 +49,8 @@ static int open_pidfd (void)
 #endif
 }
 
-/* The one SIGCHLD of the process in between is not for the program's handler. One signal stands for all children that
-   ended meanwhile, so where another waits to be reaped it is given back. */
+/* The one SIGCHLD of the process in between is not for the program's handler. One signal stands for all
+   children that ended meanwhile, so where another waits to be reaped it is given back. */
 static void swallow_signal (const sigset_t *watched, pid_t between)
 {
     siginfo_t info = { .si_pid = 0 };
@@ -154,8 +154,9 @@ static int understand (dp_buffer_t *said)
             return dp_fail (code, "%s", *text == ' ' ? text + 1 : text);
         }
     }
-    return dp_fail (ECHILD, "the process that forks the children died while it %s; what it wrote to stderr may tell why",
-                    doing);
+    return dp_fail (
+        ECHILD, "the process that forks the children died while it %s; what it wrote to stderr may tell why",
+        doing);
 }
 
 /* ---- Starting it ---------------------------------------------------------------------------- */
@@ -241,7 +242,9 @@ int zygote_introduce (int client_fd)
     } control;
     char byte = 'c';
     struct iovec part = { &byte, 1 };
-    struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes,
+    struct msghdr message = { .msg_iov = &part,
+                              .msg_iovlen = 1,
+                              .msg_control = control.bytes,
                               .msg_controllen = sizeof control.bytes };
     memset (&control, 0, sizeof control);
     struct cmsghdr *head = CMSG_FIRSTHDR (&message);

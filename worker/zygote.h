@@ -2,9 +2,9 @@
 /*
  * zygote.h - the one process from which all children are forked.
  *
- * It is forked before there is any thread or ZeroMQ context of ours, is single-threaded, in a session of its own,
- * loads the modules, runs the DPOOL_PRELOADs, and from then on only forks, reaps and reports. It ends, and takes
- * all children with it, when its program is gone. One a program: all embedded pools share it.
+ * It is forked before there is any thread or ZeroMQ context of ours, is single-threaded, in a session of its
+ * own, loads the modules, runs the DPOOL_PRELOADs, and from then on only forks, reaps and reports. It ends,
+ * and takes all children with it, when its program is gone. One a program: all embedded pools share it.
  */
 #ifndef ZYGOTE_H_INCLUDED
 #define ZYGOTE_H_INCLUDED
@@ -14,16 +14,17 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Fork it, if there is none, and wait until it is ready: modules loaded, preloads run. n_modules 0 = only what is
-   linked into the program. 0, or -1 with the thread's last error, which names the module, or the names that are
-   offered twice. Thread-safe. */
+/* Fork it, if there is none, and wait until it is ready: modules loaded, preloads run. n_modules 0 = only
+   what is linked into the program. 0, or -1 with the thread's last error, which names the module, or the
+   names that are offered twice. Thread-safe. */
 int zygote_start (const char *const *modules, size_t n_modules);
 bool zygote_is_running (void);
 
 /* The functions that it offers, as it said when it was ready: valid until the program ends. */
 size_t zygote_functions (const char *const **names);
 
-/* What the child gets, and what happens to it. Each user of the zygote (worker edge) is a client with a number. */
+/* What the child gets, and what happens to it. Each user of the zygote (worker edge) is a client with a
+ * number. */
 typedef struct zygote_client_s zygote_client_t;
 
 /* A connection of one worker edge to the zygote. NULL with the thread's last error. Belongs to one thread. */
@@ -34,8 +35,9 @@ void zygote_client_destroy (zygote_client_t **self_p);
 /* Readable when there are reports. */
 int zygote_client_fd (const zygote_client_t *self);
 
-/* Ask for a child at "place", with these descriptors (passed over; the caller closes its own copies afterwards):
-   its channel, the shared memory, its stderr. "greeting" is what it reads first on its channel. 0 or -1 with errno. */
+/* Ask for a child at "place", with these descriptors (passed over; the caller closes its own copies
+   afterwards): its channel, the shared memory, its stderr. "greeting" is what it reads first on its channel.
+   0 or -1 with errno. */
 int zygote_client_fork (zygote_client_t *self, uint32_t place, int channel_fd, int memory_fd, int stderr_fd);
 
 /* Send a signal to the process group of the child at "place", if it is still there. 0 or -1. */

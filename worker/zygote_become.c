@@ -50,8 +50,9 @@ static _Noreturn void give_up_by_last_error (int fd)
     give_up (fd, errno, dpool_last_error ()->message);
 }
 
-/* The program's signals, buffers and descriptors are none of ours. What stands in the buffers of its streams must
-   reach no file a second time: those of stdin, stdout and stderr are dropped, all others go to /dev/null. */
+/* The program's signals, buffers and descriptors are none of ours. What stands in the buffers of its streams
+   must reach no file a second time: those of stdin, stdout and stderr are dropped, all others go to
+   /dev/null. */
 static void leave_program (const zygote_birth_t *birth)
 {
     const int keep[] = { birth->control_fd, birth->start_fd, birth->program_fd };
@@ -73,8 +74,8 @@ static void leave_program (const zygote_birth_t *birth)
     descriptors_to_null (STDIN_FILENO);
 }
 
-/* Modules and preloads may take long and do not look at the control socket. So for that time its end is a signal,
-   SIGIO, whose default action ends us. */
+/* Modules and preloads may take long and do not look at the control socket. So for that time its end is a
+   signal, SIGIO, whose default action ends us. */
 static void die_with_program (const zygote_birth_t *birth, bool by_signal)
 {
     int flags = fcntl (birth->control_fd, F_GETFL);
@@ -108,7 +109,8 @@ static void run_preload (const zygote_birth_t *birth, const dpool_offer_t *offer
     if (!call_run (&call, offer->function, OUTCOME_FAILED, &outcome)) {
         const dp_buffer_t *message = call.message.len > 0 ? &call.message : &call.complaint;
         if (asprintf (&text, "the preload '%s' of %s failed: %s", offer->name, offer->file,
-                      (const char *) message->data) < 0)
+                      (const char *) message->data)
+            < 0)
             give_up (birth->start_fd, ENOMEM, "no memory");
         give_up (birth->start_fd, DPOOL_EINITIALIZER, text);
     }

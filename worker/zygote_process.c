@@ -18,7 +18,7 @@
 typedef struct peer_s {
     dp_list_t node;
     int fd;
-    bool is_ending;    /* it has gone: closed when its last child is reaped */
+    bool is_ending; /* it has gone: closed when its last child is reaped */
     size_t n_children;
     dp_list_t reports; /* that its socket did not take yet */
 } peer_t;
@@ -55,7 +55,7 @@ static void kill_group (pid_t pid, int number)
 static _Noreturn void end (void)
 {
     DP_LIST_EACH (&zygote.children, node)
-        kill_group (DP_CONTAINER (node, offspring_t, node)->pid, SIGKILL);
+    kill_group (DP_CONTAINER (node, offspring_t, node)->pid, SIGKILL);
     while (wait (NULL) > 0 || errno == EINTR)
         ;
     _exit (0);
@@ -125,8 +125,8 @@ static void fork_child (peer_t *peer, uint32_t place, const int fds[ZYGOTE_FORK_
 static offspring_t *find_child (pid_t pid)
 {
     DP_LIST_EACH (&zygote.children, node)
-        if (DP_CONTAINER (node, offspring_t, node)->pid == pid)
-            return DP_CONTAINER (node, offspring_t, node);
+    if (DP_CONTAINER (node, offspring_t, node)->pid == pid)
+        return DP_CONTAINER (node, offspring_t, node);
     return NULL;
 }
 
@@ -134,15 +134,15 @@ static void bury (offspring_t *child, int status, const struct rusage *usage)
 {
     peer_t *peer = child->peer;
     report (peer, &(zygote_report_t) {
-        .kind = ZYGOTE_EXITED,
-        .place = child->place,
-        .pid = child->pid,
-        .signal = WIFSIGNALED (status) ? WTERMSIG (status) : 0,
-        .exit_status = WIFEXITED (status) ? WEXITSTATUS (status) : 0,
-        .peak_memory_bytes = (uint64_t) usage->ru_maxrss * 1024,
-        .cpu_time_us = (uint64_t) (usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1000000
-                       + (uint64_t) (usage->ru_utime.tv_usec + usage->ru_stime.tv_usec),
-    });
+                      .kind = ZYGOTE_EXITED,
+                      .place = child->place,
+                      .pid = child->pid,
+                      .signal = WIFSIGNALED (status) ? WTERMSIG (status) : 0,
+                      .exit_status = WIFEXITED (status) ? WEXITSTATUS (status) : 0,
+                      .peak_memory_bytes = (uint64_t) usage->ru_maxrss * 1024,
+                      .cpu_time_us = (uint64_t) (usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1000000
+                                     + (uint64_t) (usage->ru_utime.tv_usec + usage->ru_stime.tv_usec),
+                  });
     dp_list_remove (&child->node);
     dp_free (child);
     peer->n_children--;
@@ -150,7 +150,8 @@ static void bury (offspring_t *child, int status, const struct rusage *usage)
         close_peer (peer);
 }
 
-/* What a child has left of its process group goes with it. Until it is reaped its number is not given to another. */
+/* What a child has left of its process group goes with it. Until it is reaped its number is not given to
+ * another. */
 static void reap (void)
 {
     for (;;) {
@@ -177,7 +178,9 @@ static ssize_t receive (int socket, void *data, size_t len, int *fds, size_t mos
         struct cmsghdr alignment;
     } control;
     struct iovec part = { data, len };
-    struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes,
+    struct msghdr message = { .msg_iov = &part,
+                              .msg_iovlen = 1,
+                              .msg_control = control.bytes,
                               .msg_controllen = sizeof control.bytes };
     for (size_t i = 0; i < most; i++)
         fds[i] = -1;
@@ -195,7 +198,8 @@ static ssize_t receive (int socket, void *data, size_t len, int *fds, size_t mos
 static void end_peer (peer_t *peer)
 {
     peer->is_ending = true;
-    DP_LIST_EACH (&zygote.children, node) {
+    DP_LIST_EACH (&zygote.children, node)
+    {
         offspring_t *child = DP_CONTAINER (node, offspring_t, node);
         if (child->peer == peer)
             kill_group (child->pid, SIGKILL);
@@ -206,7 +210,8 @@ static void end_peer (peer_t *peer)
 
 static void signal_child (peer_t *peer, uint32_t place, int number)
 {
-    DP_LIST_EACH (&zygote.children, node) {
+    DP_LIST_EACH (&zygote.children, node)
+    {
         offspring_t *child = DP_CONTAINER (node, offspring_t, node);
         if (child->peer == peer && child->place == place)
             kill_group (child->pid, number);
@@ -264,7 +269,8 @@ static size_t fill_items (void)
     zygote.items[0] = (struct pollfd) { zygote.control_fd, POLLIN, 0 };
     zygote.items[1] = (struct pollfd) { zygote.signal_fd, POLLIN, 0 };
     zygote.items[2] = (struct pollfd) { zygote.program_fd, POLLIN, 0 };
-    DP_LIST_EACH (&zygote.peers, node) {
+    DP_LIST_EACH (&zygote.peers, node)
+    {
         peer_t *peer = DP_CONTAINER (node, peer_t, node);
         int events = POLLIN | (dp_list_is_empty (&peer->reports) ? 0 : POLLOUT);
         zygote.items[n_items++] = (struct pollfd) { peer->is_ending ? -1 : peer->fd, (short) events, 0 };
@@ -285,7 +291,8 @@ static void turn (void)
             ;
     }
     /* First the peers, in the order in which they were asked: what comes after may take some out. */
-    DP_LIST_EACH (&zygote.peers, node) {
+    DP_LIST_EACH (&zygote.peers, node)
+    {
         peer_t *peer = DP_CONTAINER (node, peer_t, node);
         short seen = zygote.items[at++].revents;
         if (seen & POLLOUT)

@@ -8,10 +8,9 @@
 /*
  * Three kinds of connections:
  *   start    a pipe: while it starts, the zygote writes lines of a letter and a text, each NUL-ended (below)
- *   control  SOCK_SEQPACKET, program → zygote: one byte and a client's socket in SCM_RIGHTS. Its end, or that of
- *            the program, is the zygote's.
- *   client   SOCK_SEQPACKET: requests to the zygote, reports (zygote_report_t) from it. Its end is that of its children;
- *            when they are reaped the zygote closes it too.
+ *   control  SOCK_SEQPACKET, program → zygote: one byte and a client's socket in SCM_RIGHTS. Its end, or that
+ * of the program, is the zygote's. client   SOCK_SEQPACKET: requests to the zygote, reports (zygote_report_t)
+ * from it. Its end is that of its children; when they are reaped the zygote closes it too.
  */
 enum {
     ZYGOTE_DOES = 'd',   /* what it does now: blamed when it dies in it */
@@ -40,7 +39,8 @@ typedef struct zygote_birth_s {
 /* Be the zygote, in a fresh fork. */
 _Noreturn void zygote_run (const zygote_birth_t *birth);
 
-/* Its first part: become independent of the program, load the modules, run the preloads, and tell. Returns when ready. */
+/* Its first part: become independent of the program, load the modules, run the preloads, and tell. Returns
+ * when ready. */
 void zygote_become (const zygote_birth_t *birth);
 
 /* Hand a new client's socket to the zygote. 0, or -1 with the thread's last error. */

@@ -51,7 +51,8 @@ static long memory_kib (const volume_t *v)
 /* The first rounds fill the allocators' pools: the rest must not grow. */
 static void check_flat (const char *what, const long *kib)
 {
-    print_message ("%s: %ld KiB after the third round, %ld after the last\n", what, kib[2], kib[N_ROUNDS - 1]);
+    print_message ("%s: %ld KiB after the third round, %ld after the last\n", what, kib[2],
+                   kib[N_ROUNDS - 1]);
     assert_true (kib[N_ROUNDS - 1] < kib[2] + SLACK_KIB);
 }
 

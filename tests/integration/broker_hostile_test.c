@@ -69,8 +69,14 @@ static void *open_dealer (fixture_t *self)
 static void say_hello (fixture_t *self, void *dealer)
 {
     dp_outbox_t out = { NULL, NULL, 0 };
-    wire_hello_t hello = { .version_min = WIRE_VERSION_MIN, .version_max = WIRE_VERSION, .role = WIRE_ROLE_CLIENT,
-                           .id = ++self->last_id, .connection = 1, .host = { "here", 4 }, .name = { "test", 4 }, .pid = 1 };
+    wire_hello_t hello = { .version_min = WIRE_VERSION_MIN,
+                           .version_max = WIRE_VERSION,
+                           .role = WIRE_ROLE_CLIENT,
+                           .id = ++self->last_id,
+                           .connection = 1,
+                           .host = { "here", 4 },
+                           .name = { "test", 4 },
+                           .pid = 1 };
     wire_put_hello (&out, 0, &hello, NULL, NULL);
     dp_outgoing_t *message = dp_outbox_take (&out);
     assert_int_equal (dp_outgoing_send (message, dealer, NULL, 0), 0);
@@ -102,8 +108,9 @@ static int open_tcp (fixture_t *self)
 {
     int port = 0;
     assert_int_equal (sscanf (cluster_endpoint (self->cluster), "tcp://127.0.0.1:%d", &port), 1);
-    struct sockaddr_in address
-        = { .sin_family = AF_INET, .sin_port = htons ((uint16_t) port), .sin_addr = { htonl (INADDR_LOOPBACK) } };
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_port = htons ((uint16_t) port),
+                                   .sin_addr = { htonl (INADDR_LOOPBACK) } };
     int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true (fd >= 0);
     assert_int_equal (connect (fd, (struct sockaddr *) &address, sizeof address), 0);
@@ -139,8 +146,11 @@ static void survives_random_bytes_at_its_port (void **state)
 static void survives_other_protocols (void **state)
 {
     fixture_t *self = *state;
-    static const char *const texts[] = { "GET / HTTP/1.1\r\nHost: broker\r\n\r\n", "SSH-2.0-OpenSSH_9.2\r\n",
-                                         "\x16\x03\x01\x02\x01\x01\xfc\x03\x03", "EHLO here\r\n", "\n\n\n\n",
+    static const char *const texts[] = { "GET / HTTP/1.1\r\nHost: broker\r\n\r\n",
+                                         "SSH-2.0-OpenSSH_9.2\r\n",
+                                         "\x16\x03\x01\x02\x01\x01\xfc\x03\x03",
+                                         "EHLO here\r\n",
+                                         "\n\n\n\n",
                                          "{\"jsonrpc\": \"2.0\"}\n" };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         int fd = open_tcp (self);
@@ -155,20 +165,21 @@ static void survives_other_protocols (void **state)
 static void survives_broken_zmtp (void **state)
 {
     fixture_t *self = *state;
-    static const uint8_t ready[] = "\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06" "DEALER";
+    static const uint8_t ready[] = "\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06"
+                                   "DEALER";
     static const struct {
         const char *bytes;
         size_t len;
     } ends[] = {
-        { "\x00\x05hello", 7 },                         /* one frame that is no message of ours */
-        { "\x01\x05hello", 7 },                         /* one that says there are more, and no more */
-        { "\x00\xff", 2 },                              /* cut */
-        { "\x02\x7f\xff\xff\xff\xff\xff\xff\xff", 9 },  /* longer than all memory */
+        { "\x00\x05hello", 7 },                        /* one frame that is no message of ours */
+        { "\x01\x05hello", 7 },                        /* one that says there are more, and no more */
+        { "\x00\xff", 2 },                             /* cut */
+        { "\x02\x7f\xff\xff\xff\xff\xff\xff\xff", 9 }, /* longer than all memory */
         { "\x02\xff\xff\xff\xff\xff\xff\xff\xff", 9 },
         { "\x02\x00\x00\x00\x00\x7f\xff\xff\xff", 9 },
-        { "\xff\xff\xff\xff\xff\xff", 6 },              /* reserved flags */
-        { "\x04\x05\x04PING", 7 },                      /* a command cut short */
-        { "\x00\x00", 2 },                              /* an empty frame */
+        { "\xff\xff\xff\xff\xff\xff", 6 }, /* reserved flags */
+        { "\x04\x05\x04PING", 7 },         /* a command cut short */
+        { "\x00\x00", 2 },                 /* an empty frame */
     };
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
         uint8_t greeting[64] = { 0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 0, 'N', 'U', 'L', 'L' };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The broker's edge in one thread with its peers: what reaches the scheduler, what leaves, and who is noticed to be
-   gone. The silence that would tell it too is set far beyond the patience of these tests. */
+/* The broker's edge in one thread with its peers: what reaches the scheduler, what leaves, and who is noticed
+   to be gone. The silence that would tell it too is set far beyond the patience of these tests. */
 #include "tests/support/test.h"
 
 #include "broker/broker.h"
@@ -105,8 +105,14 @@ static void say_hello (dp_connection_t *peer, wire_role_t role, uint64_t id)
     char name[32];
     dp_outbox_t out = { NULL, NULL, 0 };
     snprintf (name, sizeof name, "peer-%llu", (unsigned long long) id);
-    wire_hello_t hello = { .version_min = WIRE_VERSION_MIN, .version_max = WIRE_VERSION, .role = role, .id = id,
-                           .connection = 1, .host = { "here", 4 }, .name = { name, strlen (name) }, .pid = 1 };
+    wire_hello_t hello = { .version_min = WIRE_VERSION_MIN,
+                           .version_max = WIRE_VERSION,
+                           .role = role,
+                           .id = id,
+                           .connection = 1,
+                           .host = { "here", 4 },
+                           .name = { name, strlen (name) },
+                           .pid = 1 };
     if (role == WIRE_ROLE_WORKER) {
         hello.processes = hello.window_tasks = hello.n_functions = 1;
         hello.window_bytes = 1000;
@@ -238,7 +244,8 @@ static void notices_one_that_went_right_after_its_hello (void **state)
         dp_connection_t *worker = add_peer (self);
         say_hello (worker, WIRE_ROLE_WORKER, id);
         int64_t end_ms = now_ms () + PATIENCE_MS;
-        while (dp_connection_reach (worker) != DP_HANDSHAKEN) { /* the broker does not turn: HELLO stays unread */
+        while (dp_connection_reach (worker)
+               != DP_HANDSHAKEN) { /* the broker does not turn: HELLO stays unread */
             assert_true (now_ms () < end_ms);
             zmq_pollitem_t items[DP_CONNECTION_POLL];
             zmq_poll (items, (int) dp_connection_poll (worker, items), 20);

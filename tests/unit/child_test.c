@@ -85,7 +85,8 @@ DPOOL_FUNCTION (big)
 DPOOL_FUNCTION (numbers)
 {
     uint64_t first = dpool_call_random (call);
-    return dpool_call_return (call, "uuu", first, dpool_call_random (call), (uint64_t) dpool_call_attempt (call));
+    return dpool_call_return (call, "uuu", first, dpool_call_random (call),
+                              (uint64_t) dpool_call_attempt (call));
 }
 
 DPOOL_FUNCTION (complain_and_die)
@@ -236,8 +237,11 @@ static edge_t *edge_new (const char *initializer, int64_t argument)
 {
     edge_t *edge = calloc (1, sizeof *edge);
     uint8_t packed[] = { (uint8_t) argument };
-    crew_session_t session = { .session = 1, .initializer = initializer, .initializer_args = packed,
-                               .initializer_args_len = 1, .seed = 9 };
+    crew_session_t session = { .session = 1,
+                               .initializer = initializer,
+                               .initializer_args = packed,
+                               .initializer_args_len = 1,
+                               .seed = 9 };
     edge->zygote = zygote_client_new ();
     assert_non_null (edge->zygote);
     edge->place = place_new (3);
@@ -258,10 +262,16 @@ static void edge_destroy (edge_t **edge_p)
     *edge_p = NULL;
 }
 
-static void hand (edge_t *edge, uint64_t serial, const char *function, const void *payload, size_t len, uint64_t n_items)
+static void hand (edge_t *edge, uint64_t serial, const char *function, const void *payload, size_t len,
+                  uint64_t n_items)
 {
-    crew_task_t task = { .function = function, .session_seed = 5, .job = 6, .first = 10, .n_items = n_items,
-                         .attempt = 1002, .payload = { payload, len, 0 } };
+    crew_task_t task = { .function = function,
+                         .session_seed = 5,
+                         .job = 6,
+                         .first = 10,
+                         .n_items = n_items,
+                         .attempt = 1002,
+                         .payload = { payload, len, 0 } };
     place_hand (edge->place, serial, &task);
 }
 
@@ -282,12 +292,14 @@ static dpool_error_t error_at (edge_t *edge, size_t i)
 {
     dpool_error_t error = { .message = "" };
     assert_int_equal (outcome_read_error (edge->outcomes[i].status, edge->outcomes[i].body,
-                                          edge->outcomes[i].body_len, &edge->texts, &error), 0);
+                                          edge->outcomes[i].body_len, &edge->texts, &error),
+                      0);
     return error;
 }
 
 /* Run one item with these packed arguments and give its error, which has this status. */
-static void fails_with (edge_t *edge, const char *function, const char *packed, outcome_status_t status, const char *words)
+static void fails_with (edge_t *edge, const char *function, const char *packed, outcome_status_t status,
+                        const char *words)
 {
     size_t i = edge->n_outcomes;
     hand (edge, 100 + i, function, packed, strlen (packed), 1);

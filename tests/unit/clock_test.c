@@ -41,7 +41,8 @@ static void draws_bits_that_differ_and_are_not_zero (void **state)
         ones |= bits;
         zeros |= ~bits;
     }
-    assert_true (ones == UINT64_MAX && zeros == UINT64_MAX); /* each bit was both: else the odds are 1 in 2^192 */
+    assert_true (ones == UINT64_MAX
+                 && zeros == UINT64_MAX); /* each bit was both: else the odds are 1 in 2^192 */
 }
 
 int main (void)

@@ -85,7 +85,8 @@ static void names_key_and_line_of_what_it_refuses (void **state)
 static void refuses_what_is_not_zpl (void **state)
 {
     (void) state;
-    static const char *const texts[] = { "bind = \"tcp://*:1\n", "  bind = tcp://*:1\n", "= 3\n", "{ \"bind\": 1 }\n" };
+    static const char *const texts[]
+        = { "bind = \"tcp://*:1\n", "  bind = tcp://*:1\n", "= 3\n", "{ \"bind\": 1 }\n" };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         assert_null (load (texts[i]));
 }
@@ -109,12 +110,28 @@ static void reads_sizes (void **state)
         const char *text;
         uint64_t bytes; /* 0 = refused */
     } cases[] = {
-        { "1024", 1024 },   { "1K", 1024 },     { "1k", 1024 },     { "64M", 64 << 20 },
-        { "1G", 1 << 30 },  { "1073741824", 1 << 30 },
-        { "1023", 0 },      { "0", 0 },         { "2G", 0 },        { "1073741825", 0 },
-        { "1T", 0 },        { "1MB", 0 },       { "-1", 0 },        { "+5M", 0 },
-        { "", 0 },          { " 5M", 0 },       { "5 M", 0 },       { "M", 0 },
-        { "0x400", 0 },     { "1.5M", 0 },      { "99999999999999999999", 0 }, { "18446744073709551615G", 0 },
+        { "1024", 1024 },
+        { "1K", 1024 },
+        { "1k", 1024 },
+        { "64M", 64 << 20 },
+        { "1G", 1 << 30 },
+        { "1073741824", 1 << 30 },
+        { "1023", 0 },
+        { "0", 0 },
+        { "2G", 0 },
+        { "1073741825", 0 },
+        { "1T", 0 },
+        { "1MB", 0 },
+        { "-1", 0 },
+        { "+5M", 0 },
+        { "", 0 },
+        { " 5M", 0 },
+        { "5 M", 0 },
+        { "M", 0 },
+        { "0x400", 0 },
+        { "1.5M", 0 },
+        { "99999999999999999999", 0 },
+        { "18446744073709551615G", 0 },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         config_t *config = assert_made (config_new ());
@@ -134,8 +151,10 @@ static void reads_times (void **state)
         const char *text;
         int64_t ms; /* 0 = refused */
     } cases[] = {
-        { "30", 30000 }, { "0.25", 250 }, { ".5", 500 }, { "never", -1 }, { "0", 1 }, { "1000000000", 1000000000000 },
-        { "", 0 },       { "soon", 0 },   { "-1", 0 },   { "30s", 0 },    { "nan", 0 }, { "inf", 0 },
+        { "30", 30000 }, { "0.25", 250 }, { ".5", 500 },
+        { "never", -1 }, { "0", 1 },      { "1000000000", 1000000000000 },
+        { "", 0 },       { "soon", 0 },   { "-1", 0 },
+        { "30s", 0 },    { "nan", 0 },    { "inf", 0 },
         { "1e99", 0 },   { " 3", 0 },     { "Never", 0 },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -203,7 +222,8 @@ static void lets_options_win_over_the_file (void **state)
     assert_non_null (file);
     fputs ("bind = tcp://*:1\nname = filed\nno_worker_timeout = 7\n", file);
     fclose (file);
-    char *argv[] = { "dpool-broker", "--bind", "tcp://*:2", "-b", "tcp://*:3", "--config", path, "-m", "8M", "-q", NULL };
+    char *argv[] = { "dpool-broker", "--bind", "tcp://*:2", "-b", "tcp://*:3", "--config",
+                     path,           "-m",     "8M",        "-q", NULL };
     config_t *config = assert_made (config_new ());
     assert_ok (options_read (10, argv, config));
     assert_int_equal (config->n_endpoints, 2);

@@ -97,7 +97,8 @@ static void push (fixture_t *self, wire_kind_t kind)
 {
     dp_outbox_t out = { NULL, NULL, 0 };
     if (kind == WIRE_HELLO) {
-        wire_hello_t hello = { .version_min = 1, .version_max = 1, .role = WIRE_ROLE_CLIENT, .id = 1, .connection = 1 };
+        wire_hello_t hello
+            = { .version_min = 1, .version_max = 1, .role = WIRE_ROLE_CLIENT, .id = 1, .connection = 1 };
         wire_put_hello (&out, 0, &hello, NULL, NULL);
     } else {
         wire_put_bare (&out, 0, kind, 0);
@@ -175,8 +176,9 @@ static void receives_answers (void **state)
     dp_outbox_t out = { NULL, NULL, 0 };
     wire_put_bare (&out, 0, WIRE_PONG, 9);
     dp_outgoing_t *message = dp_outbox_take (&out);
-    assert_int_equal (
-        dp_outgoing_send (message, self->router, self->incoming.routing_id, self->incoming.routing_id_len), 0);
+    assert_int_equal (dp_outgoing_send (message, self->router, self->incoming.routing_id,
+                                        self->incoming.routing_id_len),
+                      0);
     dp_outgoing_destroy (&message);
     while (dp_connection_receive (self->connection, &self->incoming, MAX_PAYLOAD) == 0)
         turn (self);
@@ -277,8 +279,9 @@ static void is_refused_where_nobody_listens (void **state)
 static void tells_a_server_that_is_not_zeromq (void **state)
 {
     fixture_t *self = *state;
-    static const char *const answers[] = { "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
-                                           "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n", "\x15\x03\x01\x00\x02\x02\x16", "" };
+    static const char *const answers[]
+        = { "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
+            "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n", "\x15\x03\x01\x00\x02\x02\x16", "" };
     for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
         char endpoint[64];
         int server = listen_tcp (endpoint, sizeof endpoint);
@@ -310,7 +313,8 @@ static void waits_at_a_server_that_says_nothing (void **state)
 static void refuses_what_is_no_endpoint (void **state)
 {
     fixture_t *self = *state;
-    static const char *const endpoints[] = { "", "nowhere", "tcp://", "tcp://host", "tcp://host:x", "foo://host:1" };
+    static const char *const endpoints[]
+        = { "", "nowhere", "tcp://", "tcp://host", "tcp://host:x", "foo://host:1" };
     for (size_t i = 0; i < sizeof endpoints / sizeof endpoints[0]; i++) {
         errno = 0;
         assert_int_equal (dp_connection_open (self->connection, endpoints[i]), -1);

@@ -80,9 +80,19 @@ static void says_that_a_port_is_in_use (void **state)
 static void explains_what_is_no_endpoint (void **state)
 {
     fixture_t *self = *state;
-    static const char *const texts[] = { "", "nowhere", "tcp://", "tcp://127.0.0.1", "tcp://:5555", "tcp://127.0.0.1:",
-                                         "tcp://127.0.0.1:99999", "tcp://127.0.0.1:5555x", "tcp://127.0.0.1:-1",
-                                         "tcp://127.0.0.1:655360", "tcp://[::1", "udp://127.0.0.1:1", "127.0.0.1:5555",
+    static const char *const texts[] = { "",
+                                         "nowhere",
+                                         "tcp://",
+                                         "tcp://127.0.0.1",
+                                         "tcp://:5555",
+                                         "tcp://127.0.0.1:",
+                                         "tcp://127.0.0.1:99999",
+                                         "tcp://127.0.0.1:5555x",
+                                         "tcp://127.0.0.1:-1",
+                                         "tcp://127.0.0.1:655360",
+                                         "tcp://[::1",
+                                         "udp://127.0.0.1:1",
+                                         "127.0.0.1:5555",
                                          "inproc://" };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         assert_not_made (endpoint_bind (self->router, texts[i]), EINVAL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Whole messages over real sockets: what is sent arrives, by reference where it is large, and what a hostile peer
-   sends is read off the socket and refused. */
+/* Whole messages over real sockets: what is sent arrives, by reference where it is large, and what a hostile
+   peer sends is read off the socket and refused. */
 #include "tests/support/test.h"
 
 #include "core/memory.h"
@@ -56,11 +56,12 @@ static dp_outgoing_t *ping (void)
     return dp_outbox_take (&out);
 }
 
-/* A SUBMIT of as many tasks, each with a frame of its own: this blob, or a new one of so many bytes. (The batches of
-   wire.h would be sent off before they have many frames; other peers may write them otherwise.) */
+/* A SUBMIT of as many tasks, each with a frame of its own: this blob, or a new one of so many bytes. (The
+   batches of wire.h would be sent off before they have many frames; other peers may write them otherwise.) */
 static dp_outgoing_t *submit (size_t n_tasks, size_t len, dp_blob_t *blob)
 {
-    const uint8_t head[] = { 0x93, WIRE_SUBMIT, 0, 0x91, 0x94, 0xc0, 0xa1, 'f', 0x80, 0xdc, 0, (uint8_t) n_tasks };
+    const uint8_t head[]
+        = { 0x93, WIRE_SUBMIT, 0, 0x91, 0x94, 0xc0, 0xa1, 'f', 0x80, 0xdc, 0, (uint8_t) n_tasks };
     uint8_t *bytes;
     dp_outgoing_t *message = dp_must_alloc (sizeof *message);
     dp_buffer_append (&message->envelope, head, sizeof head);
@@ -112,8 +113,9 @@ static void carries_messages_both_ways (void **state)
     assert_int_equal (self->incoming.routing_id_len, 5);
 
     dp_outgoing_t *answer = ping ();
-    assert_int_equal (
-        dp_outgoing_send (answer, self->router, self->incoming.routing_id, self->incoming.routing_id_len), 0);
+    assert_int_equal (dp_outgoing_send (answer, self->router, self->incoming.routing_id,
+                                        self->incoming.routing_id_len),
+                      0);
     dp_outgoing_destroy (&answer);
     dp_incoming_fini (&self->incoming);
     assert_int_equal (dp_incoming_receive (&self->incoming, self->dealer, false, MAX_PAYLOAD), 1);
@@ -246,7 +248,8 @@ static void refuses_more_bytes_than_a_payload_may_have (void **state)
     assert_malformed (self, "exceed");
     assert_goes_on (self);
 
-    zmq_send (self->dealer, bytes, MAX_PAYLOAD, ZMQ_SNDMORE); /* and an envelope may have no more than 1 MiB */
+    zmq_send (self->dealer, bytes, MAX_PAYLOAD,
+              ZMQ_SNDMORE); /* and an envelope may have no more than 1 MiB */
     zmq_send (self->dealer, bytes, MAX_PAYLOAD, 0);
     assert_malformed (self, NULL);
     free (bytes);
@@ -256,7 +259,8 @@ static void refuses_more_bytes_than_a_payload_may_have (void **state)
 static void refuses_garbage (void **state)
 {
     fixture_t *self = *state;
-    static const char *const texts[] = { "", "x", "GET / HTTP/1.1\r\n\r\n", "\x92\x05", "\x92\x05\x00\x00", "\xdd\xff\xff\xff\xff" };
+    static const char *const texts[]
+        = { "", "x", "GET / HTTP/1.1\r\n\r\n", "\x92\x05", "\x92\x05\x00\x00", "\xdd\xff\xff\xff\xff" };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         zmq_send (self->dealer, texts[i], strlen (texts[i]), 0);
         assert_malformed (self, NULL);
@@ -299,8 +303,9 @@ static void says_that_a_peer_is_not_there (void **state)
     send_message (self->dealer, ping ());
     assert_int_equal (receive (self), 1);
     message = submit (2, 40000, NULL);
-    assert_int_equal (
-        dp_outgoing_send (message, self->router, self->incoming.routing_id, self->incoming.routing_id_len), 0);
+    assert_int_equal (dp_outgoing_send (message, self->router, self->incoming.routing_id,
+                                        self->incoming.routing_id_len),
+                      0);
     dp_outgoing_destroy (&message);
     dp_incoming_fini (&self->incoming);
     assert_int_equal (dp_incoming_receive (&self->incoming, self->dealer, false, MAX_PAYLOAD), 1);

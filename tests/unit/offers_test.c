@@ -33,7 +33,8 @@ static void knows_what_constructors_offered (void **state)
     assert_string_equal (offers_at (DPOOL_KIND_FUNCTION, 0)->name, "offered");
     assert_null (offers_at (DPOOL_KIND_FUNCTION, 1));
     assert_non_null (offers_find (DPOOL_KIND_FUNCTION, "offered"));
-    assert_true (offers_find (DPOOL_KIND_FUNCTION, "offered") != offers_find (DPOOL_KIND_INITIALIZER, "offered"));
+    assert_true (offers_find (DPOOL_KIND_FUNCTION, "offered")
+                 != offers_find (DPOOL_KIND_INITIALIZER, "offered"));
     assert_null (offers_find (DPOOL_KIND_FUNCTION, "unheard_of"));
 }
 

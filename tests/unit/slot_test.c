@@ -99,8 +99,8 @@ enum { MANY = 100000 };
 
 typedef struct channel_s {
     slot_t slot;
-    _Atomic uint64_t n_sent;         /* entries of frames that were sent */
-    uint64_t frames[4 * MANY];       /* 2 × serial, or 2 × mark + 1 */
+    _Atomic uint64_t n_sent;   /* entries of frames that were sent */
+    uint64_t frames[4 * MANY]; /* 2 × serial, or 2 × mark + 1 */
     _Atomic int is_over;
     unsigned char started[4 * MANY]; /* by serial */
 } channel_t;
@@ -142,7 +142,8 @@ static void each_run_is_started_or_taken_back (void **state)
         atomic_store (&channel->n_sent, n_sent);
         if (rand () % 7 == 0) {
             uint64_t mark, wanted = serial - (uint64_t) (rand () % 3);
-            uint64_t first = slot_take_back (&channel->slot, wanted < lowest_open ? lowest_open : wanted, &mark);
+            uint64_t first
+                = slot_take_back (&channel->slot, wanted < lowest_open ? lowest_open : wanted, &mark);
             for (uint64_t i = first > lowest_open ? first : lowest_open; i <= serial; i++)
                 taken[i]++;
             lowest_open = serial + 1;

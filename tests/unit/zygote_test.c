@@ -57,10 +57,10 @@ DPOOL_FUNCTION (leave_grandchild)
 /* ---- Programs ------------------------------------------------------------------------------- */
 
 /* In a fork asserts would run the other tests a second time: so programs give the line that was wrong. */
-#define MUST(condition)                                                                                      \
-    do {                                                                                                     \
-        if (!(condition))                                                                                    \
-            return __LINE__;                                                                                 \
+#define MUST(condition)      \
+    do {                     \
+        if (!(condition))    \
+            return __LINE__; \
     } while (0)
 
 typedef int (program_t) (int report_fd);
@@ -248,8 +248,10 @@ static int load_modules (int report_fd)
 {
     (void) report_fd;
     static const char *const empty[] = { DPOOL_MODULE_DIR "/libtestempty.so" };
-    static const char *const twins[] = { DPOOL_MODULE_DIR "/libtestwork.so", DPOOL_MODULE_DIR "/libtesttwin.so" };
-    static const char *const good[] = { DPOOL_MODULE_DIR "/libtestwork.so", DPOOL_MODULE_DIR "/libtestprocess.so" };
+    static const char *const twins[]
+        = { DPOOL_MODULE_DIR "/libtestwork.so", DPOOL_MODULE_DIR "/libtesttwin.so" };
+    static const char *const good[]
+        = { DPOOL_MODULE_DIR "/libtestwork.so", DPOOL_MODULE_DIR "/libtestprocess.so" };
     const char *const *names;
     MUST (zygote_start (empty, 1) < 0);
     MUST (strstr (dpool_last_error ()->message, "offers nothing") != NULL);
@@ -310,7 +312,8 @@ static int count_descriptors (int report_fd)
     zygote_client_t *client = zygote_client_new ();
     place_t *place = place_new (0);
     MUST (bear (client, place) > 0);
-    crew_task_t task = { .function = "low_descriptors", .n_items = 1, .attempt = 1, .payload = { nil, 1, 0 } };
+    crew_task_t task
+        = { .function = "low_descriptors", .n_items = 1, .attempt = 1, .payload = { nil, 1, 0 } };
     place_hand (place, 1, &task);
     place_end (place);
     zygote_report_t report;
@@ -344,7 +347,9 @@ static int kill_with_group (int report_fd)
     MUST (bear (client, place) > 0);
     uint8_t packed[64] = { (uint8_t) (0xa0 + strlen (path)) };
     memcpy (packed + 1, path, strlen (path));
-    crew_task_t task = { .function = "leave_grandchild", .n_items = 1, .attempt = 1,
+    crew_task_t task = { .function = "leave_grandchild",
+                         .n_items = 1,
+                         .attempt = 1,
                          .payload = { packed, 1 + strlen (path), 0 } };
     place_hand (place, 1, &task);
     place_flush (place);
