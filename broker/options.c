@@ -15,8 +15,8 @@ typedef struct options_s {
 
 static const struct argp_option known[] = {
     { "bind", 'b', "ENDPOINT", 0,
-      "Listen there; may be given several times. tcp://HOST:PORT with an address or interface of this machine "
-      "or * as HOST and a number or * as PORT, or ipc://PATH (default: " DEFAULT_ENDPOINT ")",
+      "Listen there; may be given several times. tcp://HOST:PORT with an address or interface of this "
+      "machine or * as HOST and a number or * as PORT, or ipc://PATH (default: " DEFAULT_ENDPOINT ")",
       0 },
     { "config", 'c', "FILE", 0, "Read settings from a file; options win over it", 0 },
     { "name", 'n', "NAME", 0, "The broker's name in logs and errors (default: the host's)", 0 },
