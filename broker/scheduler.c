@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* scheduler.c - life, peers and their connections, the table of messages, the tick. */
+/* scheduler.c - life, what the edge is told, the tick. */
 #include "broker/scheduler_internal.h"
 
 #include "core/memory.h"
@@ -32,6 +32,7 @@ scheduler_t *scheduler_new (const scheduler_config_t *config, int64_t now_ms)
     self->ticked_at_ms = self->check_at_ms = self->no_worker_since_ms = now_ms;
     dp_list_init (&self->all_workers);
     dp_list_init (&self->touched);
+    dp_list_init (&self->events);
     return self;
 }
 
@@ -41,7 +42,6 @@ static void free_offers (scheduler_t *self)
         dp_map_take (&self->offers, node->key);
         for (offer_t *offer = DP_CONTAINER (node, offer_t, by_hash), *next; offer != NULL; offer = next) {
             next = offer->next_same;
-            dp_free (offer->name);
             dp_free (offer);
         }
     }
@@ -67,9 +67,8 @@ void scheduler_destroy (scheduler_t **self_p)
     dp_heap_fini (&self->idle);
     dp_outbox_fini (&self->outbox);
     dp_buffer_fini (&self->scratch);
-    for (size_t i = 0; i < self->n_events; i++)
-        dp_free (self->events[i]);
-    dp_free (self->events);
+    for (dp_list_t *node; (node = dp_list_pop (&self->events)) != NULL;)
+        dp_free (DP_CONTAINER (node, event_t, in_events));
     dp_free (self->event);
     dp_free (self->dropped);
     dp_free (self->name);
@@ -83,35 +82,40 @@ dp_outbox_t *scheduler_outbox (scheduler_t *self)
     return &self->outbox;
 }
 
+void scheduler_touch (scheduler_t *self, peer_t *peer)
+{
+    if (dp_list_is_empty (&peer->in_touched))
+        dp_list_append (&self->touched, &peer->in_touched);
+}
+
 void scheduler_log (scheduler_t *self, const char *format, ...)
 {
     enum { LINE = 1024, MOST = 1000 };
     if (self->n_events == MOST)
         return; /* nobody reads them */
-    if (self->n_events == self->events_capacity) {
-        self->events_capacity = self->events_capacity * 2 + 8;
-        self->events = dp_must_realloc (self->events, self->events_capacity * sizeof (char *));
-    }
-    char *line = dp_must_alloc (LINE);
+    event_t *event = dp_must_alloc (sizeof *event + LINE);
     va_list arguments;
     va_start (arguments, format);
-    vsnprintf (line, LINE, format, arguments);
+    vsnprintf (event->line, LINE, format, arguments);
     va_end (arguments);
-    self->events[self->n_events++] = line;
+    dp_list_append (&self->events, &event->in_events);
+    self->n_events++;
 }
 
 bool scheduler_next_event (scheduler_t *self, const char **line)
 {
     dp_free (self->event);
     self->event = NULL;
-    if (self->n_events == 0)
+    dp_list_t *node = dp_list_pop (&self->events);
+    if (node == NULL)
         return false;
-    *line = self->event = self->events[0];
-    memmove (self->events, self->events + 1, --self->n_events * sizeof (char *));
+    self->n_events--;
+    self->event = DP_CONTAINER (node, event_t, in_events);
+    *line = self->event->line;
     return true;
 }
 
-static void drop_connection (scheduler_t *self, uint64_t connection)
+void scheduler_drop_connection (scheduler_t *self, uint64_t connection)
 {
     if (self->n_dropped == self->dropped_capacity) {
         self->dropped_capacity = self->dropped_capacity * 2 + 8;
@@ -136,268 +140,22 @@ void scheduler_stats (const scheduler_t *self, scheduler_stats_t *stats)
     stats->n_processes = self->n_processes;
 }
 
-/* ---- Peers ---------------------------------------------------------------------------------- */
-
-static peer_t *peer_of (const scheduler_t *self, uint64_t connection)
-{
-    dp_map_node_t *node = dp_map_get (&self->connections, connection);
-    return node != NULL ? DP_CONTAINER (node, peer_t, by_connection) : NULL;
-}
-
-void scheduler_touch (scheduler_t *self, peer_t *peer)
-{
-    if (dp_list_is_empty (&peer->in_touched))
-        dp_list_append (&self->touched, &peer->in_touched);
-}
-
-void scheduler_forget (scheduler_t *self, uint64_t connection)
-{
-    dp_map_take (&self->connections, connection);
-    drop_connection (self, connection);
-}
-
-/* The peer keeps its tasks, and may come back on another connection. */
-static void break_peer (scheduler_t *self, int64_t now_ms, peer_t *peer)
-{
-    scheduler_forget (self, peer->connection);
-    peer->connection = 0;
-    peer->broken_at_ms = now_ms;
-    dp_list_remove (&peer->in_touched);
-    if (peer->role == WIRE_ROLE_WORKER)
-        scheduler_rank (self, DP_CONTAINER (peer, worker_record_t, peer));
-    self->check_at_ms = now_ms;
-}
-
-void scheduler_disconnected (scheduler_t *self, int64_t now_ms, uint64_t connection)
-{
-    peer_t *peer = peer_of (self, connection);
-    if (peer != NULL)
-        break_peer (self, now_ms, peer);
-}
-
-static void refuse (scheduler_t *self, int64_t now_ms, uint64_t connection, wire_refusal_t code,
-                    const char *text)
-{
-    wire_put_refused (&self->outbox, connection, code, text);
-    scheduler_log (self, "a peer was refused: %s", text);
-    peer_t *peer = peer_of (self, connection);
-    if (peer != NULL)
-        break_peer (self, now_ms, peer);
-    else
-        drop_connection (self, connection);
-}
-
-void scheduler_malformed (scheduler_t *self, int64_t now_ms, uint64_t connection, const char *why)
-{
-    char text[256];
-    snprintf (text, sizeof text, "malformed message: %s", why);
-    refuse (self, now_ms, connection, WIRE_REFUSED_MALFORMED, text);
-}
-
-static void copy_line (char *target, size_t size, wire_text_t text)
-{
-    size_t len = text.len < size - 1 ? text.len : size - 1;
-    memcpy (target, text.data, len);
-    target[len] = '\0';
-}
-
-static void put_welcome (scheduler_t *self, uint64_t connection, bool is_kept)
-{
-    wire_welcome_t welcome = {
-        .version = WIRE_VERSION,
-        .epoch = self->config.epoch,
-        .is_session_kept = is_kept,
-        .max_payload = self->config.max_payload_bytes,
-        .heartbeat_ms = LINK_HEARTBEAT_MS,
-        .processes = self->n_processes,
-        .name = { self->name, strlen (self->name) },
-    };
-    wire_put_welcome (&self->outbox, connection, &welcome);
-}
-
-static peer_t *known_peer (const scheduler_t *self, const wire_hello_t *hello)
-{
-    dp_map_node_t *node
-        = dp_map_get (hello->role == WIRE_ROLE_CLIENT ? &self->sessions : &self->workers, hello->id);
-    return node != NULL ? DP_CONTAINER (node, peer_t, by_id) : NULL;
-}
-
-static void on_hello (scheduler_t *self, int64_t now_ms, uint64_t connection, wire_message_t *message)
-{
-    const wire_hello_t *hello = &message->hello;
-    if (hello->version_max < WIRE_VERSION_MIN || hello->version_min > WIRE_VERSION) {
-        char text[256];
-        snprintf (text, sizeof text,
-                  "it speaks the protocol versions %llu to %llu, this broker %d to %d: update the older one",
-                  (unsigned long long) hello->version_min, (unsigned long long) hello->version_max,
-                  WIRE_VERSION_MIN, WIRE_VERSION);
-        refuse (self, now_ms, connection, WIRE_REFUSED_VERSION, text);
-        return;
-    }
-    peer_t *peer = known_peer (self, hello);
-    if (peer_of (self, connection) != NULL || (peer != NULL && hello->connection <= peer->hello))
-        return; /* said already, or overtaken by a later connection of the same peer (R1) */
-    put_welcome (self, connection, peer != NULL);
-    if (peer != NULL && peer->connection != 0)
-        break_peer (self, now_ms, peer);
-    if (hello->role == WIRE_ROLE_CLIENT)
-        scheduler_hello_client (self, now_ms, connection, message);
-    else
-        scheduler_hello_worker (self, now_ms, connection, message);
-    peer = known_peer (self, hello);
-    peer->hello = hello->connection;
-    peer->heard_at_ms = now_ms;
-    peer->pinged_at_ms = 0;
-    peer->n_received = peer->n_acked = 0;
-    peer->pid = hello->pid;
-    copy_line (peer->host, sizeof peer->host, hello->host);
-    copy_line (peer->name, sizeof peer->name, hello->name.len > 0 ? hello->name : hello->host);
-    dp_map_put (&self->connections, connection, &peer->by_connection);
-}
-
-/* ---- The table ------------------------------------------------------------------------------ */
-
-static void on_ping (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
-{
-    (void) now_ms, (void) message;
-    wire_put_bare (&self->outbox, peer->connection, WIRE_PONG, peer->n_received);
-    peer->n_acked = peer->n_received;
-}
-
-static void on_nothing (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
-{
-    (void) self, (void) now_ms, (void) peer,
-        (void) message; /* PONG, ACK: the sign of life and the ack were taken */
-}
-
-static void on_bye (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
-{
-    (void) message;
-    wire_put_bare (&self->outbox, peer->connection, WIRE_BYE, peer->n_received);
-    if (peer->role == WIRE_ROLE_CLIENT)
-        scheduler_end_session (self, DP_CONTAINER (peer, session_record_t, peer), "left");
-    else
-        scheduler_lose_worker (self, now_ms, DP_CONTAINER (peer, worker_record_t, peer), "left");
-}
-
-static void on_submit (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message,
-                       dp_blob_t *const *blobs)
-{
-    session_record_t *session = DP_CONTAINER (peer, session_record_t, peer);
-    wire_group_t group;
-    wire_task_t task;
-    while (wire_next_group (message, &group)) {
-        lane_t *lane = scheduler_lane (self, session, &group);
-        while (wire_next_task (message, &task))
-            if (scheduler_task (session, task.id) == NULL)
-                scheduler_submit (self, now_ms, lane, &task,
-                                  task.payload.frame > 0 && blobs != NULL ? blobs[task.payload.frame] : NULL);
-    }
-}
-
-static void cancel_range (scheduler_t *self, session_record_t *session, const wire_range_t *range)
-{
-    if (range->last - range->first < session->tasks.count) {
-        for (uint64_t id = range->first;; id++) {
-            task_t *task = scheduler_task (session, id);
-            if (task != NULL)
-                scheduler_cancel (self, task);
-            else
-                scheduler_say_missing (self, session, id, id);
-            if (id == range->last)
-                return;
-        }
-    }
-    for (dp_map_node_t *node = dp_map_first (&session->tasks); node != NULL;
-         node = dp_map_next (&session->tasks, node))
-        if (node->key >= range->first && node->key <= range->last)
-            scheduler_cancel (self, DP_CONTAINER (node, task_t, by_id));
-}
-
-static void on_cancel (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
-{
-    (void) now_ms;
-    wire_range_t range;
-    while (wire_next_range (message, &range))
-        cancel_range (self, DP_CONTAINER (peer, session_record_t, peer), &range);
-}
-
-static void on_release (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
-{
-    worker_record_t *worker = DP_CONTAINER (peer, worker_record_t, peer);
-    if (message->window_tasks > 0)
-        worker->window = message->window_tasks;
-    wire_run_t run;
-    while (wire_next_run (message, &run)) {
-        dp_map_node_t *node = dp_map_get (&self->sessions, run.session);
-        task_t *task = node != NULL
-                           ? scheduler_task (DP_CONTAINER (node, session_record_t, peer.by_id), run.id)
-                           : NULL;
-        if (task == NULL || task->state != TASK_ASSIGNED || task->worker != worker
-            || task->attempt != run.attempt)
-            continue;
-        scheduler_unassign (self, task);
-        scheduler_return (self, now_ms, task, false);
-    }
-    scheduler_rank (self, worker);
-}
-
-typedef void (handler_t) (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message);
-
-/* Who may say what. SUBMIT and RESULTS bring payloads and stand apart. */
-static const struct {
-    handler_t *of_client, *of_worker;
-} handlers[WIRE_KINDS] = {
-    [WIRE_PING] = { on_ping, on_ping },          [WIRE_PONG] = { on_nothing, on_nothing },
-    [WIRE_ACK] = { on_nothing, on_nothing },     [WIRE_BYE] = { on_bye, on_bye },
-    [WIRE_CLAIM] = { scheduler_on_claim, NULL }, [WIRE_CANCEL] = { on_cancel, NULL },
-    [WIRE_QUERY] = { scheduler_on_query, NULL }, [WIRE_RUNS] = { NULL, scheduler_on_runs },
-    [WIRE_RELEASE] = { NULL, on_release },       [WIRE_PROGRESS] = { NULL, scheduler_on_progress },
-};
-
-static void handle (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message,
-                    dp_blob_t *const *blobs)
-{
-    bool is_client = peer->role == WIRE_ROLE_CLIENT;
-    handler_t *handler = is_client ? handlers[message->kind].of_client : handlers[message->kind].of_worker;
-    if (handler != NULL)
-        handler (self, now_ms, peer, message);
-    else if (message->kind == WIRE_SUBMIT && is_client)
-        on_submit (self, now_ms, peer, message, blobs);
-    else if (message->kind == WIRE_RESULTS && !is_client)
-        scheduler_on_results (self, now_ms, peer, message, blobs);
-    else {
-        char text[128];
-        snprintf (text, sizeof text, "a %s may not send %s", is_client ? "client" : "worker",
-                  wire_kind_name (message->kind));
-        refuse (self, now_ms, peer->connection, WIRE_REFUSED_KIND, text);
-    }
-}
-
-void scheduler_receive (scheduler_t *self, int64_t now_ms, uint64_t connection, wire_message_t *message,
-                        dp_blob_t *const *blobs)
-{
-    if (message->kind == WIRE_HELLO) {
-        on_hello (self, now_ms, connection, message);
-        return;
-    }
-    peer_t *peer = peer_of (self, connection);
-    if (peer == NULL) {
-        if (message->kind != WIRE_BYE)
-            wire_put_bare (&self->outbox, connection, WIRE_WHO, 0);
-        return;
-    }
-    bool was_suspect = peer->role == WIRE_ROLE_WORKER && now_ms - peer->heard_at_ms >= SCHEDULER_SUSPECT_MS;
-    peer->heard_at_ms = now_ms;
-    peer->pinged_at_ms = 0;
-    if (was_suspect)
-        scheduler_rank (self, DP_CONTAINER (peer, worker_record_t, peer));
-    if (peer->role == WIRE_ROLE_CLIENT)
-        scheduler_on_ack (self, DP_CONTAINER (peer, session_record_t, peer), message->ack);
-    handle (self, now_ms, peer, message, blobs);
-}
-
 /* ---- The tick ------------------------------------------------------------------------------- */
+
+static int64_t later (int64_t then_ms, int64_t lag_ms, int64_t now_ms)
+{
+    return lag_ms < now_ms - then_ms ? then_ms + lag_ms : now_ms;
+}
+
+static void forgive (const dp_map_t *peers, int64_t now_ms, int64_t lag_ms)
+{
+    for (dp_map_node_t *node = dp_map_first (peers); node != NULL; node = dp_map_next (peers, node)) {
+        peer_t *peer = DP_CONTAINER (node, peer_t, by_id);
+        peer->heard_at_ms = later (peer->heard_at_ms, lag_ms, now_ms);
+        if (peer->connection == 0)
+            peer->broken_at_ms = later (peer->broken_at_ms, lag_ms, now_ms);
+    }
+}
 
 /* A loop of ours that came late says nothing about the peers. */
 static void forgive_lag (scheduler_t *self, int64_t now_ms)
@@ -406,14 +164,8 @@ static void forgive_lag (scheduler_t *self, int64_t now_ms)
     self->ticked_at_ms = now_ms;
     if (lag_ms <= 0)
         return;
-    for (dp_map_node_t *node = dp_map_first (&self->sessions); node != NULL;
-         node = dp_map_next (&self->sessions, node))
-        DP_CONTAINER (node, peer_t, by_id)->heard_at_ms += lag_ms;
-    for (dp_map_node_t *node = dp_map_first (&self->workers); node != NULL;
-         node = dp_map_next (&self->workers, node)) {
-        DP_CONTAINER (node, peer_t, by_id)->heard_at_ms += lag_ms;
-        DP_CONTAINER (node, peer_t, by_id)->broken_at_ms += lag_ms;
-    }
+    forgive (&self->sessions, now_ms, lag_ms);
+    forgive (&self->workers, now_ms, lag_ms);
 }
 
 /* Ask a peer that has been quiet. */
@@ -442,12 +194,11 @@ static void check_peers (scheduler_t *self, int64_t now_ms)
         check_quiet (self, now_ms, &worker->peer);
         scheduler_check_worker (self, now_ms, worker);
     }
-    scheduler_check_lanes (self, now_ms);
+    scheduler_check_routes (self, now_ms);
 }
 
 static void tell_processes (scheduler_t *self)
 {
-    self->is_processes_changed = false;
     for (dp_map_node_t *node = dp_map_first (&self->sessions); node != NULL;
          node = dp_map_next (&self->sessions, node)) {
         session_record_t *session = DP_CONTAINER (node, session_record_t, peer.by_id);
@@ -463,7 +214,7 @@ static void tell_processes (scheduler_t *self)
 static void flush_peer (scheduler_t *self, peer_t *peer)
 {
     size_t before = self->outbox.count;
-    wire_batch_t *batches[4];
+    wire_batch_t *batches[3];
     size_t n = 0;
     if (peer->role == WIRE_ROLE_CLIENT) {
         session_record_t *session = DP_CONTAINER (peer, session_record_t, peer);
@@ -474,7 +225,6 @@ static void flush_peer (scheduler_t *self, peer_t *peer)
         worker_record_t *worker = DP_CONTAINER (peer, worker_record_t, peer);
         batches[n++] = &worker->adopts;
         batches[n++] = &worker->tasks;
-        batches[n++] = &worker->revokes;
         batches[n++] = &worker->cancels;
     }
     for (size_t i = 0; i < n; i++)
@@ -491,11 +241,13 @@ int64_t scheduler_tick (scheduler_t *self, int64_t now_ms)
         scheduler_end_grace (self, now_ms);
     if (now_ms >= self->check_at_ms)
         check_peers (self, now_ms);
-    if (self->is_checking_lanes)
-        scheduler_check_lanes (self, now_ms);
+    if (self->is_checking_routes)
+        scheduler_check_routes (self, now_ms);
     scheduler_dispatch (self, now_ms);
-    if (self->is_processes_changed)
+    if (self->is_counting_processes) {
+        scheduler_count_processes (self);
         tell_processes (self);
+    }
     for (dp_list_t *node; (node = dp_list_pop (&self->touched)) != NULL;)
         flush_peer (self, DP_CONTAINER (node, peer_t, in_touched));
     bool is_alone = self->sessions.count == 0 && self->workers.count == 0 && !self->is_in_grace;

@@ -16,19 +16,23 @@ static const char *name_of (const worker_record_t *worker)
     return worker->peer.name;
 }
 
-/* How many tasks will be given out before this one, in its own session. */
+/* How many tasks will be given out before this one, in its own session. Tasks of other routes and its own
+   priority are not counted. */
 static size_t count_ahead (const task_t *task)
 {
     size_t n = 0;
     const session_record_t *session = task->session;
+    if (task->is_graced)
+        return session->n_queued - 1;
+    for (const dp_list_t *node = task->in_place.previous; node != &task->lane->queue; node = node->previous)
+        n++;
     for (const dp_list_t *node = session->waiting.next; node != &session->waiting; node = node->next) {
-        const lane_t *lane = DP_CONTAINER (node, lane_t, in_waiting);
-        if (lane == task->lane)
-            for (const dp_list_t *at = lane->queue.next; at != &task->in_lane && at != &lane->queue;
-                 at = at->next)
-                n++;
-        else if (lane->priority > task->lane->priority)
-            n += lane->n_queued;
+        const route_t *route = DP_CONTAINER (node, route_t, in_waiting);
+        for (size_t i = 0; i < route->ranks.n_nodes; i++) {
+            const lane_t *lane = DP_CONTAINER (route->ranks.nodes[i], lane_t, by_rank);
+            if ((int64_t) lane->by_priority.key > task->priority)
+                n += lane->n_queued;
+        }
     }
     return n;
 }
@@ -39,8 +43,8 @@ static void explain_queued (const scheduler_t *self, int64_t now_ms, const task_
     size_t n_able = 0, n_draining = 0;
     for (const dp_list_t *node = self->all_workers.next; node != &self->all_workers; node = node->next) {
         const worker_record_t *worker = DP_CONTAINER (node, worker_record_t, in_workers);
-        n_able += scheduler_can_run (worker, task->lane);
-        n_draining += worker->is_draining && scheduler_can_run (worker, task->lane);
+        n_able += scheduler_can_run (worker, task->route);
+        n_draining += worker->is_draining && scheduler_can_run (worker, task->route);
     }
     int64_t since_ms = now_ms - task->since_ms;
     if (dp_list_is_empty (&self->all_workers)) {
@@ -48,12 +52,12 @@ static void explain_queued (const scheduler_t *self, int64_t now_ms, const task_
         snprintf (text, size, "no worker is connected to the broker: start one with dpool-worker");
     } else if (n_able == 0) {
         say (answer, DPOOL_REASON_NO_FUNCTION, since_ms);
-        snprintf (text, size, "workers are there, but none offers '%s'%s%s now", task->lane->function->name,
-                  task->lane->require != NULL ? " with the label " : "",
-                  task->lane->require != NULL ? task->lane->require->name : "");
+        snprintf (text, size, "workers are there, but none offers '%s'%s%s now", task->route->function->name,
+                  task->route->require != NULL ? " with the label " : "",
+                  task->route->require != NULL ? task->route->require->name : "");
     } else if (n_draining == n_able) {
         say (answer, DPOOL_REASON_DRAINING, since_ms);
-        snprintf (text, size, "all workers that offer '%s' are draining", task->lane->function->name);
+        snprintf (text, size, "all workers that offer '%s' are draining", task->route->function->name);
     } else if (task->n_losses > 0) {
         say (answer, DPOOL_REASON_RETRYING, since_ms);
         snprintf (text, size, "it waits for another try: its worker was lost");
@@ -109,35 +113,53 @@ static void append_name (dp_buffer_t *buffer, const char *name)
     append (buffer, "\"");
 }
 
+static void append_worker (dp_buffer_t *buffer, int64_t now_ms, const worker_record_t *worker)
+{
+    char line[256];
+    append (buffer, "{\"name\":");
+    append_name (buffer, worker->peer.name);
+    snprintf (line, sizeof line, ",\"processes\":%llu,\"runs\":%zu,\"draining\":%s,\"silent_ms\":%lld}",
+              (unsigned long long) worker->processes, worker->n_runs, worker->is_draining ? "true" : "false",
+              (long long) (now_ms - worker->peer.heard_at_ms));
+    append (buffer, line);
+}
+
+static void append_client (dp_buffer_t *buffer, const session_record_t *session)
+{
+    char line[256];
+    append (buffer, "{\"name\":");
+    append_name (buffer, session->peer.name);
+    snprintf (line, sizeof line, ",\"pid\":%llu,\"queued\":%zu,\"assigned\":%zu}",
+              (unsigned long long) session->peer.pid, session->n_queued, session->n_assigned);
+    append (buffer, line);
+}
+
+/* Of very many peers those that fit into a message: half of it for the workers, half for the clients. */
 static void status (scheduler_t *self, int64_t now_ms, dp_buffer_t *buffer)
 {
     char line[256];
-    snprintf (line, sizeof line, "{\"queued\":%llu,\"assigned\":%llu,\"processes\":%llu,\"workers\":[",
+    snprintf (line, sizeof line,
+              "{\"queued\":%llu,\"assigned\":%llu,\"processes\":%llu,\"n_workers\":%zu,\"n_clients\":%zu",
               (unsigned long long) self->stats.n_queued, (unsigned long long) self->stats.n_assigned,
-              (unsigned long long) self->n_processes);
+              (unsigned long long) self->n_processes, self->workers.count, self->sessions.count);
     append (buffer, line);
+    append (buffer, ",\"workers\":[");
+    const char *comma = "";
     DP_LIST_EACH (&self->all_workers, node)
     {
-        const worker_record_t *worker = DP_CONTAINER (node, worker_record_t, in_workers);
-        append (buffer, node == self->all_workers.next ? "{\"name\":" : ",{\"name\":");
-        append_name (buffer, worker->peer.name);
-        snprintf (line, sizeof line, ",\"processes\":%llu,\"runs\":%zu,\"draining\":%s,\"silent_ms\":%lld}",
-                  (unsigned long long) worker->processes, worker->n_runs,
-                  worker->is_draining ? "true" : "false", (long long) (now_ms - worker->peer.heard_at_ms));
-        append (buffer, line);
+        if (buffer->len > SCHEDULER_MAX_STATUS / 2)
+            break;
+        append (buffer, comma);
+        append_worker (buffer, now_ms, DP_CONTAINER (node, worker_record_t, in_workers));
+        comma = ",";
     }
     append (buffer, "],\"clients\":[");
-    const char *comma = "";
-    for (dp_map_node_t *node = dp_map_first (&self->sessions); node != NULL;
-         node = dp_map_next (&self->sessions, node)) {
-        const session_record_t *session = DP_CONTAINER (node, session_record_t, peer.by_id);
+    comma = "";
+    for (dp_map_node_t *node = dp_map_first (&self->sessions);
+         node != NULL && buffer->len < SCHEDULER_MAX_STATUS; node = dp_map_next (&self->sessions, node)) {
         append (buffer, comma);
+        append_client (buffer, DP_CONTAINER (node, session_record_t, peer.by_id));
         comma = ",";
-        append (buffer, "{\"name\":");
-        append_name (buffer, session->peer.name);
-        snprintf (line, sizeof line, ",\"pid\":%llu,\"queued\":%zu,\"assigned\":%zu}",
-                  (unsigned long long) session->peer.pid, session->n_queued, session->n_assigned);
-        append (buffer, line);
     }
     append (buffer, "]}");
 }

@@ -5,29 +5,30 @@
 #include <stdio.h>
 #include <string.h>
 
-static uint64_t oldest_id (const lane_t *lane)
+/* Is the next task of one route due before that of another? The highest priority first, there the oldest. */
+static bool is_before (const task_t *task, const task_t *other)
 {
-    return DP_CONTAINER (lane->queue.next, task_t, in_lane)->by_id.key;
+    if (task->priority != other->priority)
+        return task->priority > other->priority;
+    return task->by_id.key < other->by_id.key;
 }
 
-/* The lane of a session to serve next on a worker: the highest priority, there the oldest task. NULL = none
- * it can run. */
-static lane_t *choose_lane (const session_record_t *session, const worker_record_t *worker)
+/* The task of a session to give to a worker next. NULL = none that it can run. */
+static task_t *choose_task (const session_record_t *session, const worker_record_t *worker)
 {
-    lane_t *best = NULL;
+    task_t *best = NULL;
     for (const dp_list_t *node = session->waiting.next; node != &session->waiting; node = node->next) {
-        lane_t *lane = DP_CONTAINER (node, lane_t, in_waiting);
-        if (best != NULL && lane->priority < best->priority)
-            break;
-        if (scheduler_can_run (worker, lane) && (best == NULL || oldest_id (lane) < oldest_id (best)))
-            best = lane;
+        const route_t *route = DP_CONTAINER (node, route_t, in_waiting);
+        task_t *task = scheduler_next_task (route);
+        if ((best == NULL || is_before (task, best)) && scheduler_can_run (worker, route))
+            best = task;
     }
     return best;
 }
 
-static bool is_served (const scheduler_t *self, int64_t now_ms, const session_record_t *session)
+/* Who is away may be away for good: nothing new is started for it. */
+static bool is_served (int64_t now_ms, const session_record_t *session)
 {
-    (void) self;
     return session->peer.connection != 0 || now_ms - session->peer.broken_at_ms < SCHEDULER_QUIET_MS;
 }
 
@@ -54,15 +55,12 @@ static bool serve (scheduler_t *self, int64_t now_ms, worker_record_t *worker)
     dp_heap_node_t *node;
     while (!is_served_now && (node = dp_heap_first (&self->hungry)) != NULL) {
         session_record_t *session = DP_CONTAINER (node, session_record_t, by_use);
-        lane_t *lane = is_served (self, now_ms, session) ? choose_lane (session, worker) : NULL;
-        if (lane == NULL) {
+        task_t *task = is_served (now_ms, session) ? choose_task (session, worker) : NULL;
+        if (task == NULL) {
             put_aside (&self->hungry, &aside, node);
             continue;
         }
-        task_t *task = DP_CONTAINER (lane->queue.next, task_t, in_lane);
         self->floor_us = session->used_us;
-        task->charged_us = lane->mean_us;
-        session->used_us += lane->mean_us;
         scheduler_assign (self, now_ms, task, worker);
         if (session->by_use.place != 0)
             dp_heap_push (&self->hungry, &session->by_use, session->used_us);
@@ -85,33 +83,62 @@ void scheduler_dispatch (scheduler_t *self, int64_t now_ms)
     put_back (&self->idle, &aside);
 }
 
-/* Tasks that nobody will ever run fail, with the reason. */
-static void check_lane (scheduler_t *self, int64_t now_ms, lane_t *lane)
+/* ---- What can go to none -------------------------------------------------------------------- */
+
+static void fail_hopeless (scheduler_t *self, const route_t *route)
 {
     char text[1024];
-    if (scheduler_is_hopeless (self, lane)) {
-        scheduler_explain_hopeless (self, lane, text, sizeof text);
-        scheduler_fail_lane (self, lane, OUTCOME_NO_FUNCTION, text);
-        return;
-    }
-    if (self->config.is_embedded || self->config.no_worker_ms < 0 || !dp_list_is_empty (&self->all_workers))
-        return;
-    int64_t since_ms = self->no_worker_since_ms > lane->waiting_since_ms ? self->no_worker_since_ms
-                                                                         : lane->waiting_since_ms;
-    if (now_ms - since_ms < self->config.no_worker_ms)
-        return;
-    snprintf (text, sizeof text, "no worker came within %lld s: start one with dpool-worker",
-              (long long) (self->config.no_worker_ms / 1000));
-    scheduler_fail_lane (self, lane, OUTCOME_REFUSED, text);
+    scheduler_explain_hopeless (self, route, text, sizeof text);
+    for (size_t n = route->n_queued; n > 0; n--) /* with its last task the route may go */
+        scheduler_fail (self, scheduler_next_task (route), OUTCOME_NO_FUNCTION, text);
 }
 
-void scheduler_check_lanes (scheduler_t *self, int64_t now_ms)
+static void fail_unserved (scheduler_t *self, int64_t now_ms, lane_t *lane)
 {
-    self->is_checking_lanes = false;
+    char text[128];
+    snprintf (text, sizeof text, "no worker came within %lld s: start one with dpool-worker",
+              (long long) (self->config.no_worker_ms / 1000));
+    DP_LIST_EACH (&lane->queue, node)
+    {
+        task_t *task = DP_CONTAINER (node, task_t, in_place);
+        int64_t since_ms
+            = self->no_worker_since_ms > task->since_ms ? self->no_worker_since_ms : task->since_ms;
+        if (now_ms - since_ms < self->config.no_worker_ms)
+            return;                               /* those behind it came later */
+        bool is_last = node_next == &lane->queue; /* with which the lane may go */
+        scheduler_fail (self, task, OUTCOME_REFUSED, text);
+        if (is_last)
+            return;
+    }
+}
+
+static void check_route (scheduler_t *self, int64_t now_ms, route_t *route)
+{
+    if (scheduler_is_hopeless (self, route)) {
+        fail_hopeless (self, route);
+        return;
+    }
+    bool may_wait = self->config.is_embedded || self->config.no_worker_ms < 0
+                    || !dp_list_is_empty (&self->all_workers)
+                    || now_ms - self->no_worker_since_ms < self->config.no_worker_ms;
+    if (may_wait)
+        return;
+    /* From the last on, since a lane that is emptied leaves its place to the last, or to one that went up. */
+    for (size_t i = route->ranks.n_nodes; i-- > 0;)
+        if (i < route->ranks.n_nodes)
+            fail_unserved (self, now_ms, DP_CONTAINER (route->ranks.nodes[i], lane_t, by_rank));
+}
+
+/* Tasks that nobody will ever run fail, with the reason. */
+void scheduler_check_routes (scheduler_t *self, int64_t now_ms)
+{
+    self->is_checking_routes = false;
     for (dp_map_node_t *node = dp_map_first (&self->sessions); node != NULL;
          node = dp_map_next (&self->sessions, node)) {
         session_record_t *session = DP_CONTAINER (node, session_record_t, peer.by_id);
-        DP_LIST_EACH (&session->waiting, lane_node)
-        check_lane (self, now_ms, DP_CONTAINER (lane_node, lane_t, in_waiting));
+        DP_LIST_EACH (&session->waiting, route_node)
+        {
+            check_route (self, now_ms, DP_CONTAINER (route_node, route_t, in_waiting));
+        }
     }
 }

@@ -5,6 +5,7 @@
 #include "core/memory.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* FNV-1a; the kind keeps functions and labels apart. */
@@ -16,50 +17,112 @@ static uint64_t hash_of (char kind, wire_text_t name)
     return hash;
 }
 
+static offer_t *new_offer (scheduler_t *self, char kind, wire_text_t name)
+{
+    offer_t *offer = dp_must_alloc (sizeof *offer + name.len + 1);
+    offer->kind = kind;
+    offer->serial = ++self->n_names;
+    offer->len = name.len;
+    memcpy (offer->name, name.data, name.len);
+    return offer;
+}
+
 offer_t *scheduler_offer (scheduler_t *self, char kind, wire_text_t name)
 {
     uint64_t hash = hash_of (kind, name);
     dp_map_node_t *node = dp_map_get (&self->offers, hash);
     offer_t *first = node != NULL ? DP_CONTAINER (node, offer_t, by_hash) : NULL;
     for (offer_t *offer = first; offer != NULL; offer = offer->next_same)
-        if (offer->kind == kind && strlen (offer->name) == name.len
-            && memcmp (offer->name, name.data, name.len) == 0)
+        if (offer->kind == kind && offer->len == name.len && memcmp (offer->name, name.data, name.len) == 0)
             return offer;
-    offer_t *offer = dp_must_alloc (sizeof *offer);
-    offer->kind = kind;
-    offer->name = dp_must_alloc (name.len + 1);
-    memcpy (offer->name, name.data, name.len);
+    offer_t *offer = new_offer (self, kind, name);
     if (first == NULL)
         dp_map_put (&self->offers, hash, &offer->by_hash);
     else {
+        offer->by_hash.key = hash;
         offer->next_same = first->next_same;
         first->next_same = offer;
     }
     return offer;
 }
 
+/* A route is done with it. What no worker ever offered is only as interesting as the tasks that ask for it.
+ */
+void scheduler_release_offer (scheduler_t *self, offer_t *offer)
+{
+    if (--offer->n_users > 0 || offer->was_offered)
+        return;
+    uint64_t hash = offer->by_hash.key;
+    offer_t *first = DP_CONTAINER (dp_map_get (&self->offers, hash), offer_t, by_hash);
+    if (first == offer) {
+        dp_map_take (&self->offers, hash);
+        if (offer->next_same != NULL)
+            dp_map_put (&self->offers, hash, &offer->next_same->by_hash);
+    } else {
+        while (first->next_same != offer)
+            first = first->next_same;
+        first->next_same = offer->next_same;
+    }
+    dp_free (offer);
+}
+
+/* ---- Workers -------------------------------------------------------------------------------- */
+
+static int compare_addresses (const void *a, const void *b)
+{
+    const uintptr_t left = (uintptr_t) * (offer_t *const *) a, right = (uintptr_t) * (offer_t *const *) b;
+    return left < right ? -1 : left > right;
+}
+
+static offer_t **take_names (scheduler_t *self, char kind, dp_reader_t *names, size_t n)
+{
+    offer_t **offers = dp_must_alloc ((n + 1) * sizeof *offers);
+    wire_text_t name;
+    for (size_t i = 0, left = n; wire_next_name (names, &left, &name); i++) {
+        offers[i] = scheduler_offer (self, kind, name);
+        offers[i]->was_offered = true;
+    }
+    qsort (offers, n, sizeof *offers, compare_addresses);
+    return offers;
+}
+
+void scheduler_take_offers (scheduler_t *self, worker_record_t *worker, wire_hello_t *hello)
+{
+    dp_free (worker->functions);
+    dp_free (worker->labels);
+    worker->functions = take_names (self, 'f', &hello->functions, hello->n_functions);
+    worker->labels = take_names (self, 'l', &hello->labels, hello->n_labels);
+    worker->n_functions = hello->n_functions;
+    worker->n_labels = hello->n_labels;
+}
+
 static bool has (offer_t *const *offers, size_t n, const offer_t *offer)
 {
-    for (size_t i = 0; i < n; i++)
-        if (offers[i] == offer)
+    size_t low = 0, high = n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (offers[middle] == offer)
             return true;
+        if ((uintptr_t) offers[middle] < (uintptr_t) offer)
+            low = middle + 1;
+        else
+            high = middle;
+    }
     return false;
 }
 
-bool scheduler_can_run (const worker_record_t *worker, const lane_t *lane)
+bool scheduler_can_run (const worker_record_t *worker, const route_t *route)
 {
-    return has (worker->offers, worker->n_functions, lane->function)
-           && (lane->require == NULL
-               || has (worker->offers + worker->n_functions, worker->n_offers - worker->n_functions,
-                       lane->require));
+    return has (worker->functions, worker->n_functions, route->function)
+           && (route->require == NULL || has (worker->labels, worker->n_labels, route->require));
 }
 
 /* Nobody who is or was there offers it, though somebody is there. */
-bool scheduler_is_hopeless (const scheduler_t *self, const lane_t *lane)
+bool scheduler_is_hopeless (const scheduler_t *self, const route_t *route)
 {
     if (dp_list_is_empty (&self->all_workers) || self->is_in_grace)
         return false;
-    return !lane->function->was_offered || (lane->require != NULL && !lane->require->was_offered);
+    return !route->function->was_offered || (route->require != NULL && !route->require->was_offered);
 }
 
 /* ---- Saying so ------------------------------------------------------------------------------ */
@@ -110,11 +173,11 @@ static const char *list_offers (const scheduler_t *self, char kind, const char *
     return nearest;
 }
 
-void scheduler_explain_hopeless (const scheduler_t *self, const lane_t *lane, char *text, size_t size)
+void scheduler_explain_hopeless (const scheduler_t *self, const route_t *route, char *text, size_t size)
 {
     char list[512];
-    bool is_label = lane->function->was_offered;
-    const offer_t *wanted = is_label ? lane->require : lane->function;
+    bool is_label = route->function->was_offered;
+    const offer_t *wanted = is_label ? route->require : route->function;
     const char *nearest = list_offers (self, is_label ? 'l' : 'f', wanted->name, list, sizeof list);
     int n = is_label ? snprintf (text, size, "no worker has the label '%s'", wanted->name)
                      : snprintf (text, size, "no worker offers a function '%s'", wanted->name);

@@ -4,51 +4,36 @@
 
 #include <string.h>
 
-/* Learn how long such tasks take, and charge the session for what was used instead of what was guessed. */
+/* Learn how long such tasks take, and charge the session for what was used; the guess is refunded when the
+   task leaves its worker. */
 static void account (task_t *task, const wire_result_t *result)
 {
+    uint64_t run_us = result->run_us < SCHEDULER_MAX_RUN_US ? result->run_us : SCHEDULER_MAX_RUN_US;
     session_record_t *session = task->session;
-    session->used_us += result->run_us;
-    session->used_us -= task->charged_us < session->used_us ? task->charged_us : session->used_us;
-    task->charged_us = 0;
-    lane_t *lane = task->lane;
-    if (lane != NULL)
-        lane->mean_us = lane->mean_us == 0 ? result->run_us : (lane->mean_us * 7 + result->run_us) / 8;
-}
-
-/* R5: a value or a failure of any attempt wins; every other status counts for the present attempt alone. */
-static bool counts (const task_t *task, const wire_result_t *result, const worker_record_t *worker)
-{
-    bool is_present
-        = task->state == TASK_ASSIGNED && task->worker == worker && task->attempt == result->attempt;
-    if (task->state == TASK_FINISHED)
-        return false;
-    if (is_present)
-        return true;
-    return result->is_final && result->status == OUTCOME_VALUE;
-}
-
-/* Another worker runs what is finished now. */
-static void stop_other_run (scheduler_t *self, task_t *task)
-{
-    wire_run_t run = { .session = task->session->peer.id, .id = task->by_id.key, .attempt = task->attempt };
-    scheduler_tell_run (self, task->worker, WIRE_CANCEL, &run);
-}
-
-static void take_final (scheduler_t *self, worker_record_t *worker, task_t *task, const wire_result_t *result,
-                        dp_blob_t *blob)
-{
-    account (task, result);
-    if (task->state == TASK_ASSIGNED) {
-        if (task->worker != worker || task->attempt != result->attempt)
-            stop_other_run (self, task);
-        scheduler_unassign (self, task);
-        scheduler_hold (self, task, result, blob);
+    session->used_us += session->used_us < UINT64_MAX / 2 ? run_us : 0;
+    route_t *route = task->route;
+    if (route == NULL || !result->is_final)
         return;
-    }
-    /* It is queued again, since its worker was thought lost; the late result saves the second run. */
-    scheduler_unqueue (self, task);
-    scheduler_hold (self, task, result, blob);
+    uint64_t mean_us = route->mean_us == 0 ? run_us : (route->mean_us * 7 + run_us) / 8;
+    route->mean_us = mean_us > 0 ? mean_us : 1;
+}
+
+/* R5: a value or a failure of any attempt wins; every other status counts for the present attempt alone. What
+   a chunk that goes on reports are values and failures: of these too none may be lost, since the attempt may
+   win without saying them again. */
+static bool counts (const task_t *task, bool is_present, const wire_result_t *result)
+{
+    return task->state != TASK_FINISHED && (is_present || result->status == OUTCOME_VALUE);
+}
+
+static void take_final (scheduler_t *self, task_t *task, bool is_present)
+{
+    if (task->state == TASK_QUEUED) /* its worker was thought lost; the late result saves the second run */
+        scheduler_unqueue (self, task);
+    else if (is_present)
+        scheduler_unassign (self, task);
+    else
+        scheduler_abandon (self, task);
 }
 
 static void take_result (scheduler_t *self, worker_record_t *worker, const wire_result_t *result,
@@ -56,20 +41,20 @@ static void take_result (scheduler_t *self, worker_record_t *worker, const wire_
 {
     worker->peer.n_received++;
     self->stats.total_results++;
-    dp_map_node_t *node = dp_map_get (&self->sessions, result->session);
-    session_record_t *session = node != NULL ? DP_CONTAINER (node, session_record_t, peer.by_id) : NULL;
+    session_record_t *session = scheduler_session (self, result->session);
     task_t *task = session != NULL ? scheduler_task (session, result->id) : NULL;
-    if (task == NULL || !counts (task, result, worker)) {
+    bool is_present = task != NULL && task->worker == worker && task->attempt == result->attempt;
+    if (!is_present && result->is_final)
+        scheduler_end_ghost (worker, result->session, result->id, result->attempt);
+    if (task == NULL || !counts (task, is_present, result)) {
         self->stats.total_late_results++;
         return;
     }
-    dp_blob_t *blob = result->payload.frame > 0 && blobs != NULL ? blobs[result->payload.frame] : NULL;
+    account (task, result);
     if (result->is_final)
-        take_final (self, worker, task, result, blob);
-    else {
-        session->used_us += result->run_us;
-        scheduler_hold (self, task, result, blob);
-    }
+        take_final (self, task, is_present);
+    scheduler_hold (self, task, result,
+                    result->payload.frame > 0 && blobs != NULL ? blobs[result->payload.frame] : NULL);
 }
 
 void scheduler_on_results (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message,
@@ -86,20 +71,26 @@ void scheduler_on_results (scheduler_t *self, int64_t now_ms, peer_t *peer, wire
     scheduler_touch (self, peer);
 }
 
+/* When it started: not before it was given to the worker, whatever that says. */
+static void note_start (task_t *task, int64_t now_ms, const wire_run_t *run)
+{
+    if (task->has_started || run->state != WIRE_RUN_RUNNING)
+        return;
+    task->has_started = true;
+    if (run->since_ms < (uint64_t) (now_ms - task->since_ms))
+        task->since_ms = now_ms - (int64_t) run->since_ms;
+}
+
 void scheduler_on_progress (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
 {
-    worker_record_t *worker = DP_CONTAINER (peer, worker_record_t, peer);
+    const worker_record_t *worker = DP_CONTAINER (peer, worker_record_t, peer);
     wire_run_t run;
     while (wire_next_run (message, &run)) {
-        dp_map_node_t *node = dp_map_get (&self->sessions, run.session);
-        session_record_t *session = node != NULL ? DP_CONTAINER (node, session_record_t, peer.by_id) : NULL;
+        session_record_t *session = scheduler_session (self, run.session);
         task_t *task = session != NULL ? scheduler_task (session, run.id) : NULL;
         if (task == NULL || task->worker != worker || task->attempt != run.attempt)
             continue;
-        if (!task->has_started && run.state == WIRE_RUN_RUNNING) {
-            task->has_started = true;
-            task->since_ms = now_ms - (int64_t) run.since_ms;
-        }
+        note_start (task, now_ms, &run);
         if (session->peer.connection == 0)
             continue;
         run.session = 0;

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* scheduler_held.c - results, from their arrival until the client's acknowledgement. */
+#include "broker/scheduler_internal.h"
+
+#include "core/memory.h"
+
+static void free_held (scheduler_t *self, held_t *held)
+{
+    dp_list_remove (&held->in_session);
+    dp_list_remove (&held->in_task);
+    self->stats.payload_bytes -= dp_blob_len (held->blob);
+    dp_blob_release (&held->blob);
+    dp_free (held);
+}
+
+static dp_blob_t *keep (const wire_result_t *result, dp_blob_t *blob)
+{
+    if (blob != NULL)
+        return dp_blob_hold (blob);
+    blob = dp_blob_copy (result->payload.data, result->payload.len);
+    if (blob == NULL)
+        dp_no_memory (result->payload.len);
+    return blob;
+}
+
+static void send_one (scheduler_t *self, session_record_t *session, held_t *held)
+{
+    wire_result_t result = {
+        .id = held->task->by_id.key,
+        .attempt = held->attempt,
+        .status = held->status,
+        .is_final = held->is_final,
+        .first = held->first,
+        .n_items = held->n_items,
+        .run_us = held->run_us,
+        .payload = { dp_blob_data (held->blob), dp_blob_len (held->blob), 0 },
+    };
+    wire_add_result (&session->results, &self->outbox, session->peer.connection, &result, held->blob);
+    held->is_sent = true;
+    session->n_sent++;
+    scheduler_touch (self, &session->peer);
+}
+
+/* Nothing goes out before CLAIM: it may not be wanted any more. */
+static bool is_listening (const session_record_t *session)
+{
+    return session->peer.connection != 0 && session->is_claimed;
+}
+
+/* Take over a result; a final one finishes the task. */
+void scheduler_hold (scheduler_t *self, task_t *task, const wire_result_t *result, dp_blob_t *blob)
+{
+    session_record_t *session = task->session;
+    held_t *held = dp_must_alloc (sizeof *held);
+    held->task = task;
+    held->attempt = result->attempt;
+    held->first = result->first;
+    held->n_items = result->n_items;
+    held->run_us = result->run_us;
+    held->status = result->status;
+    held->is_final = result->is_final;
+    held->blob = keep (result, blob);
+    self->stats.payload_bytes += dp_blob_len (held->blob);
+    dp_list_append (&session->held, &held->in_session);
+    dp_list_append (&task->held, &held->in_task);
+    if (result->first + result->n_items > task->n_told)
+        task->n_told = result->first + result->n_items;
+    if (result->is_final) {
+        task->state = TASK_FINISHED;
+        self->stats.n_finished++;
+        self->stats.payload_bytes -= task->payload_len;
+        task->payload_len = 0;
+        dp_blob_release (&task->blob);
+        if (task->route != NULL)
+            scheduler_let_go_route (self, task->route);
+        task->route = NULL;
+    }
+    if (is_listening (session))
+        send_one (self, session, held);
+}
+
+/* After CLAIM: all that is held, oldest first. */
+void scheduler_send_held (scheduler_t *self, session_record_t *session)
+{
+    DP_LIST_EACH (&session->held, node)
+    {
+        held_t *held = DP_CONTAINER (node, held_t, in_session);
+        if (is_listening (session) && !held->is_sent)
+            send_one (self, session, held);
+    }
+}
+
+/* A new connection: what was sent on the old one and not acknowledged goes again, numbered anew (R3). */
+void scheduler_forget_sent (scheduler_t *self, session_record_t *session)
+{
+    session->n_sent = 0;
+    session->n_forgotten = 0;
+    DP_LIST_EACH (&session->held, node)
+    {
+        held_t *held = DP_CONTAINER (node, held_t, in_session);
+        held->is_sent = false;
+        if (held->task == NULL)
+            free_held (self, held);
+    }
+}
+
+void scheduler_on_ack (scheduler_t *self, session_record_t *session, uint64_t ack)
+{
+    while (session->n_forgotten < ack && session->n_sent > 0) {
+        held_t *held = DP_CONTAINER (session->held.next, held_t, in_session);
+        task_t *task = held->task;
+        session->n_forgotten++;
+        session->n_sent--;
+        free_held (self, held);
+        if (task != NULL && task->state == TASK_FINISHED && dp_list_is_empty (&task->held))
+            scheduler_drop_task (self, task);
+    }
+}
+
+/* The task goes; what was sent of it stays until its acknowledgement was counted. */
+void scheduler_drop_held (scheduler_t *self, task_t *task)
+{
+    DP_LIST_EACH (&task->held, node)
+    {
+        held_t *held = DP_CONTAINER (node, held_t, in_task);
+        dp_list_remove (node);
+        held->task = NULL;
+        if (!held->is_sent)
+            free_held (self, held);
+    }
+}
+
+void scheduler_free_held (scheduler_t *self, session_record_t *session)
+{
+    DP_LIST_EACH (&session->held, node)
+    {
+        free_held (self, DP_CONTAINER (node, held_t, in_session));
+    }
+    session->n_sent = 0;
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* scheduler_peers.c - peers and their connections, and who may say what. */
+#include "broker/scheduler_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- Peers ---------------------------------------------------------------------------------- */
+
+static peer_t *peer_of (const scheduler_t *self, uint64_t connection)
+{
+    dp_map_node_t *node = dp_map_get (&self->connections, connection);
+    return node != NULL ? DP_CONTAINER (node, peer_t, by_connection) : NULL;
+}
+
+void scheduler_forget (scheduler_t *self, uint64_t connection)
+{
+    dp_map_take (&self->connections, connection);
+    scheduler_drop_connection (self, connection);
+}
+
+/* The peer keeps its tasks, and may come back on another connection. */
+static void break_peer (scheduler_t *self, int64_t now_ms, peer_t *peer)
+{
+    scheduler_forget (self, peer->connection);
+    peer->connection = 0;
+    peer->broken_at_ms = now_ms;
+    dp_list_remove (&peer->in_touched);
+    if (peer->role == WIRE_ROLE_WORKER)
+        scheduler_rank (self, DP_CONTAINER (peer, worker_record_t, peer));
+    self->is_counting_processes |= peer->role == WIRE_ROLE_WORKER;
+}
+
+void scheduler_disconnected (scheduler_t *self, int64_t now_ms, uint64_t connection)
+{
+    peer_t *peer = peer_of (self, connection);
+    if (peer != NULL)
+        break_peer (self, now_ms, peer);
+}
+
+void scheduler_refuse (scheduler_t *self, int64_t now_ms, uint64_t connection, wire_refusal_t code,
+                       const char *text)
+{
+    wire_put_refused (&self->outbox, connection, code, text);
+    scheduler_log (self, "a peer was refused: %s", text);
+    peer_t *peer = peer_of (self, connection);
+    if (peer != NULL)
+        break_peer (self, now_ms, peer);
+    else
+        scheduler_drop_connection (self, connection);
+}
+
+void scheduler_malformed (scheduler_t *self, int64_t now_ms, uint64_t connection, const char *why)
+{
+    char text[256];
+    snprintf (text, sizeof text, "malformed message: %s", why);
+    scheduler_refuse (self, now_ms, connection, WIRE_REFUSED_MALFORMED, text);
+}
+
+static void copy_line (char *target, size_t size, wire_text_t text)
+{
+    size_t len = text.len < size - 1 ? text.len : size - 1;
+    memcpy (target, text.data, len);
+    target[len] = '\0';
+}
+
+static void put_welcome (scheduler_t *self, uint64_t connection, bool is_kept)
+{
+    wire_welcome_t welcome = {
+        .version = WIRE_VERSION,
+        .epoch = self->config.epoch,
+        .is_session_kept = is_kept,
+        .max_payload = self->config.max_payload_bytes,
+        .heartbeat_ms = LINK_HEARTBEAT_MS,
+        .processes = self->n_processes,
+        .name = { self->name, strlen (self->name) },
+    };
+    wire_put_welcome (&self->outbox, connection, &welcome);
+}
+
+static peer_t *known_peer (const scheduler_t *self, const wire_hello_t *hello)
+{
+    dp_map_node_t *node
+        = dp_map_get (hello->role == WIRE_ROLE_CLIENT ? &self->sessions : &self->workers, hello->id);
+    return node != NULL ? DP_CONTAINER (node, peer_t, by_id) : NULL;
+}
+
+static void on_hello (scheduler_t *self, int64_t now_ms, uint64_t connection, wire_message_t *message)
+{
+    const wire_hello_t *hello = &message->hello;
+    if (hello->version_max < WIRE_VERSION_MIN || hello->version_min > WIRE_VERSION) {
+        char text[256];
+        snprintf (text, sizeof text,
+                  "it speaks the protocol versions %llu to %llu, this broker %d to %d: update the older one",
+                  (unsigned long long) hello->version_min, (unsigned long long) hello->version_max,
+                  WIRE_VERSION_MIN, WIRE_VERSION);
+        scheduler_refuse (self, now_ms, connection, WIRE_REFUSED_VERSION, text);
+        return;
+    }
+    peer_t *peer = known_peer (self, hello);
+    if (peer_of (self, connection) != NULL || (peer != NULL && hello->connection <= peer->hello))
+        return; /* said already, or overtaken by a later connection of the same peer (R1) */
+    put_welcome (self, connection, peer != NULL);
+    if (peer != NULL && peer->connection != 0)
+        break_peer (self, now_ms, peer);
+    bool is_client = hello->role == WIRE_ROLE_CLIENT;
+    peer = is_client ? scheduler_hello_client (self, connection, message)
+                     : scheduler_hello_worker (self, connection, message);
+    peer->hello = hello->connection;
+    peer->hello_at_ms = peer->heard_at_ms = now_ms;
+    peer->pinged_at_ms = 0;
+    peer->n_received = peer->n_acked = 0;
+    peer->pid = hello->pid;
+    copy_line (peer->host, sizeof peer->host, hello->host);
+    copy_line (peer->name, sizeof peer->name, hello->name.len > 0 ? hello->name : hello->host);
+    dp_map_put (&self->connections, connection, &peer->by_connection);
+    if (is_client)
+        scheduler_log (self, "client '%s' (pid %llu on %s) connected", peer->name,
+                       (unsigned long long) peer->pid, peer->host);
+}
+
+/* ---- The table ------------------------------------------------------------------------------ */
+
+static void on_ping (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
+{
+    (void) now_ms, (void) message;
+    wire_put_bare (&self->outbox, peer->connection, WIRE_PONG, peer->n_received);
+    peer->n_acked = peer->n_received;
+}
+
+static void on_nothing (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
+{
+    (void) self, (void) now_ms, (void) peer,
+        (void) message; /* PONG, ACK: the sign of life and the ack were taken */
+}
+
+static void on_bye (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
+{
+    (void) message;
+    wire_put_bare (&self->outbox, peer->connection, WIRE_BYE, peer->n_received);
+    if (peer->role == WIRE_ROLE_CLIENT)
+        scheduler_end_session (self, DP_CONTAINER (peer, session_record_t, peer), "left");
+    else
+        scheduler_lose_worker (self, now_ms, DP_CONTAINER (peer, worker_record_t, peer), "left");
+}
+
+static void on_submit (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message,
+                       dp_blob_t *const *blobs)
+{
+    session_record_t *session = DP_CONTAINER (peer, session_record_t, peer);
+    wire_group_t group;
+    wire_task_t task;
+    while (wire_next_group (message, &group)) {
+        route_t *route = scheduler_route (self, session, &group);
+        scheduler_hold_route (route); /* its tasks may all end at once */
+        while (wire_next_task (message, &task)) {
+            size_t frame = task.payload.frame;
+            if (scheduler_task (session, task.id) == NULL)
+                scheduler_submit (self, now_ms, route, &group, &task,
+                                  frame > 0 && blobs != NULL ? blobs[frame] : NULL);
+        }
+        scheduler_let_go_route (self, route);
+    }
+}
+
+typedef void (handler_t) (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message);
+
+/* Who may say what. SUBMIT and RESULTS bring payloads and stand apart. */
+static const struct {
+    handler_t *of_client, *of_worker;
+} handlers[WIRE_KINDS] = {
+    [WIRE_PING] = { on_ping, on_ping },
+    [WIRE_PONG] = { on_nothing, on_nothing },
+    [WIRE_ACK] = { on_nothing, on_nothing },
+    [WIRE_BYE] = { on_bye, on_bye },
+    [WIRE_CLAIM] = { scheduler_on_claim, NULL },
+    [WIRE_CANCEL] = { scheduler_on_cancel, NULL },
+    [WIRE_QUERY] = { scheduler_on_query, NULL },
+    [WIRE_RUNS] = { NULL, scheduler_on_runs },
+    [WIRE_RELEASE] = { NULL, scheduler_on_release },
+    [WIRE_PROGRESS] = { NULL, scheduler_on_progress },
+};
+
+static void handle (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message,
+                    dp_blob_t *const *blobs)
+{
+    bool is_client = peer->role == WIRE_ROLE_CLIENT;
+    handler_t *handler = is_client ? handlers[message->kind].of_client : handlers[message->kind].of_worker;
+    if (handler != NULL)
+        handler (self, now_ms, peer, message);
+    else if (message->kind == WIRE_SUBMIT && is_client)
+        on_submit (self, now_ms, peer, message, blobs);
+    else if (message->kind == WIRE_RESULTS && !is_client)
+        scheduler_on_results (self, now_ms, peer, message, blobs);
+    else {
+        char text[128];
+        snprintf (text, sizeof text, "a %s may not send %s", is_client ? "client" : "worker",
+                  wire_kind_name (message->kind));
+        scheduler_refuse (self, now_ms, peer->connection, WIRE_REFUSED_KIND, text);
+    }
+}
+
+static void clear_suspicion (scheduler_t *self, worker_record_t *worker)
+{
+    if (!worker->is_suspect)
+        return;
+    worker->is_suspect = false;
+    scheduler_rank (self, worker);
+}
+
+void scheduler_receive (scheduler_t *self, int64_t now_ms, uint64_t connection, wire_message_t *message,
+                        dp_blob_t *const *blobs)
+{
+    if (message->kind == WIRE_HELLO) {
+        on_hello (self, now_ms, connection, message);
+        return;
+    }
+    peer_t *peer = peer_of (self, connection);
+    if (peer == NULL) {
+        if (message->kind != WIRE_BYE)
+            wire_put_bare (&self->outbox, connection, WIRE_WHO, 0);
+        return;
+    }
+    peer->heard_at_ms = now_ms;
+    peer->pinged_at_ms = 0;
+    if (peer->role == WIRE_ROLE_CLIENT)
+        scheduler_on_ack (self, DP_CONTAINER (peer, session_record_t, peer), message->ack);
+    else
+        clear_suspicion (self, DP_CONTAINER (peer, worker_record_t, peer));
+    handle (self, now_ms, peer, message, blobs);
+}

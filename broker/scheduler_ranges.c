@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* scheduler_ranges.c - CLAIM, CANCEL and MISSING: what clients and broker say of ranges of ids. */
+#include "broker/scheduler_internal.h"
+
+#include "core/memory.h"
+
+#include <stdlib.h>
+
+/* ---- Ranges --------------------------------------------------------------------------------- */
+
+static int compare_ranges (const void *a, const void *b)
+{
+    const wire_range_t *left = a, *right = b;
+    return left->first < right->first ? -1 : left->first > right->first;
+}
+
+/* Sort them, and cut what an earlier one covers already: whatever a client says, no id is looked at twice. */
+static size_t normalise (wire_range_t *ranges, size_t n)
+{
+    if (n == 0)
+        return 0;
+    qsort (ranges, n, sizeof *ranges, compare_ranges);
+    size_t n_left = 1;
+    for (size_t i = 1; i < n; i++) {
+        uint64_t end = ranges[n_left - 1].last;
+        wire_range_t range = ranges[i];
+        if (range.last <= end)
+            continue;
+        if (range.first <= end)
+            range.first = end + 1;
+        ranges[n_left++] = range;
+    }
+    return n_left;
+}
+
+static const wire_range_t *find_range (const wire_range_t *ranges, size_t n, uint64_t id)
+{
+    size_t low = 0, high = n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (id < ranges[middle].first)
+            high = middle;
+        else if (id > ranges[middle].last)
+            low = middle + 1;
+        else
+            return &ranges[middle];
+    }
+    return NULL;
+}
+
+/* ---- Known and missing ids ------------------------------------------------------------------ */
+
+static int compare_ids (const void *a, const void *b)
+{
+    const uint64_t *left = a, *right = b;
+    return *left < *right ? -1 : *left > *right;
+}
+
+/* The ids that we know of a session, ascending. Free them. */
+static uint64_t *known_ids (const session_record_t *session, size_t *n)
+{
+    uint64_t *ids = dp_must_alloc ((session->tasks.count + 1) * sizeof *ids);
+    *n = 0;
+    for (dp_map_node_t *node = dp_map_first (&session->tasks); node != NULL;
+         node = dp_map_next (&session->tasks, node))
+        ids[(*n)++] = node->key;
+    qsort (ids, *n, sizeof *ids, compare_ids);
+    return ids;
+}
+
+void scheduler_say_missing (scheduler_t *self, session_record_t *session, uint64_t first, uint64_t last)
+{
+    if (session->peer.connection == 0)
+        return;
+    wire_range_t range = { first, last, false };
+    wire_add_range (&session->missing, &self->outbox, session->peer.connection, WIRE_MISSING, &range);
+    scheduler_touch (self, &session->peer);
+}
+
+static size_t first_not_below (const uint64_t *ids, size_t n, uint64_t id)
+{
+    size_t low = 0, high = n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (ids[middle] < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Name the ids of a range that are not here: the gaps between the known ones. */
+static void say_gaps (scheduler_t *self, session_record_t *session, const wire_range_t *range,
+                      const uint64_t *ids, size_t n)
+{
+    uint64_t next = range->first;
+    for (size_t i = first_not_below (ids, n, next); i < n && ids[i] <= range->last; i++) {
+        if (ids[i] > next)
+            scheduler_say_missing (self, session, next, ids[i] - 1);
+        if (ids[i] == range->last)
+            return;
+        next = ids[i] + 1;
+    }
+    scheduler_say_missing (self, session, next, range->last);
+}
+
+/* ---- Cancel --------------------------------------------------------------------------------- */
+
+static void cancel_known (scheduler_t *self, session_record_t *session, const wire_range_t *range,
+                          const uint64_t *ids, size_t n)
+{
+    for (size_t i = first_not_below (ids, n, range->first); i < n && ids[i] <= range->last; i++)
+        scheduler_cancel (self, scheduler_task (session, ids[i]));
+    say_gaps (self, session, range, ids, n);
+}
+
+static void cancel_each (scheduler_t *self, session_record_t *session, const wire_range_t *range)
+{
+    for (uint64_t id = range->first;; id++) {
+        task_t *task = scheduler_task (session, id);
+        if (task != NULL)
+            scheduler_cancel (self, task);
+        else
+            scheduler_say_missing (self, session, id, id);
+        if (id == range->last)
+            return;
+    }
+}
+
+/* Few ids are looked up; of many, those that are known are. */
+static void cancel_ranges (scheduler_t *self, session_record_t *session, const wire_range_t *ranges, size_t n)
+{
+    uint64_t most = session->tasks.count / 16 + n, n_ids = 0;
+    for (size_t i = 0; i < n && n_ids <= most; i++) {
+        uint64_t span = ranges[i].last - ranges[i].first;
+        n_ids += span < most ? span + 1 : most + 1;
+    }
+    if (n_ids <= most) {
+        for (size_t i = 0; i < n; i++)
+            cancel_each (self, session, &ranges[i]);
+        return;
+    }
+    size_t n_known;
+    uint64_t *ids = known_ids (session, &n_known);
+    for (size_t i = 0; i < n; i++)
+        cancel_known (self, session, &ranges[i], ids, n_known);
+    dp_free (ids);
+}
+
+void scheduler_on_cancel (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
+{
+    (void) now_ms;
+    wire_range_t *ranges = dp_must_alloc ((message->n_records + 1) * sizeof *ranges);
+    size_t n = 0;
+    while (wire_next_range (message, &ranges[n]))
+        n++;
+    cancel_ranges (self, DP_CONTAINER (peer, session_record_t, peer), ranges, normalise (ranges, n));
+    dp_free (ranges);
+}
+
+/* ---- Claim ---------------------------------------------------------------------------------- */
+
+const wire_range_t *scheduler_find_claim (const session_record_t *session, uint64_t id)
+{
+    return find_range (session->claims, session->n_claims, id);
+}
+
+static void forget_claims (session_record_t *session)
+{
+    dp_free (session->claims);
+    session->claims = NULL;
+    session->n_claims = session->claims_capacity = 0;
+}
+
+/* R6: whether an at-most-once task is missing is known only when the workers have had time to come back. */
+static void say_missing_claims (scheduler_t *self, session_record_t *session, bool of_at_most_once,
+                                bool of_others)
+{
+    size_t n;
+    uint64_t *ids = known_ids (session, &n);
+    for (size_t i = 0; i < session->n_claims; i++) {
+        const wire_range_t *range = &session->claims[i];
+        if (range->is_at_most_once ? of_at_most_once : of_others)
+            say_gaps (self, session, range, ids, n);
+    }
+    dp_free (ids);
+}
+
+static void drop_unclaimed (scheduler_t *self, session_record_t *session)
+{
+    for (dp_map_node_t *node = dp_map_first (&session->tasks), *next; node != NULL; node = next) {
+        next = dp_map_next (&session->tasks, node);
+        task_t *task = DP_CONTAINER (node, task_t, by_id);
+        if (scheduler_find_claim (session, node->key) != NULL)
+            continue;
+        if (task->state == TASK_ASSIGNED)
+            scheduler_abandon (self, task);
+        scheduler_drop_task (self, task);
+    }
+}
+
+static void collect_claims (session_record_t *session, wire_message_t *message)
+{
+    wire_range_t range;
+    while (wire_next_range (message, &range)) {
+        if (session->n_claims == session->claims_capacity) {
+            session->claims_capacity = session->claims_capacity * 2 + 16;
+            session->claims = dp_must_realloc (session->claims, session->claims_capacity * sizeof range);
+        }
+        session->claims[session->n_claims++] = range;
+    }
+}
+
+void scheduler_on_claim (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
+{
+    session_record_t *session = DP_CONTAINER (peer, session_record_t, peer);
+    if (session->is_claimed) {
+        scheduler_refuse (self, now_ms, peer->connection, WIRE_REFUSED_OTHER,
+                          "CLAIM is complete already on this connection");
+        return;
+    }
+    if (message->n_records > SCHEDULER_MAX_CLAIMS - session->n_claims) {
+        scheduler_refuse (self, now_ms, peer->connection, WIRE_REFUSED_LIMIT, "CLAIM names too many ranges");
+        return;
+    }
+    collect_claims (session, message);
+    if (!message->is_last)
+        return;
+    session->n_claims = normalise (session->claims, session->n_claims);
+    scheduler_adopt_claimed (self, now_ms, session);
+    drop_unclaimed (self, session);
+    scheduler_settle_orphans (self, session);
+    session->is_claimed = true;
+    say_missing_claims (self, session, !self->is_in_grace, true);
+    if (!self->is_in_grace) /* else workers will list runs of which only the CLAIM knows */
+        forget_claims (session);
+    scheduler_send_held (self, session);
+}
+
+/* ---- The end of the grace ------------------------------------------------------------------- */
+
+static void queue_graced (scheduler_t *self, int64_t now_ms, session_record_t *session)
+{
+    DP_LIST_EACH (&session->graced, node)
+    {
+        task_t *task = DP_CONTAINER (node, task_t, in_place);
+        scheduler_unqueue (self, task);
+        scheduler_queue (self, now_ms, task, false);
+    }
+}
+
+void scheduler_end_grace (scheduler_t *self, int64_t now_ms)
+{
+    self->is_in_grace = false;
+    self->is_checking_routes = true;
+    for (dp_map_node_t *node = dp_map_first (&self->sessions); node != NULL;
+         node = dp_map_next (&self->sessions, node)) {
+        session_record_t *session = DP_CONTAINER (node, session_record_t, peer.by_id);
+        queue_graced (self, now_ms, session);
+        if (!session->is_claimed)
+            continue; /* it is still listing, or away: its CLAIM will find the grace over */
+        say_missing_claims (self, session, true, false);
+        forget_claims (session);
+    }
+}
