@@ -227,31 +227,36 @@ static bool send_all (broker_t *self)
 
 /* ---- Who is gone ----------------------------------------------------------------------------- */
 
-/* An answer nobody asked for: it harms nobody who is there, and cannot be sent to who is not. */
-static void probe (broker_t *self, uint64_t connection)
+/* An answer nobody asked for: it harms nobody who is there, and cannot be sent to who is not. Returns whether
+ * the connection is lost. */
+static bool probe (broker_t *self, uint64_t connection)
 {
     dp_outbox_t out = { NULL, NULL, 0 };
     wire_put_bare (&out, connection, WIRE_PONG, 0);
     dp_outgoing_t *message = dp_outbox_take (&out);
-    send_to (self, message);
+    bool is_lost = send_to (self, message) < 0;
     dp_outgoing_destroy (&message);
+    return is_lost;
 }
 
-static void look_after_suspects (broker_t *self)
+/* Once all is sent, so that a probe never comes before a WELCOME. Returns whether a connection was lost. */
+static bool look_after_suspects (broker_t *self)
 {
     uint64_t connections[MOST_ON_FD];
     int fd, events;
     size_t len = sizeof events;
+    bool is_lost = false;
     if (self->monitor == NULL)
-        return;
+        return false;
     monitor_read (self->monitor, self->now_ms);
     while (monitor_next_suspect (self->monitor, self->now_ms, &fd)) {
         size_t n = peers_on_fd (self->peers, fd, connections, MOST_ON_FD);
         /* A send alone does not always look for news of closed connections. */
         zmq_getsockopt (self->router, ZMQ_EVENTS, &events, &len);
         for (size_t i = 0; i < n && i < MOST_ON_FD; i++)
-            probe (self, connections[i]);
+            is_lost |= probe (self, connections[i]);
     }
+    return is_lost;
 }
 
 /* Returns when the next one is due. */
@@ -295,11 +300,11 @@ int64_t broker_turn (broker_t *self)
 {
     self->now_ms = dp_clock_ms ();
     bool is_more = take_in (self);
-    look_after_suspects (self);
     int64_t deadline_ms = forget_strangers (self);
     int64_t tick_ms = scheduler_tick (self->scheduler, self->now_ms);
     bool is_lost = send_all (self);
     forget_dropped (self);
+    is_lost |= look_after_suspects (self);
     log_events (self);
 
     if (is_more || is_lost)

@@ -174,9 +174,13 @@ size_t peers_on_fd (const peers_t *self, int fd, uint64_t *connections, size_t m
     size_t n = 0;
     if (fd < 0 || (size_t) fd >= self->n_fds)
         return 0;
-    for (const entry_t *entry = self->by_fd[fd]; entry != NULL; entry = entry->next_on_fd, n++)
+    for (const entry_t *entry = self->by_fd[fd]; entry != NULL; entry = entry->next_on_fd) {
+        if (!dp_list_is_empty (&entry->in_strangers))
+            continue;
         if (n < most)
             connections[n] = entry->connection;
+        n++;
+    }
     return n;
 }
 

@@ -34,7 +34,8 @@ const uint8_t *peers_routing_id (const peers_t *self, uint64_t connection, size_
 /* Harmless for unknown ones. */
 void peers_forget (peers_t *self, uint64_t connection);
 
-/* The connections that were last heard on this descriptor: how many; at most "most" are stored. */
+/* The connections that have said HELLO and were last heard on this descriptor: how many; at most "most" are
+   stored. */
 size_t peers_on_fd (const peers_t *self, int fd, uint64_t *connections, size_t most);
 
 /* The longest known stranger and when it was met; 0 when there is none. */

@@ -19,10 +19,13 @@
 #include "tests/support/wait.h"
 
 #define MAX_PAYLOAD (64u << 20)
+#define MAX_SOCKETS 256
 
 typedef struct fixture_s {
     cluster_t *cluster;
     void *context;
+    void *sockets[MAX_SOCKETS]; /* open ones: a test that fails leaves its own to tear_down */
+    size_t n_sockets;
     uint64_t last_id;
     uint32_t random;
     dp_incoming_t incoming;
@@ -42,6 +45,8 @@ static int set_up (void **state)
 static int tear_down (void **state)
 {
     fixture_t *self = *state;
+    for (size_t i = 0; i < self->n_sockets; i++)
+        zmq_close (self->sockets[i]);
     zmq_ctx_term (self->context);
     cluster_destroy (&self->cluster);
     free (self);
@@ -54,14 +59,29 @@ static uint8_t random_byte (fixture_t *self)
     return (uint8_t) (self->random >> 24);
 }
 
-/* A DEALER as strangers may have it. Close it. */
+static void *open_socket (fixture_t *self, int type)
+{
+    int zero = 0;
+    assert_true (self->n_sockets < MAX_SOCKETS);
+    void *opened = zmq_socket (self->context, type);
+    assert_non_null (opened);
+    zmq_setsockopt (opened, ZMQ_LINGER, &zero, sizeof zero);
+    return self->sockets[self->n_sockets++] = opened;
+}
+
+static void close_socket (fixture_t *self, void *opened)
+{
+    size_t i = 0;
+    while (self->sockets[i] != opened)
+        i++;
+    self->sockets[i] = self->sockets[--self->n_sockets];
+    zmq_close (opened);
+}
+
+/* A DEALER as strangers may have it. */
 static void *open_dealer (fixture_t *self)
 {
-    int patience = PATIENCE_MS, zero = 0;
-    void *dealer = zmq_socket (self->context, ZMQ_DEALER);
-    assert_non_null (dealer);
-    zmq_setsockopt (dealer, ZMQ_RCVTIMEO, &patience, sizeof patience);
-    zmq_setsockopt (dealer, ZMQ_LINGER, &zero, sizeof zero);
+    void *dealer = open_socket (self, ZMQ_DEALER);
     assert_int_equal (zmq_connect (dealer, cluster_endpoint (self->cluster)), 0);
     return dealer;
 }
@@ -99,7 +119,7 @@ static void assert_serves (fixture_t *self)
     void *dealer = open_dealer (self);
     say_hello (self, dealer);
     assert_answered (self, dealer, WIRE_WELCOME);
-    zmq_close (dealer);
+    close_socket (self, dealer);
     assert_true (process_lives (process_pid (cluster_broker (self->cluster))));
 }
 
@@ -226,7 +246,7 @@ static void refuses_random_frames (void **state)
             zmq_send (dealer, bytes, random_byte (self), k + 1 < n_frames ? ZMQ_SNDMORE : 0);
         }
         assert_answered (self, dealer, WIRE_REFUSED);
-        zmq_close (dealer);
+        close_socket (self, dealer);
     }
     assert_serves (self);
 }
@@ -240,7 +260,7 @@ static void refuses_too_many_frames_and_goes_on (void **state)
     assert_answered (self, dealer, WIRE_REFUSED);
     say_hello (self, dealer);
     assert_answered (self, dealer, WIRE_WELCOME);
-    zmq_close (dealer);
+    close_socket (self, dealer);
 }
 
 static void asks_who_is_there (void **state)
@@ -254,7 +274,7 @@ static void asks_who_is_there (void **state)
         assert_answered (self, dealer, WIRE_WHO);
     say_hello (self, dealer);
     assert_answered (self, dealer, WIRE_WELCOME);
-    zmq_close (dealer);
+    close_socket (self, dealer);
 }
 
 static void hangs_up_on_frames_beyond_its_limit (void **state)
@@ -264,18 +284,17 @@ static void hangs_up_on_frames_beyond_its_limit (void **state)
     uint8_t *bytes = calloc (1, len);
     assert_non_null (bytes);
     int never = -1;
-    void *dealer = zmq_socket (self->context, ZMQ_DEALER);
+    void *dealer = open_socket (self, ZMQ_DEALER);
     zmq_setsockopt (dealer, ZMQ_RECONNECT_IVL, &never, sizeof never);
-    zmq_setsockopt (dealer, ZMQ_LINGER, &(int) { 0 }, sizeof (int));
     assert_int_equal (zmq_socket_monitor (dealer, "inproc://monitor", ZMQ_EVENT_DISCONNECTED), 0);
-    void *monitor = zmq_socket (self->context, ZMQ_PAIR);
+    void *monitor = open_socket (self, ZMQ_PAIR);
     assert_int_equal (zmq_connect (monitor, "inproc://monitor"), 0);
     assert_int_equal (zmq_connect (dealer, cluster_endpoint (self->cluster)), 0);
     zmq_send (dealer, bytes, len, 0);
     zmq_pollitem_t item = { monitor, 0, ZMQ_POLLIN, 0 };
     assert_int_equal (zmq_poll (&item, 1, PATIENCE_MS), 1);
-    zmq_close (monitor);
-    zmq_close (dealer);
+    close_socket (self, monitor);
+    close_socket (self, dealer);
     free (bytes);
     assert_serves (self);
 }
@@ -286,13 +305,12 @@ static void serves_peers_that_chose_a_routing_id (void **state)
     char id[255];
     memset (id, 'i', sizeof id);
     for (size_t len = 1; len <= sizeof id; len += 127) {
-        void *dealer = zmq_socket (self->context, ZMQ_DEALER);
-        zmq_setsockopt (dealer, ZMQ_LINGER, &(int) { 0 }, sizeof (int));
+        void *dealer = open_socket (self, ZMQ_DEALER);
         zmq_setsockopt (dealer, ZMQ_ROUTING_ID, id, len);
         assert_int_equal (zmq_connect (dealer, cluster_endpoint (self->cluster)), 0);
         say_hello (self, dealer);
         assert_answered (self, dealer, WIRE_WELCOME);
-        zmq_close (dealer);
+        close_socket (self, dealer);
     }
 }
 
@@ -306,7 +324,7 @@ static void serves_many_at_once (void **state)
     for (int i = 0; i < MANY; i++)
         assert_answered (self, dealers[i], WIRE_WELCOME);
     for (int i = 0; i < MANY; i++)
-        zmq_close (dealers[i]);
+        close_socket (self, dealers[i]);
     assert_serves (self);
 }
 
@@ -329,7 +347,7 @@ static void ends_with_0_whatever_was_before (void **state)
         assert_int_equal (zmq_poll (&(zmq_pollitem_t) { dealer, 0, ZMQ_POLLIN, 0 }, 1, PATIENCE_MS), 1);
     while (dp_incoming_receive (&self->incoming, dealer, false, MAX_PAYLOAD) == 1
            && (dp_incoming_fini (&self->incoming), self->incoming.message.kind != WIRE_BYE));
-    zmq_close (dealer);
+    close_socket (self, dealer);
     close (fd);
 }
 

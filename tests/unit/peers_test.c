@@ -108,6 +108,9 @@ static void knows_who_was_heard_on_a_descriptor (void **state)
     uint64_t three = meet (peers, 1, 3, 9, &nobody);
     meet (peers, 1, 4, 5000, &nobody);
     meet (peers, 1, 5, -1, &nobody);
+    assert_int_equal (peers_on_fd (peers, 9, found, 4), 0); /* strangers */
+    for (uint64_t connection = 1; connection <= 5; connection++)
+        peers_greet (peers, connection);
     assert_int_equal (peers_on_fd (peers, 9, found, 4), 3);
     assert_true (found[0] + found[1] + found[2] == one + two + three && found[3] == 0);
     assert_int_equal (peers_on_fd (peers, 9, found, 1), 3); /* how many there are, not how many fit */
