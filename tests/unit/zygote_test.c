@@ -244,33 +244,6 @@ static void says_what_is_wrong_with_a_module (void **state)
     succeeds (load_bad_modules);
 }
 
-static int load_modules (int report_fd)
-{
-    (void) report_fd;
-    static const char *const empty[] = { DPOOL_MODULE_DIR "/libtestempty.so" };
-    static const char *const twins[]
-        = { DPOOL_MODULE_DIR "/libtestwork.so", DPOOL_MODULE_DIR "/libtesttwin.so" };
-    static const char *const good[]
-        = { DPOOL_MODULE_DIR "/libtestwork.so", DPOOL_MODULE_DIR "/libtestprocess.so" };
-    const char *const *names;
-    MUST (zygote_start (empty, 1) < 0);
-    MUST (strstr (dpool_last_error ()->message, "offers nothing") != NULL);
-    MUST (zygote_start (twins, 2) < 0);
-    MUST (strstr (dpool_last_error ()->message, "testwork.c") != NULL);
-    MUST (strstr (dpool_last_error ()->message, "testtwin.c") != NULL);
-    MUST (zygote_start (good, 2) == 0);
-    MUST (zygote_functions (&names) > 10);
-    return 0;
-}
-
-static void loads_modules (void **state)
-{
-    (void) state;
-    if (access (DPOOL_MODULE_DIR "/libtestwork.so", R_OK) < 0)
-        skip ();
-    succeeds (load_modules);
-}
-
 /* ---- Inheriting ----------------------------------------------------------------------------- */
 
 static int start_with_full_buffers (int report_fd)
@@ -473,7 +446,6 @@ int main (void)
         cmocka_unit_test (starts_where_the_program_ignores_its_children),
         cmocka_unit_test (says_which_preload_failed_and_can_try_again),
         cmocka_unit_test (says_what_is_wrong_with_a_module),
-        cmocka_unit_test (loads_modules),
         cmocka_unit_test (writes_no_buffer_of_the_program),
         cmocka_unit_test (gives_children_no_descriptor_above_2),
         cmocka_unit_test (signals_reach_what_a_child_has_forked),
