@@ -30,32 +30,30 @@ static void carry_out (dpool_t *pool, dp_link_command_t command)
     }
 }
 
-/* What is known of the broker may be what somebody waits for. */
-static void note_connection (dpool_t *pool, size_t processes_before, bool was_connected)
+/* What has become known of the broker since the last time may be what somebody waits for. */
+static void note_connection (dpool_t *pool)
 {
     bool is_connected = session_is_connected (pool->session);
+    size_t processes = session_processes (pool->session);
     dp_reach_t reach = dp_connection_reach (pool->connection);
-    pool->was_connected |= is_connected;
-    if (reach != pool->reach || is_connected != was_connected
-        || session_processes (pool->session) != processes_before)
+    if (reach != pool->reach || is_connected != pool->is_connected || processes != pool->processes)
         waiter_wake_all (&pool->waiters);
     pool->reach = reach;
+    pool->is_connected = is_connected;
+    pool->processes = processes;
 }
 
 /* Under the lock: let the session decide, and take what it wants sent. */
 static int64_t step (dpool_t *pool, int64_t now_ms)
 {
-    size_t processes = session_processes (pool->session);
-    bool was_connected = session_is_connected (pool->session);
     if (dp_connection_is_open (pool->connection) && dp_connection_is_broken (pool->connection)) {
-        pool->reach = dp_connection_reach (pool->connection);
-        waiter_wake_all (&pool->waiters);
+        note_connection (pool);
         session_broken (pool->session, now_ms);
     }
     int64_t deadline_ms = session_tick (pool->session, now_ms);
     for (dp_link_command_t command; (command = session_next_command (pool->session)) != LINK_NOTHING;)
         carry_out (pool, command);
-    note_connection (pool, processes, was_connected);
+    note_connection (pool);
     pool_deliver (pool);
     for (dp_outgoing_t *message; (message = dp_outbox_take (session_outbox (pool->session))) != NULL;)
         dp_connection_push (pool->connection, &message);
@@ -75,8 +73,7 @@ static void receive (dpool_t *pool)
         else
             session_receive (pool->session, dp_clock_ms (), &incoming.message, incoming.blobs);
         if (incoming.malformed == NULL
-            && (incoming.message.kind == WIRE_ANSWER || incoming.message.kind == WIRE_WORKERS
-                || incoming.message.kind == WIRE_REFUSED))
+            && (incoming.message.kind == WIRE_ANSWER || incoming.message.kind == WIRE_REFUSED))
             waiter_wake_all (&pool->waiters);
         pool_deliver (pool);
         pthread_mutex_unlock (&pool->lock);

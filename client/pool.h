@@ -36,8 +36,9 @@ struct dpool_s {
     int submit_timeout_ms;
     int failure; /* errno: why the pool cannot work any more; 0 */
     char failure_text[256];
-    dp_reach_t reach; /* how far the last connection came */
-    bool was_connected;
+    dp_reach_t reach;  /* what those who wait know of the broker: how far the last connection came, */
+    bool is_connected; /* whether it greeted us, */
+    size_t processes;  /* and how many processes it has */
     /* the I/O thread's own */
     char **endpoints;
     size_t n_endpoints;
