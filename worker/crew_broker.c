@@ -15,7 +15,6 @@ void crew_broker_init (crew_t *crew, crew_broker_t *self, size_t number, uint64_
     dp_list_init (&self->unsent);
     dp_list_init (&self->sent);
     self->orphans_at_ms = DP_NEVER;
-    self->down_at_ms = now_ms;
 }
 
 static void drop_batches (crew_broker_t *self)
@@ -79,7 +78,6 @@ void crew_broker_down (crew_t *crew, int64_t now_ms, crew_broker_t *self)
     if (!self->is_open)
         return;
     self->is_open = false;
-    self->down_at_ms = now_ms;
     purge_outbox (crew, self);
     drop_batches (self);
     drop_results (&self->unsent);
@@ -362,7 +360,9 @@ void crew_broker_part (crew_t *crew, int64_t now_ms, crew_broker_t *self)
     if (self->bye_at_ms != 0)
         waits_since_ms = self->bye_at_ms;
     else if (crew->finished_at_ms != 0 && (!crew_broker_is_up (self) || crew->is_killing))
-        waits_since_ms = crew->finished_at_ms > self->down_at_ms ? crew->finished_at_ms : self->down_at_ms;
+        /* Since it was lost, not since the last attempt to reach it again. */
+        waits_since_ms = crew->finished_at_ms > self->link.down_since_ms ? crew->finished_at_ms
+                                                                         : self->link.down_since_ms;
     if (waits_since_ms == DP_NEVER)
         return;
     if (now_ms - waits_since_ms >= CREW_BYE_MS) {

@@ -253,7 +253,6 @@ struct crew_broker_s {
     wire_batch_t results, releases, progress, list;
     int64_t orphans_at_ms; /* the next of its orphans is due; DP_NEVER = none */
     int64_t bye_at_ms;     /* BYE was sent; 0 = not */
-    int64_t down_at_ms;
 };
 
 void crew_broker_init (crew_t *crew, crew_broker_t *self, size_t number, uint64_t seed, int64_t now_ms);

@@ -221,6 +221,22 @@ static void is_gone_two_seconds_after_a_bye_that_nobody_answers (void **state)
     rig_destroy (&rig);
 }
 
+static void is_gone_two_seconds_after_its_drain_though_it_tries_to_reach_the_broker (void **state)
+{
+    WITH_RIG (1, 1);
+    crew_broken (rig->crew, rig->now_ms, 0);
+    rig_turn (rig, 5000);
+    crew_drain (rig->crew, rig->now_ms, false);
+    rig_turn (rig, 0);
+    for (int ms = 0; ms < 2100; ms += 50) {
+        assert_int_equal (crew_is_gone (rig->crew), ms >= 2000);
+        crew_broken (rig->crew, rig->now_ms, 0); /* nobody listens: an attempt fails at once */
+        rig_turn (rig, 50);
+    }
+    assert_true (crew_is_gone (rig->crew));
+    rig_destroy (&rig);
+}
+
 static void says_in_hello_that_it_drains (void **state)
 {
     WITH_RIG (1, 1);
@@ -270,6 +286,7 @@ int main (void)
         cmocka_unit_test (drains_by_finishing_what_runs_and_handing_back_the_rest),
         cmocka_unit_test (drains_when_the_broker_says_so),
         cmocka_unit_test (is_gone_two_seconds_after_a_bye_that_nobody_answers),
+        cmocka_unit_test (is_gone_two_seconds_after_its_drain_though_it_tries_to_reach_the_broker),
         cmocka_unit_test (says_in_hello_that_it_drains),
         cmocka_unit_test (drains_now_by_killing_and_releases_what_may_run_again),
     };
