@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
-# What is installed: headers, both libraries, programs, manual pages, and the files by which CMake and
-# pkg-config find them again.
+# What is installed: headers, both libraries, programs, manual pages, a sample of settings, and the files
+# by which CMake and pkg-config find them again.
 include(CMakePackageConfigHelpers)
 
 set(config_folder "${CMAKE_INSTALL_LIBDIR}/cmake/dpool")
@@ -21,6 +21,7 @@ foreach(section 1 3 5 7)
     install(FILES ${pages} DESTINATION "${CMAKE_INSTALL_MANDIR}/man${section}")
   endif()
 endforeach()
+install(FILES docs/dpool-broker.conf DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 
 # find_package(dpool): dpool::dpool is the shared library, dpool::dpool_static the static one.
 install(EXPORT dpool-targets NAMESPACE dpool:: DESTINATION "${config_folder}")

@@ -17,7 +17,9 @@ fail () {
 
 "$cmake" --install "$build" --prefix "$prefix" > "$folder/log" || { cat "$folder/log"; exit 1; }
 for file in include/dpool/dpool.h include/dpool/function.h include/dpool/picture.h "$libdir/libdpool.so" \
-    "$libdir/libdpool.a" "$libdir/pkgconfig/dpool.pc" "$libdir/cmake/dpool/dpool-config.cmake"; do
+    "$libdir/libdpool.a" "$libdir/pkgconfig/dpool.pc" "$libdir/cmake/dpool/dpool-config.cmake" \
+    share/man/man1/dpool-broker.1 share/man/man1/dpool-worker.1 share/man/man5/dpool-broker.conf.5 \
+    share/doc/dpool/dpool-broker.conf; do
     [ -e "$prefix/$file" ] || fail "not installed: $file"
 done
 

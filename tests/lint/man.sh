@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MPL-2.0
+# man.sh <source folder> <program>...: each program has a page in section 1 that names all options of its
+# --help and no other, the page of the broker's settings and the sample name all of its keys, and groff has
+# nothing to say against any page.
+set -euo pipefail
+export LC_ALL=C.UTF-8
+
+source=$1
+shift
+pages=$source/docs/man
+fault=0
+
+complain () {
+    echo "$*"
+    fault=1
+}
+
+# The options of a text, one a line, -x and --long.
+options () {
+    grep -oE '(^|[ ,])--?[a-zA-Z?][a-z-]*' | tr -d ' ,' | sort -u
+}
+
+# The page as text, in wide lines so that no option is cut in two. mdoc's source where groff is missing.
+render () {
+    if command -v groff > /dev/null; then
+        groff -mandoc -Tascii -P-bcou -rLL=500n "$1"
+    else
+        sed -nE 's/^\.It //p' "$1" | sed -E 's/Fl Fl /--/g; s/Fl \\\&/-/g; s/Fl /-/g'
+    fi
+}
+
+# check_options <program> <page>
+check_options () {
+    local help documented option
+    help=$("$1" --help | grep -E '^ +-' | cut -c 1-29 | options)
+    # Those that stand at the beginning of an entry, not where one is mentioned.
+    documented=$(render "$2" | grep -E '^ *--?[a-zA-Z?]' | grep -vE '^ {9}' | options)
+    [ -n "$help" ] || complain "$1 --help shows no option"
+    for option in $help; do
+        grep -qxe "$option" <<< "$documented" || complain "$2: $option of --help is missing"
+    done
+    for option in $documented; do
+        grep -qxe "$option" <<< "$help" || complain "$2: there is no option $option"
+    done
+}
+
+for program in "$@"; do
+    page=$pages/$(basename "$program").1
+    if [ -f "$page" ]; then
+        check_options "$program" "$page"
+    else
+        complain "$program has no page: $page is missing"
+    fi
+done
+
+for key in $(sed -nE 's/^ +\{ "([a-z_]+)", set_.*/\1/p' "$source/broker/config.c"); do
+    grep -qE "^\.It Ic $key\$" "$pages/dpool-broker.conf.5" \
+        || complain "docs/man/dpool-broker.conf.5: $key is missing"
+    grep -qE "^#$key = \"" "$source/docs/dpool-broker.conf" \
+        || complain "docs/dpool-broker.conf: $key is missing"
+done
+
+if command -v groff > /dev/null; then
+    for page in "$pages"/*.[1-9]; do
+        warnings=$(groff -ww -mandoc -Tutf8 -z "$page" 2>&1)
+        [ -z "$warnings" ] || complain "$warnings"
+    done
+else
+    echo "skipped: there is no groff to look for warnings"
+fi
+[ $fault -ne 0 ] || echo "the pages of $# programs are complete"
+exit $fault
