@@ -188,8 +188,7 @@ static void check_peers (scheduler_t *self, int64_t now_ms)
         check_quiet (self, now_ms, DP_CONTAINER (node, peer_t, by_id));
         scheduler_check_session (self, now_ms, DP_CONTAINER (node, session_record_t, peer.by_id));
     }
-    DP_LIST_EACH (&self->all_workers, node)
-    {
+    DP_LIST_EACH (&self->all_workers, node) {
         worker_record_t *worker = DP_CONTAINER (node, worker_record_t, in_workers);
         check_quiet (self, now_ms, &worker->peer);
         scheduler_check_worker (self, now_ms, worker);

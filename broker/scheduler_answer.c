@@ -145,8 +145,7 @@ static void status (scheduler_t *self, int64_t now_ms, dp_buffer_t *buffer)
     append (buffer, line);
     append (buffer, ",\"workers\":[");
     const char *comma = "";
-    DP_LIST_EACH (&self->all_workers, node)
-    {
+    DP_LIST_EACH (&self->all_workers, node) {
         if (buffer->len > SCHEDULER_MAX_STATUS / 2)
             break;
         append (buffer, comma);

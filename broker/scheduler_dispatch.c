@@ -98,8 +98,7 @@ static void fail_unserved (scheduler_t *self, int64_t now_ms, lane_t *lane)
     char text[128];
     snprintf (text, sizeof text, "no worker came within %lld s: start one with dpool-worker",
               (long long) (self->config.no_worker_ms / 1000));
-    DP_LIST_EACH (&lane->queue, node)
-    {
+    DP_LIST_EACH (&lane->queue, node) {
         task_t *task = DP_CONTAINER (node, task_t, in_place);
         int64_t since_ms
             = self->no_worker_since_ms > task->since_ms ? self->no_worker_since_ms : task->since_ms;
@@ -136,8 +135,7 @@ void scheduler_check_routes (scheduler_t *self, int64_t now_ms)
     for (dp_map_node_t *node = dp_map_first (&self->sessions); node != NULL;
          node = dp_map_next (&self->sessions, node)) {
         session_record_t *session = DP_CONTAINER (node, session_record_t, peer.by_id);
-        DP_LIST_EACH (&session->waiting, route_node)
-        {
+        DP_LIST_EACH (&session->waiting, route_node) {
             check_route (self, now_ms, DP_CONTAINER (route_node, route_t, in_waiting));
         }
     }

@@ -82,8 +82,7 @@ void scheduler_hold (scheduler_t *self, task_t *task, const wire_result_t *resul
 /* After CLAIM: all that is held, oldest first. */
 void scheduler_send_held (scheduler_t *self, session_record_t *session)
 {
-    DP_LIST_EACH (&session->held, node)
-    {
+    DP_LIST_EACH (&session->held, node) {
         held_t *held = DP_CONTAINER (node, held_t, in_session);
         if (is_listening (session) && !held->is_sent)
             send_one (self, session, held);
@@ -95,8 +94,7 @@ void scheduler_forget_sent (scheduler_t *self, session_record_t *session)
 {
     session->n_sent = 0;
     session->n_forgotten = 0;
-    DP_LIST_EACH (&session->held, node)
-    {
+    DP_LIST_EACH (&session->held, node) {
         held_t *held = DP_CONTAINER (node, held_t, in_session);
         held->is_sent = false;
         if (held->task == NULL)
@@ -120,8 +118,7 @@ void scheduler_on_ack (scheduler_t *self, session_record_t *session, uint64_t ac
 /* The task goes; what was sent of it stays until its acknowledgement was counted. */
 void scheduler_drop_held (scheduler_t *self, task_t *task)
 {
-    DP_LIST_EACH (&task->held, node)
-    {
+    DP_LIST_EACH (&task->held, node) {
         held_t *held = DP_CONTAINER (node, held_t, in_task);
         dp_list_remove (node);
         held->task = NULL;
@@ -132,8 +129,7 @@ void scheduler_drop_held (scheduler_t *self, task_t *task)
 
 void scheduler_free_held (scheduler_t *self, session_record_t *session)
 {
-    DP_LIST_EACH (&session->held, node)
-    {
+    DP_LIST_EACH (&session->held, node) {
         free_held (self, DP_CONTAINER (node, held_t, in_session));
     }
     session->n_sent = 0;

@@ -242,8 +242,7 @@ void scheduler_on_claim (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_m
 
 static void queue_graced (scheduler_t *self, int64_t now_ms, session_record_t *session)
 {
-    DP_LIST_EACH (&session->graced, node)
-    {
+    DP_LIST_EACH (&session->graced, node) {
         task_t *task = DP_CONTAINER (node, task_t, in_place);
         scheduler_unqueue (self, task);
         scheduler_queue (self, now_ms, task, false);

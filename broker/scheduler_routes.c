@@ -84,8 +84,7 @@ void scheduler_let_go_route (scheduler_t *self, route_t *route)
 void scheduler_free_routes (scheduler_t *self, session_record_t *session)
 {
     assert (dp_list_is_empty (&session->waiting));
-    DP_LIST_EACH (&session->idle, node)
-    {
+    DP_LIST_EACH (&session->idle, node) {
         free_route (self, DP_CONTAINER (node, route_t, in_idle));
     }
     dp_map_fini (&session->routes);

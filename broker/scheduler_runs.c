@@ -112,8 +112,7 @@ void scheduler_keep_orphan (scheduler_t *self, worker_record_t *worker, const wi
 
 void scheduler_drop_orphans (scheduler_t *self, worker_record_t *worker)
 {
-    DP_LIST_EACH (&worker->orphans, node)
-    {
+    DP_LIST_EACH (&worker->orphans, node) {
         free_orphan (self, DP_CONTAINER (node, orphan_t, in_worker));
     }
 }
@@ -152,11 +151,9 @@ static void adopt_if_claimed (scheduler_t *self, int64_t now_ms, session_record_
 /* Runs that workers listed before their client came back. */
 void scheduler_adopt_claimed (scheduler_t *self, int64_t now_ms, session_record_t *session)
 {
-    DP_LIST_EACH (&self->all_workers, worker_node)
-    {
+    DP_LIST_EACH (&self->all_workers, worker_node) {
         worker_record_t *worker = DP_CONTAINER (worker_node, worker_record_t, in_workers);
-        DP_LIST_EACH (&worker->orphans, node)
-        {
+        DP_LIST_EACH (&worker->orphans, node) {
             adopt_if_claimed (self, now_ms, session, DP_CONTAINER (node, orphan_t, in_worker));
         }
     }
@@ -165,11 +162,9 @@ void scheduler_adopt_claimed (scheduler_t *self, int64_t now_ms, session_record_
 /* The session's list is complete: what it does not want is stopped. */
 void scheduler_settle_orphans (scheduler_t *self, session_record_t *session)
 {
-    DP_LIST_EACH (&self->all_workers, worker_node)
-    {
+    DP_LIST_EACH (&self->all_workers, worker_node) {
         worker_record_t *worker = DP_CONTAINER (worker_node, worker_record_t, in_workers);
-        DP_LIST_EACH (&worker->orphans, node)
-        {
+        DP_LIST_EACH (&worker->orphans, node) {
             orphan_t *orphan = DP_CONTAINER (node, orphan_t, in_worker);
             if (orphan->session == session->peer.id)
                 stop_orphan (self, orphan);

@@ -75,8 +75,7 @@ static void drop_tasks (scheduler_t *self, session_record_t *session)
 /* SESSION_END ends what is left of its runs, and comes behind their CANCELs. */
 static void tell_end (scheduler_t *self, const session_record_t *session)
 {
-    DP_LIST_EACH (&self->all_workers, node)
-    {
+    DP_LIST_EACH (&self->all_workers, node) {
         worker_record_t *worker = DP_CONTAINER (node, worker_record_t, in_workers);
         dp_map_node_t *known = dp_map_take (&worker->sessions, session->peer.id);
         if (known == NULL)

@@ -46,8 +46,7 @@ void scheduler_count_processes (scheduler_t *self)
 {
     self->n_processes = 0;
     self->is_counting_processes = false;
-    DP_LIST_EACH (&self->all_workers, node)
-    {
+    DP_LIST_EACH (&self->all_workers, node) {
         const worker_record_t *worker = DP_CONTAINER (node, worker_record_t, in_workers);
         if (worker->peer.connection != 0 && !worker->is_draining)
             self->n_processes += worker->processes;

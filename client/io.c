@@ -102,23 +102,17 @@ static void run_embedded (dpool_t *pool, int64_t *deadline_ms)
     pthread_mutex_unlock (&pool->lock);
 }
 
-/* What the loop polls; grows with the number of children. */
-typedef struct items_s {
-    zmq_pollitem_t *items;
-    size_t capacity;
-} items_t;
-
-static size_t fill_items (dpool_t *pool, items_t *self)
+static size_t fill_items (dpool_t *pool)
 {
     size_t most = 1 + DP_CONNECTION_POLL + (pool->embedded != NULL ? embedded_poll_max (pool->embedded) : 0);
-    if (most > self->capacity) {
-        self->items = dp_must_realloc (self->items, most * sizeof *self->items);
-        self->capacity = most;
+    if (most > pool->items_capacity) {
+        pool->items = dp_must_realloc (pool->items, most * sizeof *pool->items);
+        pool->items_capacity = most;
     }
-    self->items[0] = (zmq_pollitem_t) { NULL, pool->wake_fd, ZMQ_POLLIN, 0 };
-    size_t n = 1 + dp_connection_poll (pool->connection, self->items + 1);
+    pool->items[0] = (zmq_pollitem_t) { NULL, pool->wake_fd, ZMQ_POLLIN, 0 };
+    size_t n = 1 + dp_connection_poll (pool->connection, pool->items + 1);
     if (pool->embedded != NULL)
-        n += embedded_poll (pool->embedded, self->items + n, most - n);
+        n += embedded_poll (pool->embedded, pool->items + n, most - n);
     return n;
 }
 
@@ -130,15 +124,15 @@ static void drain_wake (const dpool_t *pool)
 }
 
 /* Sleep until something happens. Whatever is done under the lock from now on must wake us. */
-static void sleep_until (dpool_t *pool, items_t *items, int64_t deadline_ms, bool is_urgent)
+static void sleep_until (dpool_t *pool, int64_t deadline_ms, bool is_urgent)
 {
-    size_t n = fill_items (pool, items);
+    size_t n = fill_items (pool);
     int timeout_ms = is_urgent ? 0 : dp_clock_until (deadline_ms, dp_clock_ms ());
-    zmq_poll (items->items, (int) n, timeout_ms);
+    zmq_poll (pool->items, (int) n, timeout_ms);
     pthread_mutex_lock (&pool->lock);
     pool->is_io_asleep = false;
     pthread_mutex_unlock (&pool->lock);
-    if (items->items[0].revents != 0)
+    if (pool->items[0].revents != 0)
         drain_wake (pool);
 }
 
@@ -158,7 +152,6 @@ static void say_goodbye (dpool_t *pool)
 static void *run (void *argument)
 {
     dpool_t *pool = argument;
-    items_t items = { NULL, 0 };
     for (;;) {
         pthread_mutex_lock (&pool->lock);
         int64_t deadline_ms = step (pool, dp_clock_ms ());
@@ -170,14 +163,13 @@ static void *run (void *argument)
         bool is_urgent
             = dp_connection_is_open (pool->connection) && dp_connection_flush (pool->connection) < 0;
         run_embedded (pool, &deadline_ms);
-        sleep_until (pool, &items, deadline_ms, is_urgent);
+        sleep_until (pool, deadline_ms, is_urgent);
         run_embedded (pool, &deadline_ms);
         receive (pool);
     }
     say_goodbye (pool);
     embedded_destroy (&pool->embedded);
     dp_connection_destroy (&pool->connection);
-    dp_free (items.items);
     return NULL;
 }
 

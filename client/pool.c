@@ -62,6 +62,7 @@ void pool_release (dpool_t *self)
     for (size_t i = 0; i < self->n_endpoints; i++)
         dp_free (self->endpoints[i]);
     dp_free (self->endpoints);
+    dp_free (self->items);
     if (self->wake_fd > 0)
         close (self->wake_fd);
     pthread_mutex_destroy (&self->lock);

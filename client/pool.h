@@ -46,7 +46,9 @@ struct dpool_s {
     int wake_fd;
     void *context;
     dp_connection_t *connection;
-    embedded_t *embedded; /* NULL on a cluster */
+    embedded_t *embedded;  /* NULL on a cluster */
+    zmq_pollitem_t *items; /* what its loop polls; grows with the number of children */
+    size_t items_capacity;
 };
 
 /* Whoever a job belongs to. Called under the lock, on the I/O thread or the thread that cancelled. */

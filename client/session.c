@@ -42,8 +42,7 @@ session_t *session_new (const session_config_t *config, int64_t now_ms)
 
 static void destroy_jobs (dp_list_t *jobs)
 {
-    DP_LIST_EACH (jobs, node)
-    {
+    DP_LIST_EACH (jobs, node) {
         job_t *job = DP_CONTAINER (node, job_t, in_session);
         job_destroy (&job);
     }
@@ -56,13 +55,13 @@ void session_destroy (session_t **self_p)
         return;
     *self_p = NULL;
     DP_LIST_EACH (&self->submitted, node)
-    session_drop_task (self, DP_CONTAINER (node, job_task_t, in_order));
+        session_drop_task (self, DP_CONTAINER (node, job_task_t, in_order));
     DP_LIST_EACH (&self->again, node)
-    session_drop_task (self, DP_CONTAINER (node, job_task_t, in_order));
+        session_drop_task (self, DP_CONTAINER (node, job_task_t, in_order));
     destroy_jobs (&self->jobs);
     destroy_jobs (&self->done);
     DP_LIST_EACH (&self->ready, node)
-    dp_free (DP_CONTAINER (node, session_level_t, in_ready));
+        dp_free (DP_CONTAINER (node, session_level_t, in_ready));
     wire_batch_fini (&self->submits);
     wire_batch_fini (&self->claims);
     wire_batch_fini (&self->cancels);
@@ -137,8 +136,7 @@ static void fail_unsent (session_t *self, job_t *job, outcome_status_t status, c
     for (size_t i = job->unsent; i < job->next; i++)
         job_fail_as (job, i, status, message);
     job->unsent = job->next;
-    DP_LIST_EACH (&job->tasks, node)
-    {
+    DP_LIST_EACH (&job->tasks, node) {
         job_task_t *task = DP_CONTAINER (node, job_task_t, in_job);
         if (task->is_sent)
             continue;
@@ -173,7 +171,7 @@ void session_cancel (session_t *self, int64_t now_ms, job_t *job)
     job->is_cancelled = job->is_ended = true;
     fail_unsent (self, job, OUTCOME_CANCELLED, "cancelled before it started");
     DP_LIST_EACH (&job->tasks, node)
-    session_cancel_task (self, now_ms, DP_CONTAINER (node, job_task_t, in_job));
+        session_cancel_task (self, now_ms, DP_CONTAINER (node, job_task_t, in_job));
     session_settle (self, job);
 }
 
@@ -191,8 +189,7 @@ void session_end_job (session_t *self, job_t *job, outcome_status_t status, cons
 {
     job->is_ended = job->is_cancelled = true;
     fail_unsent (self, job, status, message);
-    DP_LIST_EACH (&job->tasks, node)
-    {
+    DP_LIST_EACH (&job->tasks, node) {
         job_task_t *task = DP_CONTAINER (node, job_task_t, in_job);
         wire_range_t range = { task->id, task->id, false };
         if (self->link.state == LINK_UP)
@@ -208,7 +205,7 @@ void session_terminate (session_t *self, int64_t now_ms)
     if (self->end_status == OUTCOME_VALUE)
         self->end_status = OUTCOME_TERMINATED;
     DP_LIST_EACH (&self->jobs, node)
-    session_end_job (self, DP_CONTAINER (node, job_t, in_session), OUTCOME_TERMINATED, terminated);
+        session_end_job (self, DP_CONTAINER (node, job_t, in_session), OUTCOME_TERMINATED, terminated);
     wire_flush (&self->cancels, &self->outbox, self->n_received, 0, 0);
 }
 

@@ -47,7 +47,7 @@ static void on_refused (session_t *self, int64_t now_ms, wire_message_t *message
     self->end_status = OUTCOME_REFUSED;
     /* Nobody else will take them. */
     DP_LIST_EACH (&self->jobs, node)
-    session_end_job (self, DP_CONTAINER (node, job_t, in_session), OUTCOME_REFUSED, self->refusal_text);
+        session_end_job (self, DP_CONTAINER (node, job_t, in_session), OUTCOME_REFUSED, self->refusal_text);
 }
 
 static void on_ping (session_t *self, int64_t now_ms, wire_message_t *message)
@@ -70,8 +70,7 @@ static void on_workers (session_t *self, int64_t now_ms, wire_message_t *message
     if (!are_more)
         return;
     /* Jobs that had enough under way for fewer processes. */
-    DP_LIST_EACH (&self->jobs, node)
-    {
+    DP_LIST_EACH (&self->jobs, node) {
         job_t *job = DP_CONTAINER (node, job_t, in_session);
         if (job->unsent < job->next)
             session_make_ready (self, job);
@@ -113,8 +112,7 @@ static void on_missing (session_t *self, int64_t now_ms, wire_message_t *message
             }
             continue;
         }
-        DP_LIST_EACH (&self->submitted, node)
-        {
+        DP_LIST_EACH (&self->submitted, node) {
             job_task_t *task = DP_CONTAINER (node, job_task_t, in_order);
             if (task->id >= range.first && task->id <= range.last)
                 on_missing_task (self, task);

@@ -213,11 +213,9 @@ void session_submit_ready (session_t *self)
     /* What was submitted before and is missing goes out whatever the window says: it was within it once. */
     for (dp_list_t *node; (node = dp_list_pop (&self->again)) != NULL;)
         send_again (self, DP_CONTAINER (node, job_task_t, in_order));
-    DP_LIST_EACH (&self->ready, node)
-    {
+    DP_LIST_EACH (&self->ready, node) {
         session_level_t *level = level_of (node);
-        DP_LIST_EACH (&level->jobs, job_node)
-        {
+        DP_LIST_EACH (&level->jobs, job_node) {
             job_t *job = DP_CONTAINER (job_node, job_t, in_ready);
             if (!submit_job (self, job))
                 return;
@@ -235,8 +233,7 @@ void session_submit_ready (session_t *self)
 void session_claim (session_t *self, int64_t now_ms)
 {
     wire_range_t range = { 0, 0, false };
-    DP_LIST_EACH (&self->submitted, node)
-    {
+    DP_LIST_EACH (&self->submitted, node) {
         const job_task_t *task = DP_CONTAINER (node, job_task_t, in_order);
         bool is_at_most_once = task->job->is_at_most_once;
         if (range.first != 0 && task->id == range.last + 1 && is_at_most_once == range.is_at_most_once) {
@@ -252,7 +249,7 @@ void session_claim (session_t *self, int64_t now_ms)
     wire_end_list (&self->claims, &self->outbox, 0, WIRE_CLAIM, 0);
 
     DP_LIST_EACH (&self->cancelling, node)
-    session_cancel_task (self, now_ms, DP_CONTAINER (node, job_task_t, in_cancelling));
+        session_cancel_task (self, now_ms, DP_CONTAINER (node, job_task_t, in_cancelling));
 }
 
 void session_cancel_task (session_t *self, int64_t now_ms, job_task_t *task)

@@ -77,8 +77,7 @@ int waiter_wait (dp_list_t *list, pthread_mutex_t *lock, int64_t deadline_ms)
 
 void waiter_wake_all (dp_list_t *list)
 {
-    DP_LIST_EACH (list, node)
-    {
+    DP_LIST_EACH (list, node) {
         uint64_t one = 1;
         ssize_t rc = write (DP_CONTAINER (node, waiter_t, node)->fd, &one, sizeof one);
         (void) rc; /* an eventfd takes it, or is set already */

@@ -64,8 +64,7 @@ void crew_destroy (crew_t **self_p)
     if (!self)
         return;
     for (size_t i = 0; i < self->n_brokers; i++) {
-        DP_LIST_EACH (&self->brokers[i].runs, node)
-        {
+        DP_LIST_EACH (&self->brokers[i].runs, node) {
             crew_run_t *run = DP_CONTAINER (node, crew_run_t, in_broker);
             crew_run_free (self, run);
         }
@@ -113,8 +112,7 @@ static void drain_child (crew_t *self, crew_child_t *child)
         crew_child_kill (self, child, KILL_DRAIN, SIGKILL);
         return;
     }
-    DP_LIST_EACH (&child->runs, node)
-    {
+    DP_LIST_EACH (&child->runs, node) {
         const crew_run_t *run = DP_CONTAINER (node, crew_run_t, in_queue);
         if (run->serial > child->slot.serial && run->n_finished == 0) {
             crew_child_take_back (self, child, run->serial);

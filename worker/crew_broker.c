@@ -83,8 +83,7 @@ void crew_broker_down (crew_t *crew, int64_t now_ms, crew_broker_t *self)
     drop_results (&self->unsent);
     drop_results (&self->sent);
     self->n_sent = self->n_acked = 0;
-    DP_LIST_EACH (&self->runs, node)
-    {
+    DP_LIST_EACH (&self->runs, node) {
         crew_run_t *run = DP_CONTAINER (node, crew_run_t, in_broker);
         if (run->is_orphan)
             continue;
@@ -102,8 +101,7 @@ static void drop_orphans (crew_t *crew, int64_t now_ms, crew_broker_t *self)
 {
     if (now_ms >= self->orphans_at_ms) {
         self->orphans_at_ms = DP_NEVER;
-        DP_LIST_EACH (&self->runs, node)
-        {
+        DP_LIST_EACH (&self->runs, node) {
             crew_run_t *run = DP_CONTAINER (node, crew_run_t, in_broker);
             if (!run->is_orphan || run->is_unwanted)
                 continue;
@@ -207,8 +205,7 @@ void crew_broker_welcome (crew_t *crew, int64_t now_ms, crew_broker_t *self, con
         const crew_broker_t *other = &crew->brokers[i];
         if (other != self && (crew_broker_is_up (other) || crew->is_draining))
             continue;
-        DP_LIST_EACH (&other->runs, node)
-        {
+        DP_LIST_EACH (&other->runs, node) {
             const crew_run_t *run = DP_CONTAINER (node, crew_run_t, in_broker);
             if (other == self || run->is_orphan)
                 list_run (crew, self, run);
@@ -266,8 +263,7 @@ void crew_broker_adopt (crew_t *crew, crew_broker_t *self, const wire_run_t *nam
     /* A broker that has started anew may have lost even what it had acknowledged. */
     bool is_anew = run->epoch != self->epoch;
     run->epoch = self->epoch;
-    DP_LIST_EACH (&run->parts, node)
-    {
+    DP_LIST_EACH (&run->parts, node) {
         crew_result_t *result = DP_CONTAINER (node, crew_result_t, in_run);
         if (is_anew)
             result->is_acked = false;

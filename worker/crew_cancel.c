@@ -85,8 +85,7 @@ void crew_taken_back (crew_t *self, int64_t now_ms, size_t place, uint64_t first
         crew_requeue_run (self, now_ms, run);
     }
     if (child->n_take_backs == 0)
-        DP_LIST_EACH (&child->runs, node)
-        {
+        DP_LIST_EACH (&child->runs, node) {
             crew_run_t *run = DP_CONTAINER (node, crew_run_t, in_queue);
             run->is_revoked = false; /* too late */
             if (run->cancel == CANCEL_ASKED)

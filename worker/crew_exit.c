@@ -180,8 +180,7 @@ static void end_started (crew_t *self, int64_t now_ms, const crew_child_t *child
 
 static void end_runs (crew_t *self, int64_t now_ms, crew_child_t *child, const crew_exit_t *exit)
 {
-    DP_LIST_EACH (&child->runs, node)
-    {
+    DP_LIST_EACH (&child->runs, node) {
         crew_run_t *run = DP_CONTAINER (node, crew_run_t, in_queue);
         if (run->is_unwanted)
             crew_run_free (self, run);

@@ -56,8 +56,7 @@ static void start_common (crew_t *self, int64_t now_ms)
 /* All places are taken: an idle child of another session makes room. */
 static bool evict (crew_t *self, int64_t now_ms, const crew_pool_t *pool)
 {
-    DP_LIST_EACH (&self->pools, node)
-    {
+    DP_LIST_EACH (&self->pools, node) {
         crew_pool_t *other = DP_CONTAINER (node, crew_pool_t, in_crew);
         if (other == self->common || other == pool || other->n_waiting > 0 || dp_list_is_empty (&other->idle))
             continue;
@@ -145,8 +144,7 @@ static bool hand_one (crew_t *self, int64_t now_ms)
     crew_run_t *oldest = NULL;
     crew_child_t *chosen = NULL;
     uint64_t blocked = UINT64_MAX;
-    DP_LIST_EACH (&self->pools, node)
-    {
+    DP_LIST_EACH (&self->pools, node) {
         crew_pool_t *pool = DP_CONTAINER (node, crew_pool_t, in_crew);
         crew_run_t *run = first_waiting (pool);
         if (!run)
@@ -169,8 +167,7 @@ static bool hand_one (crew_t *self, int64_t now_ms)
 void crew_hand_out (crew_t *self, int64_t now_ms)
 {
     start_common (self, now_ms);
-    DP_LIST_EACH (&self->pools, node)
-    {
+    DP_LIST_EACH (&self->pools, node) {
         crew_pool_t *pool = DP_CONTAINER (node, crew_pool_t, in_crew);
         if (pool != self->common)
             start_own (self, now_ms, pool);
@@ -210,11 +207,10 @@ static void hand_back_pool (crew_t *self, int64_t now_ms, crew_pool_t *pool)
 
 static void hand_back_all (crew_t *self)
 {
-    DP_LIST_EACH (&self->pools, node)
-    {
+    DP_LIST_EACH (&self->pools, node) {
         crew_pool_t *pool = DP_CONTAINER (node, crew_pool_t, in_crew);
         DP_LIST_EACH (&pool->waiting, run)
-        crew_run_release (self, DP_CONTAINER (run, crew_run_t, in_queue));
+            crew_run_release (self, DP_CONTAINER (run, crew_run_t, in_queue));
     }
 }
 
@@ -225,5 +221,5 @@ void crew_hand_back (crew_t *self, int64_t now_ms)
         return;
     }
     DP_LIST_EACH (&self->pools, node)
-    hand_back_pool (self, now_ms, DP_CONTAINER (node, crew_pool_t, in_crew));
+        hand_back_pool (self, now_ms, DP_CONTAINER (node, crew_pool_t, in_crew));
 }

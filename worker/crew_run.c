@@ -137,8 +137,7 @@ void crew_result_free (crew_result_t *result)
  * acknowledged. */
 static void forget_results (crew_run_t *run)
 {
-    DP_LIST_EACH (&run->parts, node)
-    {
+    DP_LIST_EACH (&run->parts, node) {
         crew_result_t *result = DP_CONTAINER (node, crew_result_t, in_run);
         if (!result->is_sent) {
             crew_result_free (result);

@@ -112,8 +112,7 @@ void crew_tenant_end (crew_t *self, int64_t now_ms, crew_broker_t *broker, uint6
     if (!tenant)
         return;
     tenant->known_by[broker->number] = 0;
-    DP_LIST_EACH (&broker->runs, node)
-    {
+    DP_LIST_EACH (&broker->runs, node) {
         crew_run_t *run = DP_CONTAINER (node, crew_run_t, in_broker);
         if (run->tenant == tenant)
             crew_drop_run (self, now_ms, run);
@@ -210,7 +209,7 @@ void crew_tenant_free_all (crew_t *self)
 void crew_pool_fail_waiting (crew_t *self, crew_pool_t *pool)
 {
     DP_LIST_EACH (&pool->waiting, node)
-    crew_run_end (self, DP_CONTAINER (node, crew_run_t, in_queue), OUTCOME_INITIALIZER, pool->failure);
+        crew_run_end (self, DP_CONTAINER (node, crew_run_t, in_queue), OUTCOME_INITIALIZER, pool->failure);
 }
 
 void crew_pool_failed (crew_t *self, int64_t now_ms, crew_pool_t *pool, const dpool_error_t *error)

@@ -35,7 +35,7 @@ static const struct argp_option table[] = {
 static void append (worker_list_t *list, const char *text)
 {
     list->texts = dp_must_realloc (list->texts, (list->count + 1) * sizeof *list->texts);
-    list->texts[list->count++] = text;
+    list->texts[list->count++] = dp_must_strdup (text);
 }
 
 /* Endpoints may also be given as one text with commas. */
@@ -44,6 +44,7 @@ static void append_endpoints (worker_list_t *list, const char *text)
     char *copy = dp_must_strdup (text), *rest = NULL;
     for (char *word = strtok_r (copy, ", ", &rest); word != NULL; word = strtok_r (NULL, ", ", &rest))
         append (list, word);
+    dp_free (copy);
 }
 
 static bool is_good_endpoint (const char *text)
@@ -126,9 +127,16 @@ void worker_options_parse (worker_options_t *options, int argc, char **argv)
         exit (USAGE_STATUS);
 }
 
+static void free_list (worker_list_t *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        dp_free ((void *) list->texts[i]); /* our own copy */
+    dp_free (list->texts);
+}
+
 void worker_options_fini (worker_options_t *options)
 {
-    dp_free (options->endpoints.texts);
-    dp_free (options->modules.texts);
-    dp_free (options->labels.texts);
+    free_list (&options->endpoints);
+    free_list (&options->modules);
+    free_list (&options->labels);
 }

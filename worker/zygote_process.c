@@ -55,7 +55,7 @@ static void kill_group (pid_t pid, int number)
 static _Noreturn void end (void)
 {
     DP_LIST_EACH (&zygote.children, node)
-    kill_group (DP_CONTAINER (node, offspring_t, node)->pid, SIGKILL);
+        kill_group (DP_CONTAINER (node, offspring_t, node)->pid, SIGKILL);
     while (wait (NULL) > 0 || errno == EINTR)
         ;
     _exit (0);
@@ -125,8 +125,8 @@ static void fork_child (peer_t *peer, uint32_t place, const int fds[ZYGOTE_FORK_
 static offspring_t *find_child (pid_t pid)
 {
     DP_LIST_EACH (&zygote.children, node)
-    if (DP_CONTAINER (node, offspring_t, node)->pid == pid)
-        return DP_CONTAINER (node, offspring_t, node);
+        if (DP_CONTAINER (node, offspring_t, node)->pid == pid)
+            return DP_CONTAINER (node, offspring_t, node);
     return NULL;
 }
 
@@ -198,8 +198,7 @@ static ssize_t receive (int socket, void *data, size_t len, int *fds, size_t mos
 static void end_peer (peer_t *peer)
 {
     peer->is_ending = true;
-    DP_LIST_EACH (&zygote.children, node)
-    {
+    DP_LIST_EACH (&zygote.children, node) {
         offspring_t *child = DP_CONTAINER (node, offspring_t, node);
         if (child->peer == peer)
             kill_group (child->pid, SIGKILL);
@@ -210,8 +209,7 @@ static void end_peer (peer_t *peer)
 
 static void signal_child (peer_t *peer, uint32_t place, int number)
 {
-    DP_LIST_EACH (&zygote.children, node)
-    {
+    DP_LIST_EACH (&zygote.children, node) {
         offspring_t *child = DP_CONTAINER (node, offspring_t, node);
         if (child->peer == peer && child->place == place)
             kill_group (child->pid, number);
@@ -269,8 +267,7 @@ static size_t fill_items (void)
     zygote.items[0] = (struct pollfd) { zygote.control_fd, POLLIN, 0 };
     zygote.items[1] = (struct pollfd) { zygote.signal_fd, POLLIN, 0 };
     zygote.items[2] = (struct pollfd) { zygote.program_fd, POLLIN, 0 };
-    DP_LIST_EACH (&zygote.peers, node)
-    {
+    DP_LIST_EACH (&zygote.peers, node) {
         peer_t *peer = DP_CONTAINER (node, peer_t, node);
         int events = POLLIN | (dp_list_is_empty (&peer->reports) ? 0 : POLLOUT);
         zygote.items[n_items++] = (struct pollfd) { peer->is_ending ? -1 : peer->fd, (short) events, 0 };
@@ -291,8 +288,7 @@ static void turn (void)
             ;
     }
     /* First the peers, in the order in which they were asked: what comes after may take some out. */
-    DP_LIST_EACH (&zygote.peers, node)
-    {
+    DP_LIST_EACH (&zygote.peers, node) {
         peer_t *peer = DP_CONTAINER (node, peer_t, node);
         short seen = zygote.items[at++].revents;
         if (seen & POLLOUT)

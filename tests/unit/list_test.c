@@ -13,7 +13,7 @@ static int digits (dp_list_t *head)
 {
     int x = 0;
     DP_LIST_EACH (head, node)
-    x = x * 10 + DP_CONTAINER (node, thing_t, node)->number;
+        x = x * 10 + DP_CONTAINER (node, thing_t, node)->number;
     return x;
 }
 
@@ -86,8 +86,8 @@ static void lets_a_walk_remove_its_node (void **state)
     thing_t things[3];
     setup_three (&head, things);
     DP_LIST_EACH (&head, node)
-    if (DP_CONTAINER (node, thing_t, node)->number != 2)
-        dp_list_remove (node);
+        if (DP_CONTAINER (node, thing_t, node)->number != 2)
+            dp_list_remove (node);
     assert_int_equal (digits (&head), 2);
 }
 
