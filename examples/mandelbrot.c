@@ -18,6 +18,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define MAX_SIDE 32768
@@ -119,13 +120,8 @@ static void on_png_error (png_structp png, png_const_charp message)
     die (png_get_error_ptr (png), message); /* must not return, and does not */
 }
 
-static void write_png (const char *path, dpool_async_result_t *rows, int width, int height)
+static void write_png (const char *path, FILE *file, dpool_async_result_t *rows, int width, int height)
 {
-    FILE *file = fopen (path, "wb");
-    if (!file) {
-        perror (path);
-        exit (1);
-    }
     png_structp png = png_create_write_struct (PNG_LIBPNG_VER_STRING, (png_voidp) path, on_png_error, NULL);
     png_infop info = png ? png_create_info_struct (png) : NULL;
     if (!info)
@@ -147,10 +143,8 @@ static void write_png (const char *path, dpool_async_result_t *rows, int width, 
     }
     png_write_end (png, NULL);
     png_destroy_write_struct (&png, &info);
-    if (fclose (file) != 0) {
-        perror (path);
-        exit (1);
-    }
+    if (fclose (file) != 0)
+        die (path, strerror (errno));
 }
 
 int main (int argc, char **argv)
@@ -172,13 +166,16 @@ int main (int argc, char **argv)
     if (width < 1 || width > MAX_SIDE || height < 1 || height > MAX_SIDE)
         die ("size", "each side must be from 1 to 32768 pixels");
     const char *path = optind < argc ? argv[optind] : "mandelbrot.png";
+    FILE *file = fopen (path, "wb"); /* first: what cannot be written need not be computed */
+    if (!file)
+        die (path, strerror (errno));
 
     dpool_t *pool = dpool_open (endpoint, NULL);
     if (!pool)
         die ("dpool_open", dpool_last_error ()->message);
     dpool_async_result_t *rows = submit (pool, width, height);
     wait_and_watch (rows);
-    write_png (path, rows, width, height);
+    write_png (path, file, rows, width, height);
     printf ("%s: %d x %d pixels\n", path, width, height);
     dpool_async_result_destroy (&rows);
     dpool_destroy (&pool);

@@ -230,6 +230,9 @@ static void says_what_a_user_did_wrong (void **state)
         { { EXAMPLE ("pool_table"), "ipc:///nowhere/broker" }, 1, "/nowhere/broker" },
         { { EXAMPLE ("word_count") }, 1, "usage: word_count FOLDER [ENDPOINT]" },
         { { EXAMPLE ("word_count"), "/nowhere" }, 1, "word_count: /nowhere: No such file or directory" },
+        { { EXAMPLE ("mandelbrot"), "/nowhere/m.png" },
+          1,
+          "mandelbrot: /nowhere/m.png: No such file or directory" },
         { { EXAMPLE ("own_worker") }, 2, "no broker is named: give its endpoint, such as tcp://host:5555" },
         { { EXAMPLE ("own_worker"), "--processes", "0" }, 2, "--processes 0: give a number from 1 to" },
     };
@@ -239,6 +242,8 @@ static void says_what_a_user_did_wrong (void **state)
     char path[256];
     snprintf (path, sizeof path, "%s", folder_path (self->folder, "stderr"));
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (access (cases[i].argv[0], X_OK) < 0)
+            continue; /* built without libpng */
         unlink (path);
         assert_int_equal (run (cases[i].argv, path), cases[i].status);
         char *text = read_text (path);
