@@ -281,19 +281,33 @@ static void forget_dropped (broker_t *self)
 
 /* ---- A turn ---------------------------------------------------------------------------------- */
 
+static void log_connections (broker_t *self)
+{
+    char text[160];
+    int refusal = monitor_take_refusal (self->monitor, self->now_ms);
+    if (refusal != 0) {
+        snprintf (text, sizeof text, "cannot accept more connections: %s%s", zmq_strerror (refusal),
+                  refusal == EMFILE || refusal == ENFILE ? " (raise the limit: ulimit -n, or LimitNOFILE=)"
+                                                         : "");
+        self->log (text);
+    }
+    size_t n_strangers = monitor_take_strangers (self->monitor, self->now_ms);
+    if (n_strangers > 0) {
+        snprintf (text, sizeof text,
+                  "%zu connection%s closed that did not speak ZeroMQ: no dpool program made %s", n_strangers,
+                  n_strangers == 1 ? " was" : "s were", n_strangers == 1 ? "it" : "them");
+        self->log (text);
+    }
+}
+
 static void log_events (broker_t *self)
 {
     const char *line;
     while (scheduler_next_event (self->scheduler, &line))
         if (self->log != NULL)
             self->log (line);
-    int refusal = self->monitor != NULL ? monitor_take_refusal (self->monitor, self->now_ms) : 0;
-    if (refusal == 0 || self->log == NULL)
-        return;
-    char text[160];
-    snprintf (text, sizeof text, "cannot accept more connections: %s%s", zmq_strerror (refusal),
-              refusal == EMFILE || refusal == ENFILE ? " (raise the limit: ulimit -n, or LimitNOFILE=)" : "");
-    self->log (text);
+    if (self->monitor != NULL && self->log != NULL)
+        log_connections (self);
 }
 
 int64_t broker_turn (broker_t *self)

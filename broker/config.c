@@ -48,6 +48,10 @@ static int set_bind (config_t *self, const char *value)
 {
     if (*value == '\0')
         return dp_fail (EINVAL, "bind has no endpoint: write tcp://HOST:PORT or ipc://PATH");
+    if (strncmp (value, "inproc://", strlen ("inproc://")) == 0)
+        return dp_fail (EINVAL,
+                        "'%s' cannot be reached from other programs: write tcp://HOST:PORT or ipc://PATH",
+                        value);
     char **grown = dp_realloc (self->endpoints, (self->n_endpoints + 1) * sizeof *grown);
     if (grown == NULL)
         return dp_fail (ENOMEM, "no memory for settings");

@@ -44,6 +44,8 @@ static int take_lock (endpoint_t *self, const char *address)
 {
     for (;;) {
         int fd = open (self->lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+            return dp_fail (errno, "cannot listen on %s: its folder does not exist", address);
         if (fd < 0)
             return dp_fail_errno ("cannot listen on %s: cannot open %s", address, self->lock_path);
         if (flock (fd, LOCK_EX | LOCK_NB) < 0) {
@@ -87,7 +89,9 @@ static int lock_path (endpoint_t *self, const char *address)
 
 /* ---- Binding --------------------------------------------------------------------------------- */
 
-#define EXAMPLES "write tcp://HOST:PORT, such as tcp://127.0.0.1:5555 or tcp://*:5555, or ipc://PATH"
+#define EXAMPLES                                                                          \
+    "write tcp://HOST:PORT, such as tcp://127.0.0.1:5555 or tcp://*:5555, or ipc://PATH " \
+    "(ports: 1 to 65535, or * for any)"
 
 static int fail_bind (int code, const char *address)
 {

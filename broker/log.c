@@ -27,17 +27,25 @@ static void write_line (time_t now, const char *line)
 void log_line (const char *line)
 {
     static time_t second;
-    static unsigned long n_lines;
+    static unsigned long n_lines, n_left_out;
+    static char last[MAX_LINE];
     time_t now = time (NULL);
     if (now != second) {
-        if (n_lines > MAX_LINES_A_SECOND) {
-            char text[64];
-            snprintf (text, sizeof text, "(%lu lines left out)", n_lines - MAX_LINES_A_SECOND);
-            write_line (second, text);
-        }
         second = now;
         n_lines = 0;
+        last[0] = '\0';
     }
-    if (n_lines++ < MAX_LINES_A_SECOND)
-        write_line (now, line);
+    if (n_lines == MAX_LINES_A_SECOND || strncmp (line, last, sizeof last - 1) == 0) {
+        n_left_out++;
+        return;
+    }
+    if (n_left_out > 0) {
+        char text[64];
+        snprintf (text, sizeof text, "(%lu lines left out)", n_left_out);
+        write_line (now, text);
+        n_left_out = 0;
+    }
+    n_lines++;
+    snprintf (last, sizeof last, "%s", line);
+    write_line (now, line);
 }

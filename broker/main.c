@@ -4,6 +4,7 @@
 #include "broker/log.h"
 #include "broker/options.h"
 #include "net/clock.h"
+#include "net/standard.h"
 
 #include <dpool/dpool.h>
 
@@ -65,7 +66,8 @@ static void announce (broker_t *broker)
     const char *endpoint;
     for (size_t i = 0; (endpoint = broker_endpoint (broker, i)) != NULL; i++)
         printf ("dpool-broker: listening on %s\n", endpoint);
-    fflush (stdout);
+    if (fflush (stdout) != 0 || ferror (stdout))
+        log_line ("cannot write to stdout where the broker listens; it serves all the same");
 }
 
 /* Until a signal asks for the end. 0, or -1 when ZeroMQ fails. */
@@ -106,6 +108,8 @@ static int serve (const config_t *config, void *context, int signals)
 
 int main (int argc, char **argv)
 {
+    if (dp_standard_fill () < 0)
+        return EXIT_FAILURE;
     config_t *config = config_new ();
     if (config == NULL || options_read (argc, argv, config) < 0) {
         complain ();

@@ -16,6 +16,10 @@ static const int64_t look_after_ms[] = { 0, 3, 30, 300 };
 
 #define MOST_SUSPECTS 65536 /* those beyond it are noticed by their silence */
 #define REFUSAL_EVERY_MS 10000
+#define STRANGERS_EVERY_MS 600000
+#define EVENTS                                                                               \
+    (ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_ACCEPT_FAILED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL \
+     | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL)
 
 typedef struct suspect_s {
     int fd;
@@ -30,7 +34,8 @@ struct monitor_s {
     size_t next;        /* where monitor_next_suspect goes on */
     int64_t look_at_ms; /* no suspect is due before */
     int refusal;
-    int64_t refusal_at_ms; /* the last one that was told; 0 = never */
+    size_t n_strangers;
+    int64_t refusal_at_ms, strangers_at_ms; /* the last ones that were told; 0 = never */
 };
 
 monitor_t *monitor_new (void *context, void *socket)
@@ -44,7 +49,7 @@ monitor_t *monitor_new (void *context, void *socket)
     snprintf (endpoint, sizeof endpoint, "inproc://dpool-broker-monitor-%p", socket);
     /* Without limit on the row of events, since ZeroMQ's thread would wait for a reader that lags. */
     int unlimited = 0;
-    if (zmq_socket_monitor (socket, endpoint, ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_ACCEPT_FAILED) == 0) {
+    if (zmq_socket_monitor (socket, endpoint, EVENTS) == 0) {
         self->socket = zmq_socket (context, ZMQ_PAIR);
         if (self->socket != NULL
             && zmq_setsockopt (self->socket, ZMQ_RCVHWM, &unlimited, sizeof unlimited) == 0
@@ -121,6 +126,8 @@ void monitor_read (monitor_t *self, int64_t now_ms)
             suspect_fd (self, now_ms, (int) value);
         else if (event == ZMQ_EVENT_ACCEPT_FAILED)
             self->refusal = value;
+        else if (event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL || value == EAGAIN) /* EAGAIN: in time */
+            self->n_strangers++;
     }
 }
 
@@ -165,6 +172,16 @@ bool monitor_next_suspect (monitor_t *self, int64_t now_ms, int *fd)
 int64_t monitor_deadline_ms (const monitor_t *self)
 {
     return self->look_at_ms;
+}
+
+size_t monitor_take_strangers (monitor_t *self, int64_t now_ms)
+{
+    size_t n = self->n_strangers;
+    if (n == 0 || (self->strangers_at_ms != 0 && now_ms - self->strangers_at_ms < STRANGERS_EVERY_MS))
+        return 0;
+    self->n_strangers = 0;
+    self->strangers_at_ms = now_ms;
+    return n;
 }
 
 int monitor_take_refusal (monitor_t *self, int64_t now_ms)

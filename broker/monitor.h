@@ -9,6 +9,7 @@
 #define MONITOR_H_INCLUDED
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct monitor_s monitor_t;
@@ -28,6 +29,10 @@ bool monitor_next_suspect (monitor_t *self, int64_t now_ms, int *fd);
 
 /* When the next one is due; DP_NEVER when there is none. */
 int64_t monitor_deadline_ms (const monitor_t *self);
+
+/* How many connections broke ZeroMQ's handshake, or said nothing until its time was over, since this was told
+   last; 0 = nothing to tell now. Those that were just closed do not count: that is how ports are checked. */
+size_t monitor_take_strangers (monitor_t *self, int64_t now_ms);
 
 /* The errno of the last connection that could not be accepted, once for each row of them; 0 = none. */
 int monitor_take_refusal (monitor_t *self, int64_t now_ms);

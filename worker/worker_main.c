@@ -4,6 +4,7 @@
 #include "core/link.h"
 #include "core/memory.h"
 #include "net/clock.h"
+#include "net/standard.h"
 #include "worker/worker.h"
 #include "worker/worker_options.h"
 #include "worker/zygote.h"
@@ -133,6 +134,8 @@ int dpool_worker_main (int argc, char **argv)
     worker_options_t options;
     const char *const *names;
     int status = STATUS_FAILED;
+    if (dp_standard_fill () < 0)
+        return STATUS_FAILED;
     worker_options_parse (&options, argc, argv);
     /* The zygote comes first: it must be forked before there is any thread or ZeroMQ context. */
     if (zygote_start (options.modules.texts, options.modules.count) < 0)

@@ -146,6 +146,14 @@ static void write_tcp (int fd, const void *bytes, size_t len)
 
 /* ---- At the port ----------------------------------------------------------------------------- */
 
+static bool logs_strangers (void *cluster)
+{
+    char *text = cluster_log (cluster, -1);
+    bool is_told = strstr (text, "did not speak ZeroMQ") != NULL;
+    free (text);
+    return is_told;
+}
+
 static void survives_random_bytes_at_its_port (void **state)
 {
     fixture_t *self = *state;
@@ -161,6 +169,7 @@ static void survives_random_bytes_at_its_port (void **state)
         close (fd);
     }
     assert_serves (self);
+    assert_true (wait_until (logs_strangers, self->cluster));
 }
 
 static void survives_other_protocols (void **state)

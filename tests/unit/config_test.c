@@ -185,6 +185,7 @@ static void refuses_names_that_spoil_a_log (void **state)
     assert_string_equal (config->name, "Käfer");
     assert_fails (config_set (config, "log", "everything"), EINVAL);
     assert_fails (config_set (config, "bind", ""), EINVAL);
+    assert_fails (config_set (config, "bind", "inproc://here"), EINVAL);
     assert_fails (config_set (config, "", ""), EINVAL);
     config_destroy (&config);
 }

@@ -145,6 +145,7 @@ static void explains_ipc_paths_that_cannot_be (void **state)
     assert_not_made (endpoint_bind (self->router, "ipc://"), EINVAL);
     assert_not_made (endpoint_bind (self->router, "ipc:///nonexistent/folder/socket"), ENOENT);
     assert_says ("/nonexistent/folder/socket");
+    assert_says ("its folder does not exist");
     memset (text + strlen (text), 'x', 200);
     assert_not_made (endpoint_bind (self->router, text), ENAMETOOLONG);
     assert_says ("205 bytes");

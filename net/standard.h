@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* standard.h - a program's stdin, stdout and stderr. */
+#ifndef DP_STANDARD_H_INCLUDED
+#define DP_STANDARD_H_INCLUDED
+
+/* Open /dev/null in place of those that the program was started without: else a socket gets their number, and
+   a peer gets our log. To be called before anything else is opened. 0, or -1 with errno. */
+int dp_standard_fill (void);
+
+#endif
