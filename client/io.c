@@ -200,5 +200,7 @@ void io_stop (dpool_t *pool)
     pool->is_stopping = true;
     pool_unlock (pool);
     pthread_join (pool->io_thread, NULL);
+    pthread_mutex_lock (&pool->lock);
     pool->has_io_thread = false;
+    pthread_mutex_unlock (&pool->lock);
 }

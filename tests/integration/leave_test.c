@@ -250,6 +250,9 @@ static void prints_nothing_twice (void **state)
 {
     (void) state;
     char output[4096];
+#ifdef __SANITIZE_THREAD__
+    skip (); /* there _exit writes what stands in the buffers */
+#endif
     assert_int_equal (run ("print", output, sizeof output), 0);
     assert_int_equal (count (output, "[before]"), 1);
     assert_int_equal (count (output, "[prepared]"), 1);
