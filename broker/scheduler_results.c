@@ -36,8 +36,16 @@ static void take_final (scheduler_t *self, task_t *task, bool is_present)
         scheduler_abandon (self, task);
 }
 
-static void take_result (scheduler_t *self, worker_record_t *worker, const wire_result_t *result,
-                         dp_blob_t *const *blobs)
+/* It was stopped though its client did not ask for that: its run was superfluous once, at a broker that is
+   gone by now, or its worker is wrong. It is as if it had not come to its worker, or had been lost there. */
+static bool is_stopped_by_nobody (const task_t *task, const wire_result_t *result)
+{
+    bool is_stopped = result->status == OUTCOME_CANCELLED || result->status == OUTCOME_KILLED;
+    return is_stopped && result->is_final && !task->is_cancelled;
+}
+
+static void take_result (scheduler_t *self, int64_t now_ms, worker_record_t *worker,
+                         const wire_result_t *result, dp_blob_t *const *blobs)
 {
     worker->peer.n_received++;
     self->stats.total_results++;
@@ -51,6 +59,11 @@ static void take_result (scheduler_t *self, worker_record_t *worker, const wire_
         return;
     }
     account (task, result);
+    if (is_stopped_by_nobody (task, result)) {
+        scheduler_return (self, now_ms, task,
+                          result->status == OUTCOME_KILLED ? RETURN_LOST : RETURN_RELEASED);
+        return;
+    }
     if (result->is_final)
         take_final (self, task, is_present);
     scheduler_hold (self, task, result,
@@ -60,13 +73,12 @@ static void take_result (scheduler_t *self, worker_record_t *worker, const wire_
 void scheduler_on_results (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message,
                            dp_blob_t *const *blobs)
 {
-    (void) now_ms;
     worker_record_t *worker = DP_CONTAINER (peer, worker_record_t, peer);
     if (message->window_tasks > 0)
         worker->window = message->window_tasks;
     wire_result_t result;
     while (wire_next_result (message, &result))
-        take_result (self, worker, &result, blobs);
+        take_result (self, now_ms, worker, &result, blobs);
     scheduler_rank (self, worker);
     scheduler_touch (self, peer);
 }

@@ -20,7 +20,8 @@ void scheduler_abandon (scheduler_t *self, task_t *task)
     wire_run_t run = { .session = task->session->peer.id, .id = task->by_id.key, .attempt = task->attempt };
     uint64_t key = run_key (run.session, run.id, run.attempt);
     scheduler_tell_run (self, worker, WIRE_CANCEL, &run);
-    if (dp_map_get (&worker->ghosts, key) == NULL) {
+    bool may_lack_it = worker->peer.connection == 0 || worker->is_listing;
+    if (!may_lack_it && dp_map_get (&worker->ghosts, key) == NULL) {
         ghost_t *ghost = dp_must_alloc (sizeof *ghost);
         ghost->session = run.session;
         ghost->id = run.id;

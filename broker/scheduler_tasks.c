@@ -105,6 +105,7 @@ static void enter_worker (scheduler_t *self, int64_t now_ms, task_t *task, worke
     task->worker = worker;
     task->since_ms = now_ms;
     task->has_started = false;
+    task->listed = 0; /* another worker's HELLO may have had the same number */
     dp_list_append (&worker->runs, &task->in_place);
     worker->n_runs++;
     task->session->n_assigned++;

@@ -123,6 +123,57 @@ static void a_worker_that_returns_in_time_keeps_what_it_lists (void **state)
     assert_true (srig_has_event (t, "is back"));
 }
 
+static void what_another_worker_listed_once_is_not_listed_by_this_one (void **state)
+{
+    (void) state;
+    srig_worker (t, 1, 1);
+    srig_submit (t, 1, 1, 1);
+    srig_turn (t);
+    srig_worker_hello (t, 1, (srig_hello_t) { .window = 1 });
+    srig_run (t, 1, 1, 1, 1, WIRE_RUN_RUNNING); /* in the list of its second connection */
+    srig_runs_end (t, 1);
+    lose (1);
+    srig_worker (t, 2, 1);
+    srig_forget (t);
+    srig_worker (t, 2, 1); /* its second connection, and it never got the task */
+    srig_expect_runs (&t->workers[2].tasks, "1.3");
+}
+
+static void a_run_that_a_returning_worker_may_lack_takes_no_room (void **state)
+{
+    (void) state;
+    srig_client (t, 2);
+    srig_worker (t, 1, 1);
+    srig_submit (t, 1, 1, 1);
+    srig_turn (t);
+    srig_worker_hello (t, 1, (srig_hello_t) { .window = 1 });
+    srig_bare (t, &t->clients[1], WIRE_BYE);
+    srig_runs_end (t, 1);
+    srig_submit (t, 2, 5, 5);
+    srig_forget (t);
+    srig_turn (t);
+    srig_expect_tasks (t, 1, "5");
+}
+
+static void a_run_that_was_stopped_without_its_client_is_run_again (void **state)
+{
+    (void) state;
+    srig_worker (t, 1, 1);
+    srig_submit (t, 1, 1, 1);
+    srig_submit_as (t, 1, 2, 2, (srig_submit_t) { .is_at_most_once = true });
+    srig_turn (t);
+    srig_result (t, 1, 1, 1, 1, OUTCOME_KILLED);
+    srig_turn (t);
+    srig_result (t, 1, 1, 1, 2, OUTCOME_VALUE);
+    srig_turn (t);
+    srig_result (t, 1, 1, 2, 1, OUTCOME_CANCELLED);
+    srig_turn (t);
+    srig_result (t, 1, 1, 2, 2, OUTCOME_KILLED);
+    srig_turn (t);
+    assert_int_equal (srig_status (t, 1, 1), OUTCOME_VALUE);
+    assert_int_equal (srig_status (t, 1, 2), OUTCOME_LOST);
+}
+
 static void an_at_most_once_task_that_a_returned_worker_lacks_is_lost (void **state)
 {
     (void) state;
@@ -518,6 +569,9 @@ int main (void)
         TEST (an_at_most_once_task_is_not_tried_again),
         TEST (an_at_most_once_task_that_was_released_is_given_out_again),
         TEST (a_worker_that_returns_in_time_keeps_what_it_lists),
+        TEST (what_another_worker_listed_once_is_not_listed_by_this_one),
+        TEST (a_run_that_a_returning_worker_may_lack_takes_no_room),
+        TEST (a_run_that_was_stopped_without_its_client_is_run_again),
         TEST (an_at_most_once_task_that_a_returned_worker_lacks_is_lost),
         TEST (the_cancel_that_a_worker_missed_is_said_again),
         TEST (a_run_that_comes_back_is_adopted_as_the_attempt_that_it_is),

@@ -38,7 +38,7 @@ typedef struct srig_peer_s {
     /* what it was sent since srig_forget */
     size_t n_kinds[WIRE_KINDS], n_messages;
     srig_rows_t tasks, adopts, cancels, results, progress;
-    wire_range_t missing[256];
+    wire_range_t missing[1024];
     size_t n_missing;
     uint64_t sessions[64], ends[64]; /* of SESSION, SESSION_END */
     size_t n_sessions, n_ends;
