@@ -176,6 +176,15 @@ void scheduler_on_runs (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_me
     scheduler_rank (self, worker);
 }
 
+/* It did not start, so the attempt is not used up: errors tell attempts, and a task may wander a while
+   between workers that are busier than they said. */
+static void take_back (scheduler_t *self, int64_t now_ms, task_t *task)
+{
+    if (task->last_attempt == task->attempt)
+        task->attempt = --task->last_attempt;
+    scheduler_return (self, now_ms, task, RETURN_RELEASED);
+}
+
 void scheduler_on_release (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
 {
     worker_record_t *worker = DP_CONTAINER (peer, worker_record_t, peer);
@@ -186,7 +195,7 @@ void scheduler_on_release (scheduler_t *self, int64_t now_ms, peer_t *peer, wire
         session_record_t *session = scheduler_session (self, run.session);
         task_t *task = session != NULL ? scheduler_task (session, run.id) : NULL;
         if (task != NULL && task->worker == worker && task->attempt == run.attempt)
-            scheduler_return (self, now_ms, task, RETURN_RELEASED);
+            take_back (self, now_ms, task);
         else
             scheduler_end_ghost (worker, run.session, run.id, run.attempt);
     }

@@ -310,6 +310,15 @@ static void end_run (walk_t *w, walk_run_t *run)
     run->state = WIRE_RUN_DONE;
 }
 
+/* What was handed back did not start: the same attempt may be given away again. */
+static void forget_given (walk_t *w, const walk_run_t *run)
+{
+    walk_task_t *task = walk_task (w, run->session, run->id);
+    for (size_t i = 0; task != NULL && i < task->n_given; i++)
+        if (task->given[i] == run->attempt)
+            task->given[i] = 0;
+}
+
 static bool hand_back (walk_t *w, walk_worker_t *worker, size_t i)
 {
     walk_run_t *run = &worker->runs[i];
@@ -320,6 +329,7 @@ static bool hand_back (walk_t *w, walk_worker_t *worker, size_t i)
     wire_add_run (&batch, &w->t->out, 0, WIRE_RELEASE, &row);
     worker->window = walk_happens (w, 30) ? 1 + walk_draw (w, 8) : worker->window;
     wire_flush (&batch, &w->t->out, 0, worker->window, 0);
+    forget_given (w, run);
     remove_run (worker, i);
     srig_send (w->t, worker->peer->connection);
     return true;
