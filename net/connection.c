@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct dp_connection_s {
@@ -72,9 +73,24 @@ static int open_monitor (dp_connection_t *self)
     return zmq_connect (self->monitor, endpoint);
 }
 
+/* ZeroMQ takes a port modulo 65536. */
+static bool has_port (const char *endpoint)
+{
+    const char *colon = strrchr (endpoint, ':');
+    size_t n_digits = strspn (colon + 1, "0123456789");
+    if (n_digits == 0 || n_digits > 5 || colon[1 + n_digits] != '\0')
+        return false;
+    long port = strtol (colon + 1, NULL, 10);
+    return port > 0 && port <= 65535;
+}
+
 int dp_connection_open (dp_connection_t *self, const char *endpoint)
 {
     dp_connection_close (self, 0);
+    if (strncmp (endpoint, "tcp://", 6) == 0 && !has_port (endpoint)) {
+        errno = EINVAL;
+        return -1;
+    }
     self->socket = zmq_socket (self->context, ZMQ_DEALER);
     if (self->socket == NULL)
         return -1;

@@ -181,22 +181,33 @@ static const char *reach_text (dp_reach_t reach)
 {
     switch (reach) {
     case DP_CONNECTING:
-        return "it does not answer";
+        return "it does not answer, or its name is not found";
     case DP_REFUSED:
         return "nobody listens there, or its name is not known";
+    case DP_CONNECTED:
+        return "what listens there says nothing";
+    case DP_HANDSHAKEN:
+        return "what listens there does not answer as a dpool-broker does";
     default:
         return "what listens there does not speak ZeroMQ, or refuses us";
     }
 }
 
+/* Once for each time that it cannot be reached. */
+static void complain (worker_t *self, worker_broker_t *broker)
+{
+    if (broker->is_complained || broker->is_heard)
+        return;
+    worker_log (self, "cannot reach %s: %s; trying on", broker->endpoint,
+                reach_text (dp_connection_reach (broker->connection)));
+    broker->is_complained = true;
+}
+
 static void note_broken (worker_t *self, int64_t now_ms, size_t i)
 {
-    worker_broker_t *broker = &self->brokers[i];
-    dp_reach_t reach = dp_connection_reach (broker->connection);
-    broker->is_broken = true;
-    if (!broker->is_complained && reach != DP_HANDSHAKEN)
-        worker_log (self, "cannot reach %s: %s; trying on", broker->endpoint, reach_text (reach));
-    broker->is_complained = true;
+    self->brokers[i].is_broken = true;
+    if (dp_connection_reach (self->brokers[i].connection) != DP_HANDSHAKEN)
+        complain (self, &self->brokers[i]);
     crew_broken (self->crew, now_ms, i);
 }
 
@@ -214,6 +225,7 @@ static bool hear_broker (worker_t *self, int64_t now_ms, size_t i)
         if (rc <= 0)
             break;
         n_messages++;
+        broker->is_heard = true;
         broker->is_complained = false;
         if (incoming.malformed == NULL)
             crew_receive (self->crew, now_ms, i, &incoming.message, incoming.blobs);
@@ -234,9 +246,17 @@ static bool hear_broker (worker_t *self, int64_t now_ms, size_t i)
 static void open_connection (worker_t *self, int64_t now_ms, const crew_action_t *action)
 {
     worker_broker_t *broker = &self->brokers[action->broker];
-    broker->is_broken = false;
+    broker->is_broken = broker->is_heard = false;
     if (dp_connection_open (broker->connection, broker->endpoint) < 0)
         note_broken (self, now_ms, action->broker);
+}
+
+/* It broke, or it never greeted us, or fell silent. */
+static void close_connection (worker_t *self, worker_broker_t *broker)
+{
+    if (!broker->is_broken)
+        complain (self, broker);
+    dp_connection_close (broker->connection, GOODBYE_MS);
 }
 
 static void push_messages (worker_t *self)
@@ -255,7 +275,7 @@ static void carry_out (worker_t *self, int64_t now_ms, const crew_action_t *acti
         open_connection (self, now_ms, action);
         return;
     case CREW_CLOSE:
-        dp_connection_close (self->brokers[action->broker].connection, GOODBYE_MS);
+        close_connection (self, &self->brokers[action->broker]);
         return;
     case CREW_START:
         worker_start_child (self, now_ms, action->place, action->session);

@@ -14,6 +14,7 @@ typedef struct worker_broker_s {
     char *endpoint;
     dp_connection_t *connection;
     bool is_broken;     /* and the crew was told */
+    bool is_heard;      /* a message came on this connection */
     bool is_complained; /* the log says that it cannot be reached */
 } worker_broker_t;
 

@@ -313,8 +313,14 @@ static void waits_at_a_server_that_says_nothing (void **state)
 static void refuses_what_is_no_endpoint (void **state)
 {
     fixture_t *self = *state;
-    static const char *const endpoints[]
-        = { "", "nowhere", "tcp://", "tcp://host", "tcp://host:x", "foo://host:1" };
+    static const char *const endpoints[] = { "",
+                                             "nowhere",
+                                             "tcp://",
+                                             "tcp://host",
+                                             "tcp://host:x",
+                                             "tcp://127.0.0.1:0",
+                                             "tcp://127.0.0.1:65536",
+                                             "foo://host:1" };
     for (size_t i = 0; i < sizeof endpoints / sizeof endpoints[0]; i++) {
         errno = 0;
         assert_int_equal (dp_connection_open (self->connection, endpoints[i]), -1);
