@@ -57,6 +57,17 @@ static void goes_by_age_across_functions_of_a_priority (void **state)
     srig_expect_tasks (t, 1, "1 2 3");
 }
 
+static void priority_counts_across_functions (void **state)
+{
+    (void) state;
+    srig_submit_as (t, 1, 1, 2, (srig_submit_t) { .function = "a" });
+    srig_submit_as (t, 1, 3, 3, (srig_submit_t) { .function = "b", .priority = 1 });
+    srig_submit_as (t, 1, 4, 4, (srig_submit_t) { .function = "b", .priority = -1 });
+    srig_submit_as (t, 1, 5, 5, (srig_submit_t) { .function = "a" });
+    srig_worker_as (t, 1, (srig_hello_t) { .window = 9, .functions = { "a", "b" } });
+    srig_expect_tasks (t, 1, "3 1 2 5 4");
+}
+
 static void passes_options_on (void **state)
 {
     (void) state;
@@ -481,6 +492,7 @@ int main (void)
         TEST (gives_the_oldest_task_first),
         TEST (gives_the_highest_priority_first),
         TEST (goes_by_age_across_functions_of_a_priority),
+        TEST (priority_counts_across_functions),
         TEST (passes_options_on),
         TEST (long_payloads_pass_as_they_are),
         TEST (fails_payloads_above_the_limit),

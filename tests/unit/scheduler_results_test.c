@@ -183,6 +183,31 @@ static void a_dropped_part_that_was_under_way_dies_with_its_connection (void **s
     assert_int_equal (srig_stats (t).n_assigned, 0);
 }
 
+static void a_part_of_a_dropped_task_is_not_sent_again (void **state)
+{
+    (void) state;
+    srig_break (t, &t->clients[1]);
+    srig_live (t, 61000);
+    srig_worker_hello (t, 1, (srig_hello_t) { .window = 5 });
+    srig_run (t, 1, 1, 1, 1, WIRE_RUN_RUNNING);
+    srig_runs_end (t, 1);
+    srig_client_hello (t, 1);
+    srig_claim (t, 1, 1, 1, true);
+    srig_part (t, 1, 1, 1, 1, 0, 1, false);
+    srig_bare (t, &t->workers[1], WIRE_BYE);
+    srig_turn (t);
+    srig_expect_missing (t, 1, "1-1");
+    srig_expect_results (t, 1, "1");
+    srig_break (t, &t->clients[1]);
+    srig_forget (t);
+    srig_client_hello (t, 1);
+    srig_claim (t, 1, 1, 1, true);
+    srig_turn (t);
+    srig_expect_missing (t, 1, "1-1");
+    srig_expect_results (t, 1, "");
+    assert_int_equal (srig_stats (t).payload_bytes, 0);
+}
+
 static void counts_results_that_nobody_waits_for (void **state)
 {
     (void) state;
@@ -471,6 +496,7 @@ int main (void)
         TEST (parts_go_ahead_of_the_end),
         TEST (a_part_of_a_dropped_task_is_still_counted_by_its_ack),
         TEST (a_dropped_part_that_was_under_way_dies_with_its_connection),
+        TEST (a_part_of_a_dropped_task_is_not_sent_again),
         TEST (counts_results_that_nobody_waits_for),
         TEST (only_the_present_attempt_may_crash),
         TEST (a_worker_cannot_end_the_run_of_another),

@@ -136,6 +136,7 @@ const char *srig_ids (const srig_rows_t *rows);
 const char *srig_attempts (const srig_rows_t *rows);
 const char *srig_missing (const srig_t *self, int client);                  /* "3-5 7-7" */
 outcome_status_t srig_status (const srig_t *self, int client, uint64_t id); /* of its last result */
+void srig_note (srig_peer_t *peer, wire_message_t *message);                /* of the rig itself */
 scheduler_stats_t srig_stats (const srig_t *self);
 bool srig_has_event (srig_t *self, const char *part);
 
