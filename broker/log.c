@@ -17,7 +17,7 @@ static void write_line (time_t now, const char *line)
     struct tm utc;
     gmtime_r (&now, &utc);
     size_t n = strftime (text, sizeof text, "%Y-%m-%dT%H:%M:%SZ ", &utc);
-    for (size_t i = 0; line[i] != '\0' && i < MAX_LINE; i++)
+    for (size_t i = 0; i < MAX_LINE && line[i] != '\0'; i++)
         text[n++] = (unsigned char) line[i] < 0x20 || line[i] == 0x7f ? '?' : line[i];
     text[n++] = '\n';
     if (write (STDERR_FILENO, text, n) < 0)

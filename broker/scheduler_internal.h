@@ -256,7 +256,7 @@ void scheduler_end_grace (scheduler_t *self, int64_t now_ms);
 session_record_t *scheduler_session (const scheduler_t *self, uint64_t id);
 task_t *scheduler_task (const session_record_t *session, uint64_t id);
 void scheduler_submit (scheduler_t *self, int64_t now_ms, route_t *route, const wire_group_t *group,
-                       const wire_task_t *task, dp_blob_t *blob);
+                       const wire_task_t *from, dp_blob_t *blob);
 task_t *scheduler_new_bodyless (session_record_t *session, uint64_t id, bool is_at_most_once);
 void scheduler_put_session (scheduler_t *self, worker_record_t *worker, session_record_t *session);
 void scheduler_assign (scheduler_t *self, int64_t now_ms, task_t *task, worker_record_t *worker);

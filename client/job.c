@@ -289,9 +289,10 @@ wire_bytes_t job_payload (job_t *self, size_t first, size_t n, dp_buffer_t *scra
     for (size_t i = first; i < first + n; i++) {
         const dp_blob_t *argument = self->arguments[place_of (self, i)];
         uint8_t *room = dp_buffer_extend (scratch, dp_blob_len (argument));
-        if (room == NULL) /* a task without its arguments must not go out */
+        if (room != NULL)
+            memcpy (room, dp_blob_data (argument), dp_blob_len (argument));
+        else /* a task without its arguments must not go out */
             dp_no_memory (dp_blob_len (argument));
-        memcpy (room, dp_blob_data (argument), dp_blob_len (argument));
     }
     payload.data = scratch->data;
     payload.len = scratch->len;

@@ -84,9 +84,11 @@ static int table_add (table_t *self, const char *word, size_t word_len, uint64_t
         return -1;
     entry_t *entry = table_find (self, word, word_len);
     if (!entry->word) {
-        entry->word = strndup (word, word_len);
+        entry->word = malloc (word_len + 1);
         if (!entry->word)
             return -1;
+        memcpy (entry->word, word, word_len);
+        entry->word[word_len] = '\0';
         self->n_words++;
     }
     entry->count += count;

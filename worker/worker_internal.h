@@ -45,7 +45,7 @@ void worker_start_child (worker_t *self, int64_t now_ms, size_t place, const cre
 void worker_hand (worker_t *self, const crew_action_t *action);
 void worker_take_back (worker_t *self, int64_t now_ms, const crew_action_t *action);
 void worker_flag (worker_t *self, const crew_action_t *action);
-void worker_signal (worker_t *self, size_t place, int number);
+void worker_signal (worker_t *self, size_t number, int signal_number);
 void worker_end_child (worker_t *self, size_t place);
 
 /* Write what is due to the children. */

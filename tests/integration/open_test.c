@@ -193,9 +193,9 @@ static void works_in_a_child_process_of_the_program (void **state)
     pid_t pid = fork ();
     if (pid == 0) {
         dpool_t *pool = dpool_open (cluster_endpoint (cluster), NULL);
-        int rc = pool ? dpool_apply (pool, NULL, "square", DPOOL_V (3)) : -1;
+        bool has_worked = pool && dpool_apply (pool, NULL, "square", DPOOL_V (3)) == 0;
         dpool_destroy (&pool);
-        _exit (rc == 0 ? 0 : 1);
+        _exit (has_worked ? 0 : 1);
     }
     assert_int_equal (waitpid (pid, &status, 0), pid);
     assert_int_equal (status, 0);
