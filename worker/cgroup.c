@@ -90,8 +90,8 @@ bool cgroup_read (const char *controller, const char *file_v1, const char *file_
 static bool find_number (const char *text, const char *word, uint64_t *number)
 {
     size_t len = strlen (word);
-    for (const char *line = text; line != NULL; line = strchr (line, '\n')) {
-        line += *line == '\n';
+    for (const char *line = text, *end; line != NULL; line = end != NULL ? end + 1 : NULL) {
+        end = strchr (line, '\n');
         if (strncmp (line, word, len) == 0 && line[len] == ' ') {
             *number = strtoull (line + len, NULL, 10);
             return true;
@@ -102,7 +102,7 @@ static bool find_number (const char *text, const char *word, uint64_t *number)
 
 uint64_t cgroup_oom_kills (void)
 {
-    char text[16384];
+    char text[16384] = "";
     uint64_t number = 0;
     for (unsigned level = 0; level < LEVELS; level++) {
         if (!cgroup_read ("memory", "memory.oom_control", "memory.events", level, text, sizeof text))

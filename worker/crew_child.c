@@ -4,6 +4,7 @@
 
 #include "core/memory.h"
 
+#include <assert.h>
 #include <signal.h>
 #include <string.h>
 
@@ -24,6 +25,7 @@ static size_t *count_of (crew_pool_t *pool, crew_child_state_t state)
 void crew_child_set_state (crew_child_t *self, crew_child_state_t state)
 {
     crew_pool_t *pool = self->pool;
+    assert (pool != NULL);
     size_t *old = count_of (pool, self->state), *new = count_of (pool, state);
     if (old)
         --*old;

@@ -41,12 +41,12 @@ void worker_log (worker_t *self, const char *format, ...) DPOOL_PRINTF (2, 3);
 void worker_hear_places (worker_t *self, int64_t now_ms);
 
 /* Carry out an action that concerns a place. */
-void worker_start_child (worker_t *self, int64_t now_ms, size_t place, const crew_session_t *session);
+void worker_start_child (worker_t *self, int64_t now_ms, size_t number, const crew_session_t *session);
 void worker_hand (worker_t *self, const crew_action_t *action);
 void worker_take_back (worker_t *self, int64_t now_ms, const crew_action_t *action);
 void worker_flag (worker_t *self, const crew_action_t *action);
 void worker_signal (worker_t *self, size_t number, int signal_number);
-void worker_end_child (worker_t *self, size_t place);
+void worker_end_child (worker_t *self, size_t number);
 
 /* Write what is due to the children. */
 void worker_flush_places (worker_t *self, int64_t now_ms);

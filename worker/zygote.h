@@ -41,7 +41,7 @@ int zygote_client_fd (const zygote_client_t *self);
 int zygote_client_fork (zygote_client_t *self, uint32_t place, int channel_fd, int memory_fd, int stderr_fd);
 
 /* Send a signal to the process group of the child at "place", if it is still there. 0 or -1. */
-int zygote_client_signal (zygote_client_t *self, uint32_t place, int signal);
+int zygote_client_signal (zygote_client_t *self, uint32_t place, int number);
 
 typedef struct zygote_report_s {
     enum { ZYGOTE_FORKED, ZYGOTE_EXITED, ZYGOTE_FORK_FAILED } kind;

@@ -41,8 +41,7 @@ static void start_broker (cluster_t *self, const char *bind)
     self->broker = process_new (argv, log_path (self, -1));
     do {
         if (!process_read_line (self->broker, line, sizeof line)) {
-            char *text = cluster_log (self, -1);
-            fail_msg ("the broker ended without listening; it said: %s", text);
+            fail_msg ("the broker ended without listening; it said: %s", cluster_log (self, -1));
         }
     } while (strncmp (line, ANNOUNCEMENT, strlen (ANNOUNCEMENT)) != 0);
     snprintf (self->endpoint, sizeof self->endpoint, "%s", line + strlen (ANNOUNCEMENT));
@@ -105,7 +104,7 @@ void cluster_restart_broker (cluster_t *self)
     process_signal (self->broker, SIGKILL);
     process_wait (self->broker);
     process_destroy (&self->broker);
-    strcpy (bind, self->endpoint);
+    memcpy (bind, self->endpoint, sizeof bind);
     start_broker (self, bind);
 }
 

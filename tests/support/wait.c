@@ -126,6 +126,7 @@ static bool has_numbers (void *argument)
     return read_numbers (wanted->path, wanted->numbers, wanted->n) >= wanted->n;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): they are stored through wanted */
 void wait_for_numbers (const char *path, long *numbers, size_t n)
 {
     wanted_numbers_t wanted = { path, numbers, n };
