@@ -167,7 +167,7 @@ void scheduler_on_query (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_m
 {
     const session_record_t *session = DP_CONTAINER (peer, session_record_t, peer);
     wire_answer_t answer = { .query = message->query.query, .worker = { "", 0 } };
-    char text[256] = "";
+    char text[512] = ""; /* a name of 255 and what is said of it */
     answer.text.data = text;
     if (message->query.question == WIRE_QUERY_EXPLAIN) {
         explain (self, now_ms, session, message->query.id, &answer, text, sizeof text);
