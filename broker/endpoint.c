@@ -3,6 +3,7 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "net/port.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -122,17 +123,13 @@ static int fail_bind (int code, const char *address)
     }
 }
 
-/* HOST:PORT. ZeroMQ takes a port modulo 65536 and ignores what stands behind it. */
+/* HOST:PORT. */
 static bool is_tcp_valid (const char *address)
 {
     const char *host = address + strlen ("tcp://"), *colon = strrchr (host, ':');
     if (colon == NULL || colon == host || (*host == '[' && colon[-1] != ']'))
         return false;
-    if (strcmp (colon + 1, "*") == 0)
-        return true;
-    size_t n_digits = strspn (colon + 1, "0123456789");
-    return n_digits > 0 && n_digits <= 5 && colon[1 + n_digits] == '\0'
-           && strtol (colon + 1, NULL, 10) <= 65535;
+    return strcmp (colon + 1, "*") == 0 || dp_port_parse (colon + 1) >= 0;
 }
 
 /* IPv6 only where it is asked for, or IPv4 addresses would be told as [::ffff:…] and interfaces get IPv6

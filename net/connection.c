@@ -2,16 +2,16 @@
 #include "net/connection.h"
 
 #include "core/memory.h"
+#include "net/port.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct dp_connection_s {
     void *context;
-    void *socket,
-        *monitor;     /* NULL while closed; monitor NULL on inproc, which has no events and never breaks */
+    void *socket;     /* NULL while closed */
+    void *monitor;    /* likewise, and NULL on inproc, which has no events and never breaks */
     dp_outbox_t kept; /* not sent yet, oldest first */
     dp_reach_t reach;
     bool is_broken, is_greeted; /* greeted: HELLO was written on this socket */
@@ -73,21 +73,10 @@ static int open_monitor (dp_connection_t *self)
     return zmq_connect (self->monitor, endpoint);
 }
 
-/* ZeroMQ takes a port modulo 65536. */
-static bool has_port (const char *endpoint)
-{
-    const char *colon = strrchr (endpoint, ':');
-    size_t n_digits = strspn (colon + 1, "0123456789");
-    if (n_digits == 0 || n_digits > 5 || colon[1 + n_digits] != '\0')
-        return false;
-    long port = strtol (colon + 1, NULL, 10);
-    return port > 0 && port <= 65535;
-}
-
 int dp_connection_open (dp_connection_t *self, const char *endpoint)
 {
     dp_connection_close (self, 0);
-    if (strncmp (endpoint, "tcp://", 6) == 0 && !has_port (endpoint)) {
+    if (strncmp (endpoint, "tcp://", 6) == 0 && dp_port_parse (strrchr (endpoint, ':') + 1) <= 0) {
         errno = EINVAL;
         return -1;
     }
