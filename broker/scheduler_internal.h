@@ -255,6 +255,7 @@ void scheduler_end_grace (scheduler_t *self, int64_t now_ms);
 /* scheduler_tasks.c: the moves of a task */
 session_record_t *scheduler_session (const scheduler_t *self, uint64_t id);
 task_t *scheduler_task (const session_record_t *session, uint64_t id);
+wire_run_t scheduler_run_of (const task_t *task); /* the name of its present run */
 void scheduler_submit (scheduler_t *self, int64_t now_ms, route_t *route, const wire_group_t *group,
                        const wire_task_t *from, dp_blob_t *blob);
 task_t *scheduler_new_bodyless (session_record_t *session, uint64_t id, bool is_at_most_once);

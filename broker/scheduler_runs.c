@@ -17,7 +17,7 @@ static uint64_t run_key (uint64_t session, uint64_t id, uint64_t attempt)
 void scheduler_abandon (scheduler_t *self, task_t *task)
 {
     worker_record_t *worker = task->worker;
-    wire_run_t run = { .session = task->session->peer.id, .id = task->by_id.key, .attempt = task->attempt };
+    wire_run_t run = scheduler_run_of (task);
     uint64_t key = run_key (run.session, run.id, run.attempt);
     scheduler_tell_run (self, worker, WIRE_CANCEL, &run);
     bool may_lack_it = worker->peer.connection == 0 || worker->is_listing;

@@ -25,6 +25,12 @@ task_t *scheduler_task (const session_record_t *session, uint64_t id)
     return node != NULL ? DP_CONTAINER (node, task_t, by_id) : NULL;
 }
 
+wire_run_t scheduler_run_of (const task_t *task)
+{
+    return (
+        wire_run_t) { .session = task->session->peer.id, .id = task->by_id.key, .attempt = task->attempt };
+}
+
 /* ---- Birth ---------------------------------------------------------------------------------- */
 
 static task_t *new_task (session_record_t *session, uint64_t id, size_t payload_len)
@@ -260,8 +266,7 @@ void scheduler_cancel (scheduler_t *self, task_t *task)
     if (task->state == TASK_QUEUED)
         scheduler_fail (self, task, OUTCOME_CANCELLED, "cancelled before it started");
     else if (task->state == TASK_ASSIGNED) {
-        wire_run_t run
-            = { .session = task->session->peer.id, .id = task->by_id.key, .attempt = task->attempt };
+        wire_run_t run = scheduler_run_of (task);
         scheduler_tell_run (self, task->worker, WIRE_CANCEL, &run);
     }
 }
