@@ -2,7 +2,6 @@
 /* What a worker says of an endpoint where no broker answers. It tries on, so that it can be started first. */
 #include "tests/support/test.h"
 
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 
 #include "tests/support/check.h"
 #include "tests/support/folder.h"
+#include "tests/support/listener.h"
 #include "tests/support/process.h"
 #include "tests/support/wait.h"
 
@@ -44,18 +44,6 @@ static void assert_worker_says (const char *endpoint, const char *words)
     assert_int_equal (process_wait (worker), 0);
     process_destroy (&worker);
     folder_destroy (&folder);
-}
-
-static int listen_tcp (char *endpoint, size_t size)
-{
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr = { htonl (INADDR_LOOPBACK) } };
-    socklen_t len = sizeof address;
-    int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal (bind (fd, (struct sockaddr *) &address, len), 0);
-    assert_int_equal (listen (fd, 5), 0);
-    assert_int_equal (getsockname (fd, (struct sockaddr *) &address, &len), 0);
-    snprintf (endpoint, size, "tcp://127.0.0.1:%d", ntohs (address.sin_port));
-    return fd;
 }
 
 static void says_that_nobody_listens (void **state)

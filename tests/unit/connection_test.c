@@ -5,13 +5,13 @@
 #include "net/connection.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/support/listener.h"
 #include "tests/support/wait.h"
 
 #define MAX_PAYLOAD (1u << 20)
@@ -122,19 +122,6 @@ static void assert_router_gets (fixture_t *self, wire_kind_t kind)
     assert_null (self->incoming.malformed);
     assert_string_equal (wire_kind_name (self->incoming.message.kind), wire_kind_name (kind));
     dp_incoming_fini (&self->incoming);
-}
-
-/* A plain TCP server: gives its endpoint. */
-static int listen_tcp (char *endpoint, size_t size)
-{
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr = { htonl (INADDR_LOOPBACK) } };
-    socklen_t len = sizeof address;
-    int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal (bind (fd, (struct sockaddr *) &address, len), 0);
-    assert_int_equal (listen (fd, 5), 0);
-    assert_int_equal (getsockname (fd, (struct sockaddr *) &address, &len), 0);
-    snprintf (endpoint, size, "tcp://127.0.0.1:%d", ntohs (address.sin_port));
-    return fd;
 }
 
 /* ---- Against a ROUTER ------------------------------------------------------------------------ */

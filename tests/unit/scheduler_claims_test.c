@@ -29,12 +29,6 @@ static int teardown (void **state)
     return 0;
 }
 
-static void lose (int worker)
-{
-    srig_break (t, &t->workers[worker]);
-    srig_live (t, 1500);
-}
-
 /* ---- Claims ------------------------------------------------------------------------------------- */
 
 static void names_claimed_ids_that_it_lacks (void **state)
@@ -193,7 +187,7 @@ static void missing_at_most_once_tasks_are_named_when_the_grace_is_over (void **
     srig_forget (t);
     srig_live (t, 2100);
     srig_expect_missing (t, 1, "1-1 3-3");
-    lose (1);
+    srig_lose (t, 1);
     assert_int_equal (srig_status (t, 1, 2), OUTCOME_LOST);
 }
 
@@ -219,7 +213,7 @@ static void an_adopted_task_without_arguments_whose_worker_goes_is_missing (void
     srig_client_hello (t, 1);
     srig_claim (t, 1, 5, 5, true);
     srig_turn (t);
-    lose (1);
+    srig_lose (t, 1);
     srig_expect_missing (t, 1, "5-5");
     assert_int_equal (srig_stats (t).n_assigned, 0);
     srig_submit_as (t, 1, 5, 5, (srig_submit_t) { .base = 1000 });

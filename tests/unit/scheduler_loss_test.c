@@ -21,12 +21,6 @@ static int teardown (void **state)
     return 0;
 }
 
-static void lose (int worker)
-{
-    srig_break (t, &t->workers[worker]);
-    srig_live (t, 1500);
-}
-
 /* ---- Lost workers ------------------------------------------------------------------------------ */
 
 static void queues_the_tasks_of_a_lost_worker_again_in_front_and_in_order (void **state)
@@ -35,7 +29,7 @@ static void queues_the_tasks_of_a_lost_worker_again_in_front_and_in_order (void 
     srig_worker (t, 1, 3);
     srig_submit (t, 1, 1, 5);
     srig_turn (t);
-    lose (1);
+    srig_lose (t, 1);
     assert_int_equal (srig_stats (t).n_queued, 5);
     srig_worker (t, 2, 4);
     srig_expect_runs (&t->workers[2].tasks, "1.2 2.2 3.2 4.1");
@@ -61,11 +55,11 @@ static void after_ten_losses_a_task_fails (void **state)
     for (int i = 0; i < 9; i++) {
         srig_worker (t, 1, 1);
         assert_int_equal (t->workers[1].tasks.rows[t->workers[1].tasks.n - 1].attempt, (uint64_t) i + 1);
-        lose (1);
+        srig_lose (t, 1);
     }
     assert_int_equal (srig_stats (t).n_queued, 1);
     srig_worker (t, 1, 1);
-    lose (1);
+    srig_lose (t, 1);
     assert_int_equal (srig_status (t, 1, 1), OUTCOME_LOST);
     assert_string_equal (t->clients[1].text, "ten workers were lost while they had it");
 }
@@ -76,7 +70,7 @@ static void an_at_most_once_task_is_not_tried_again (void **state)
     srig_worker (t, 1, 1);
     srig_submit_as (t, 1, 1, 2, (srig_submit_t) { .is_at_most_once = true });
     srig_turn (t);
-    lose (1);
+    srig_lose (t, 1);
     assert_int_equal (srig_status (t, 1, 1), OUTCOME_LOST);
     assert_int_equal (srig_stats (t).n_queued, 1); /* 2 was never given away */
 }
@@ -123,7 +117,7 @@ static void what_another_worker_listed_once_is_not_listed_by_this_one (void **st
     srig_worker_hello (t, 1, (srig_hello_t) { .window = 1 });
     srig_run (t, 1, 1, 1, 1, WIRE_RUN_RUNNING); /* in the list of its second connection */
     srig_runs_end (t, 1);
-    lose (1);
+    srig_lose (t, 1);
     srig_worker (t, 2, 1);
     srig_forget (t);
     srig_worker (t, 2, 1); /* its second connection, and it never got the task */
@@ -201,9 +195,9 @@ static void a_run_that_comes_back_is_adopted_as_the_attempt_that_it_is (void **s
     srig_worker (t, 1, 1);
     srig_submit (t, 1, 1, 1);
     srig_turn (t);
-    lose (1);
+    srig_lose (t, 1);
     srig_worker (t, 2, 1);
-    lose (2);
+    srig_lose (t, 2);
     srig_worker_hello (t, 1, (srig_hello_t) { .window = 1 });
     srig_run (t, 1, 1, 1, 1, WIRE_RUN_RUNNING);
     srig_runs_end (t, 1);
@@ -223,9 +217,9 @@ static void attempts_are_never_given_twice (void **state)
     srig_worker (t, 1, 1);
     srig_submit (t, 1, 1, 1);
     srig_turn (t);
-    lose (1);
+    srig_lose (t, 1);
     srig_worker (t, 2, 1);
-    lose (2);
+    srig_lose (t, 2);
     srig_worker_hello (t, 1, (srig_hello_t) { .window = 1 });
     srig_run (t, 1, 1, 1, 1, WIRE_RUN_RUNNING);
     srig_runs_end (t, 1);
@@ -241,7 +235,7 @@ static void a_run_that_was_given_to_another_is_stopped (void **state)
     srig_worker (t, 1, 1);
     srig_submit (t, 1, 1, 1);
     srig_turn (t);
-    lose (1);
+    srig_lose (t, 1);
     srig_worker (t, 2, 1);
     srig_forget (t);
     srig_worker_hello (t, 1, (srig_hello_t) { .window = 1 });
@@ -258,7 +252,7 @@ static void the_late_value_of_a_lost_worker_wins (void **state)
     srig_worker (t, 1, 1);
     srig_submit (t, 1, 1, 1);
     srig_turn (t);
-    lose (1);
+    srig_lose (t, 1);
     srig_worker (t, 2, 1);
     srig_forget (t);
     srig_worker_hello (t, 1, (srig_hello_t) { .window = 1 });
@@ -284,7 +278,7 @@ static void a_late_value_saves_the_second_run (void **state)
     srig_worker (t, 1, 1);
     srig_submit (t, 1, 1, 1);
     srig_turn (t);
-    lose (1);
+    srig_lose (t, 1);
     srig_worker_as (t, 2, (srig_hello_t) { .window = 1, .functions = { "other" } });
     srig_result (t, 2, 1, 1, 1, OUTCOME_CRASHED); /* not the present attempt of anybody */
     assert_int_equal (srig_stats (t).n_queued, 1);
@@ -300,7 +294,7 @@ static void the_parts_of_a_late_winner_are_not_lost (void **state)
     srig_worker (t, 1, 1);
     srig_submit_as (t, 1, 1, 1, (srig_submit_t) { .n_items = 4 });
     srig_turn (t);
-    lose (1);
+    srig_lose (t, 1);
     srig_worker (t, 2, 1);
     srig_worker_hello (t, 1, (srig_hello_t) { .window = 1 });
     srig_run (t, 1, 1, 1, 1, WIRE_RUN_DONE);

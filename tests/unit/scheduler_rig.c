@@ -284,6 +284,12 @@ void srig_break (srig_t *self, srig_peer_t *peer)
     peer->connection = 0;
 }
 
+void srig_lose (srig_t *self, int worker)
+{
+    srig_break (self, &self->workers[worker]);
+    srig_live (self, 1500);
+}
+
 void srig_bare (srig_t *self, srig_peer_t *peer, wire_kind_t kind)
 {
     wire_put_bare (&self->out, 0, kind, 0);

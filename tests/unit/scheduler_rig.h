@@ -91,6 +91,7 @@ typedef struct srig_hello_s {
 void srig_worker_hello (srig_t *self, int worker, srig_hello_t said); /* does not send RUNS */
 void srig_worker_as (srig_t *self, int worker, srig_hello_t hello);   /* with empty RUNS, and a turn */
 void srig_break (srig_t *self, srig_peer_t *peer);                    /* its connection is gone */
+void srig_lose (srig_t *self, int worker);                            /* gone, and away for too long */
 void srig_bare (srig_t *self, srig_peer_t *peer, wire_kind_t kind);
 void srig_send (srig_t *self, uint64_t connection); /* all in self->out arrives from there */
 
