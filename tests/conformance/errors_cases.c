@@ -54,7 +54,7 @@ static void refuses_arguments_that_cannot_be_packed (void **state)
 {
     fixture_t *f = *state;
     assert_fails (dpool_apply (f->pool, NULL, "echo", "s", "\xff\xfe"), DPOOL_EVALUE);
-    assert_not_made (dpool_apply_async (f->pool, "echo", "s", NULL), DPOOL_EVALUE);
+    assert_not_made (dpool_apply_async (f->pool, "echo", "s", (const char *) NULL), DPOOL_EVALUE);
     assert_not_made (dpool_apply_async (f->pool, "echo", "[", 1), DPOOL_EVALUE);
     assert_not_made (dpool_apply_async (f->pool, "echo", "m", (const void *) "\xc1", (size_t) 1),
                      DPOOL_EVALUE);
