@@ -3,8 +3,6 @@
  * A random walk: two brokers and all children are played at random, with breaks, restarts, crashes, cancels,
  * revokes and ends of sessions. Then the faults stop, the rest must come to its end, and the crew must drain.
  *
- *   crew_walk_test [seed [how many [anything: tell all]]]
- *
  * Checked throughout:
  *   1  a broker gets exactly one end of each run that it assigned or adopted: a final result or a RELEASE
  *   2  the items of a run's results follow one another, each with the value of just this item
@@ -16,15 +14,13 @@
 #include "tests/unit/crew_walk.h"
 
 #include "core/memory.h"
+#include "tests/support/walks.h"
 
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { MAX_QUEUE = 2048, N_STEPS = 1500 };
-
-static unsigned long first_seed = 1, n_seeds = 300;
-static bool is_loud;
 
 typedef struct handed_s {
     uint64_t serial, id, n_items, n_done;
@@ -291,12 +287,12 @@ static void drain (crew_walk_t *self)
     CHECK (self, crew_is_gone (self->rig->crew));
 }
 
-static void walk (unsigned long seed)
+static void walk (void)
 {
     crew_walk_t *self = dp_must_alloc (sizeof *self);
-    self->seed = seed;
-    self->is_loud = is_loud;
-    self->random = (seed + 1) * 0x9e3779b97f4a7c15u;
+    self->seed = walk_seed;
+    self->is_loud = walk_is_loud;
+    self->random = (walk_seed + 1) * 0x9e3779b97f4a7c15u;
     self->children = dp_must_alloc (32 * sizeof *self->children);
     size_t processes = 1 + (size_t) crew_walk_roll (self, 3);
     self->is_orphan_short = crew_walk_roll (self, 2) == 0;
@@ -319,23 +315,7 @@ static void walk (unsigned long seed)
     dp_free (self);
 }
 
-static void every_run_ends_exactly_once_whatever_happens (void **state)
-{
-    (void) state;
-    printf ("seeds %lu … %lu\n", first_seed, first_seed + n_seeds - 1);
-    for (unsigned long i = 0; i < n_seeds; i++)
-        walk (first_seed + i);
-}
-
 int main (int argc, char **argv)
 {
-    if (argc > 1)
-        first_seed = strtoul (argv[1], NULL, 10);
-    if (argc > 2)
-        n_seeds = strtoul (argv[2], NULL, 10);
-    is_loud = argc > 3;
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test (every_run_ends_exactly_once_whatever_happens),
-    };
-    return cmocka_run_group_tests (tests, NULL, NULL);
+    return run_walks (argc, argv, "every_run_ends_exactly_once_whatever_happens", 300, walk);
 }

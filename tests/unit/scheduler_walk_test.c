@@ -9,19 +9,15 @@
  *
  * At last all is quiet; then each task of each client that is still there has ended exactly once, by a result
  * or, where no broker knew it any more, by its client; and nothing is left.
- *
- * Another first seed: scheduler_walk <seed> [<walks>].
  */
 #include "tests/unit/scheduler_walk.h"
 
 #include "core/memory.h"
+#include "tests/support/walks.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { N_STEPS = 250, MOST_QUIET_STEPS = 3000 };
-
-static unsigned long first_seed = 1, n_walks = 60, seed;
 
 /* ---- What happens to peers ---------------------------------------------------------------------- */
 
@@ -161,7 +157,7 @@ static void check_outcomes (const walk_client_t *client)
         assert_true (task->n_results <= 1);
         assert_true (task->n_results == 1 || task->is_cancelled || task->is_at_most_once);
         if (!is_right (task))
-            fail_msg ("seed %lu: task %zu ended as '%s'", seed, i + 1, outcome_name (task->status));
+            fail_msg ("seed %lu: task %zu ended as '%s'", walk_seed, i + 1, outcome_name (task->status));
     }
 }
 
@@ -169,8 +165,8 @@ static walk_t *new_walk (void)
 {
     walk_t *w = dp_must_alloc (sizeof *w);
     w->t = srig_new ();
-    w->seed = seed;
-    w->random = seed * UINT64_C (0x9E3779B97F4A7C15) + 1;
+    w->seed = walk_seed;
+    w->random = walk_seed * UINT64_C (0x9E3779B97F4A7C15) + 1;
     w->epoch = 7;
     w->last_id = 1000;
     for (int c = 0; c < WALK_CLIENTS; c++) {
@@ -193,35 +189,14 @@ static void walk (void)
     for (int i = 0; i < MOST_QUIET_STEPS && !is_done (w); i++)
         step (w);
     if (!is_done (w))
-        fail_msg ("seed %lu: it never becomes quiet", seed);
+        fail_msg ("seed %lu: it never becomes quiet", walk_seed);
     for (int c = 0; c < WALK_CLIENTS; c++)
         check_outcomes (&w->clients[c]);
     srig_free (&w->t);
     dp_free (w);
 }
 
-static void each_task_ends_exactly_once_whatever_happens (void **state)
-{
-    (void) state;
-    for (seed = first_seed; seed < first_seed + n_walks; seed++)
-        walk ();
-}
-
-static int say_seed (void **state)
-{
-    (void) state;
-    print_message ("walks from seed %lu on; the last was %lu\n", first_seed, seed);
-    return 0;
-}
-
 int main (int argc, char **argv)
 {
-    if (argc > 1)
-        first_seed = strtoul (argv[1], NULL, 10);
-    if (argc > 2)
-        n_walks = strtoul (argv[2], NULL, 10);
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown (each_task_ends_exactly_once_whatever_happens, say_seed),
-    };
-    return cmocka_run_group_tests (tests, NULL, NULL);
+    return run_walks (argc, argv, "each_task_ends_exactly_once_whatever_happens", 60, walk);
 }

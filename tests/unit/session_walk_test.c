@@ -7,20 +7,17 @@
  *   - each item has exactly one outcome, and it is the right one for what the broker did with it;
  *   - what may run at most once was not started twice;
  *   - nothing is left in the session's books.
- *
- * Another first seed: session_walk <seed> [<walks>].
  */
 #include "tests/unit/session_fixture.h"
 
 #include "core/memory.h"
+#include "tests/support/walks.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { N_JOBS = 12, MAX_ITEMS = 40, MAX_TASKS = 2048, MAX_HELD = 8192, N_STEPS = 600 };
-
-static unsigned long first_seed = 1, n_walks = 150, seed;
 
 /* ---- The model ------------------------------------------------------------------------------- */
 
@@ -149,7 +146,7 @@ static void start_item (walk_t *w, const run_t *run)
     call_t *call = call_of (w, &run->task);
     size_t index = run->task.first + run->n_done;
     if (++call->n_starts[index] > 1 && call->spec.is_at_most_once)
-        fail_msg ("seed %lu: item %zu of call %llu is started twice", seed, index,
+        fail_msg ("seed %lu: item %zu of call %llu is started twice", walk_seed, index,
                   (unsigned long long) run->task.job);
 }
 
@@ -255,7 +252,7 @@ static void take_task (walk_t *w, const fixture_task_t *task)
             w->runs[i] = (run_t) { .task = *task, .attempt = task->base + 1, .is_used = true };
             return;
         }
-    fail_msg ("seed %lu: the broker is full", seed);
+    fail_msg ("seed %lu: the broker is full", walk_seed);
 }
 
 static void take_cancels (walk_t *w)
@@ -371,7 +368,7 @@ static void check_item (const call_t *call, size_t index)
         assert_true (call->was_cancelled);
         break;
     default:
-        fail_msg ("seed %lu: item %zu: %s", seed, index, item->error->message);
+        fail_msg ("seed %lu: item %zu: %s", walk_seed, index, item->error->message);
     }
 }
 
@@ -462,8 +459,8 @@ static void check_call (walk_t *w, call_t *call)
 static void walk (void)
 {
     walk_t *w = dp_must_alloc (sizeof *w);
-    w->f = fixture_new (1 + seed % 50, 20 + seed % 1000);
-    w->random = seed * UINT64_C (0x9E3779B97F4A7C15) + 1;
+    w->f = fixture_new (1 + walk_seed % 50, 20 + walk_seed % 1000);
+    w->random = walk_seed * UINT64_C (0x9E3779B97F4A7C15) + 1;
     for (int i = 0; i < N_STEPS; i++)
         step (w);
     w->is_quiet = true;
@@ -485,28 +482,7 @@ static void walk (void)
     dp_free (w);
 }
 
-static void each_item_has_one_right_outcome_whatever_happens (void **state)
-{
-    (void) state;
-    for (seed = first_seed; seed < first_seed + n_walks; seed++)
-        walk ();
-}
-
-static int say_seed (void **state)
-{
-    (void) state;
-    print_message ("walks from seed %lu on; the last was %lu\n", first_seed, seed);
-    return 0;
-}
-
 int main (int argc, char **argv)
 {
-    if (argc > 1)
-        first_seed = strtoul (argv[1], NULL, 10);
-    if (argc > 2)
-        n_walks = strtoul (argv[2], NULL, 10);
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown (each_item_has_one_right_outcome_whatever_happens, say_seed),
-    };
-    return cmocka_run_group_tests (tests, NULL, NULL);
+    return run_walks (argc, argv, "each_item_has_one_right_outcome_whatever_happens", 150, walk);
 }
