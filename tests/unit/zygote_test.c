@@ -265,6 +265,7 @@ static int start_with_full_buffers (int report_fd)
     int64_t size = size_of (path);
     unlink (path);
     MUST (size == 4);
+    place_destroy (&place);
     zygote_client_destroy (&client);
     return 0;
 }
@@ -297,6 +298,7 @@ static int count_descriptors (int report_fd)
     MUST (place_next (place, &record, &bytes, &len) == 1 && record.kind == RECORD_READY);
     MUST (place_next (place, &record, &bytes, &len) == 1 && record.kind == RECORD_OUTCOME);
     MUST (len == 2 && bytes[1] == 0);
+    place_destroy (&place);
     zygote_client_destroy (&client);
     return 0;
 }
@@ -336,6 +338,7 @@ static int kill_with_group (int report_fd)
     zygote_report_t report;
     MUST (await_exit (client, &report) && report.signal == SIGTERM);
     wait_for_end ((pid_t) pid);
+    place_destroy (&place);
     zygote_client_destroy (&client);
     return 0;
 }
@@ -358,6 +361,8 @@ static int end_client (int report_fd)
     MUST (kill (pid, 0) < 0 && errno == ESRCH); /* it is reaped already */
     MUST (kill (others_pid, 0) == 0);
     zygote_client_destroy (&other);
+    place_destroy (&others);
+    place_destroy (&place);
     return 0;
 }
 
