@@ -39,6 +39,7 @@ struct broker_s {
     size_t n_endpoints;
     uint64_t max_payload;
     int64_t now_ms; /* of this turn */
+    bool is_quiet;
     void (*log) (const char *line);
     dp_incoming_t incoming;
 };
@@ -98,6 +99,7 @@ static int start (broker_t *self, void *context, const broker_config_t *config)
     if (scheduler.max_payload_bytes == 0)
         scheduler.max_payload_bytes = DP_DEFAULT_MAX_PAYLOAD;
     self->max_payload = scheduler.max_payload_bytes;
+    self->is_quiet = config->is_quiet;
     self->log = config->log;
     self->now_ms = dp_clock_ms ();
     self->router = zmq_socket (context, ZMQ_ROUTER);
@@ -292,7 +294,7 @@ static void log_connections (broker_t *self)
         self->log (text);
     }
     size_t n_strangers = monitor_take_strangers (self->monitor, self->now_ms);
-    if (n_strangers > 0) {
+    if (n_strangers > 0 && !self->is_quiet) {
         snprintf (text, sizeof text,
                   "%zu connection%s closed that did not speak ZeroMQ: no dpool program made %s", n_strangers,
                   n_strangers == 1 ? " was" : "s were", n_strangers == 1 ? "it" : "them");
@@ -304,7 +306,7 @@ static void log_events (broker_t *self)
 {
     const char *line;
     while (scheduler_next_event (self->scheduler, &line))
-        if (self->log != NULL)
+        if (self->log != NULL && !self->is_quiet)
             self->log (line);
     if (self->monitor != NULL && self->log != NULL)
         log_connections (self);

@@ -20,6 +20,7 @@ typedef struct broker_config_s {
     const char *const *endpoints; /* to bind */
     size_t n_endpoints;
     scheduler_config_t scheduler;
+    bool is_quiet;                  /* log errors only */
     void (*log) (const char *line); /* one line an event; or NULL */
 } broker_config_t;
 

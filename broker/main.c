@@ -93,7 +93,8 @@ static int serve (const config_t *config, void *context, int signals)
 {
     broker_config_t settings = { .endpoints = (const char *const *) config->endpoints,
                                  .n_endpoints = config->n_endpoints,
-                                 .log = config->log == CONFIG_LOG_ERRORS ? NULL : log_line };
+                                 .is_quiet = config->log == CONFIG_LOG_ERRORS,
+                                 .log = log_line };
     settings.scheduler.name = config->name;
     settings.scheduler.max_payload_bytes = config->max_payload_bytes;
     settings.scheduler.no_worker_ms = config->no_worker_ms;

@@ -138,6 +138,7 @@ typedef struct crew_action_s {
     const crew_session_t *session; /* CREW_START; NULL = common */
     crew_task_t task;              /* CREW_HAND */
     const char *text;              /* CREW_LOG */
+    bool is_error;                 /* CREW_LOG: also for an operator who wants errors only */
 } crew_action_t;
 
 /* Fetch the next action, oldest first; false when there is none. */

@@ -91,16 +91,30 @@ void crew_want_hand (crew_t *self, size_t place, const crew_run_t *run)
     action->task.payload.len = dp_blob_len (run->payload);
 }
 
-void crew_log (crew_t *self, const char *format, ...)
+static void log_line (crew_t *self, bool is_error, const char *format, va_list arguments)
 {
     char line[512];
-    va_list arguments;
-    va_start (arguments, format);
     vsnprintf (line, sizeof line, format, arguments);
-    va_end (arguments);
     crew_queued_t *queued = enqueue (self, CREW_LOG);
     queued->text = dp_must_strdup (line);
     queued->action.text = queued->text;
+    queued->action.is_error = is_error;
+}
+
+void crew_log (crew_t *self, const char *format, ...)
+{
+    va_list arguments;
+    va_start (arguments, format);
+    log_line (self, false, format, arguments);
+    va_end (arguments);
+}
+
+void crew_log_error (crew_t *self, const char *format, ...)
+{
+    va_list arguments;
+    va_start (arguments, format);
+    log_line (self, true, format, arguments);
+    va_end (arguments);
 }
 
 static bool is_for_child (crew_action_kind_t kind)

@@ -174,7 +174,7 @@ static void end_started (crew_t *self, int64_t now_ms, const crew_child_t *child
     }
     dpool_error_t error = error_of (self, child, exit, message);
     if (status == OUTCOME_CRASHED)
-        crew_log (self, "%s crashed: %s (pid %lld)", run->function, message, (long long) child->pid);
+        crew_log_error (self, "%s crashed: %s (pid %lld)", run->function, message, (long long) child->pid);
     blame (self, run, item, status, &error);
 }
 

@@ -287,6 +287,7 @@ void crew_want_place (crew_t *self, crew_action_kind_t kind, size_t place, uint6
 void crew_want_start (crew_t *self, size_t place, const crew_session_t *session);
 void crew_want_hand (crew_t *self, size_t place, const crew_run_t *run);
 void crew_log (crew_t *self, const char *format, ...) DPOOL_PRINTF (2, 3);
+void crew_log_error (crew_t *self, const char *format, ...) DPOOL_PRINTF (2, 3);
 /* Forget what waits for this place: its child is gone. */
 void crew_unwant_place (crew_t *self, size_t place);
 void crew_action_free_all (crew_t *self);

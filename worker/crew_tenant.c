@@ -219,7 +219,7 @@ void crew_pool_failed (crew_t *self, int64_t now_ms, crew_pool_t *pool, const dp
     if (!pool->failure)
         dp_no_memory (sizeof *error);
     pool->n_failed_starts++;
-    crew_log (self, "a child could not start (%u in a row): %s", pool->n_failed_starts,
+    crew_log_error (self, "a child could not start (%u in a row): %s", pool->n_failed_starts,
               pool->failure->message);
     bool has_initializer = pool->session.initializer && *pool->session.initializer;
     if (has_initializer) {

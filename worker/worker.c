@@ -123,6 +123,7 @@ worker_t *worker_new (void *context, const worker_config_t *config)
         return NULL;
     }
     self->epoll_fd = -1;
+    self->is_quiet = config->is_quiet;
     self->log = config->is_embedded ? NULL : config->log;
     if (open_brokers (self, context, config) < 0 || open_zygote (self) < 0 || open_crew (self, config) < 0) {
         int code = errno;
@@ -296,7 +297,8 @@ static void carry_out (worker_t *self, int64_t now_ms, const crew_action_t *acti
         worker_end_child (self, action->place);
         return;
     case CREW_LOG:
-        worker_log (self, "%s", action->text);
+        if (action->is_error || !self->is_quiet)
+            worker_log (self, "%s", action->text);
         return;
     }
 }

@@ -24,6 +24,7 @@ typedef struct worker_config_s {
     const char *const *labels;
     size_t n_labels;
     bool is_embedded;               /* its children's stderr goes to ours; no log lines */
+    bool is_quiet;                  /* log errors only */
     void (*log) (const char *line); /* or NULL */
 } worker_config_t;
 

@@ -29,10 +29,11 @@ struct worker_s {
     size_t next_to_speak;   /* the place whose stderr is passed on first */
     bool is_stderr_blocked; /* ours: then those of the children are left alone */
     const char *failure;
+    bool is_quiet;
     void (*log) (const char *line);
 };
 
-/* One line for the operator. */
+/* Tell the operator of an error, in one line. */
 void worker_log (worker_t *self, const char *format, ...) DPOOL_PRINTF (2, 3);
 
 /* ---- Children: worker_places.c -------------------------------------------------------------- */

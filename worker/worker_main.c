@@ -108,7 +108,8 @@ static int serve (const worker_options_t *options)
         .name = options->name,
         .labels = options->labels.texts,
         .n_labels = options->labels.count,
-        .log = options->is_quiet ? NULL : print_line,
+        .is_quiet = options->is_quiet,
+        .log = print_line,
     };
     int status = STATUS_FAILED;
     int signal_fd = catch_signals ();

@@ -30,11 +30,11 @@ static bool is_said (void *argument)
     return is_there;
 }
 
-static void assert_worker_says (const char *endpoint, const char *words)
+static void assert_worker_says (const char *endpoint, const char *option, const char *words)
 {
     folder_t *folder = folder_new ();
-    const char *argv[] = { DPOOL_BIN_DIR "/dpool-worker",      "--processes", "1", "--module",
-                           DPOOL_MODULE_DIR "/libtestwork.so", endpoint,      NULL };
+    const char *argv[] = { DPOOL_BIN_DIR "/dpool-worker",      "--processes", "1",    "--module",
+                           DPOOL_MODULE_DIR "/libtestwork.so", endpoint,      option, NULL };
     wanted_t wanted = { folder_path (folder, "log"), words };
     process_t *worker = process_new (argv, wanted.path);
     if (!wait_until (is_said, &wanted))
@@ -51,7 +51,15 @@ static void says_that_nobody_listens (void **state)
     (void) state;
     char endpoint[64];
     close (listen_tcp (endpoint, sizeof endpoint));
-    assert_worker_says (endpoint, "nobody listens there");
+    assert_worker_says (endpoint, NULL, "nobody listens there");
+}
+
+static void says_so_too_when_it_is_to_be_quiet (void **state)
+{
+    (void) state;
+    char endpoint[64];
+    close (listen_tcp (endpoint, sizeof endpoint));
+    assert_worker_says (endpoint, "--quiet", "nobody listens there");
 }
 
 static void says_that_a_server_says_nothing (void **state)
@@ -59,7 +67,7 @@ static void says_that_a_server_says_nothing (void **state)
     (void) state;
     char endpoint[64];
     int server = listen_tcp (endpoint, sizeof endpoint);
-    assert_worker_says (endpoint, "what listens there says nothing");
+    assert_worker_says (endpoint, NULL, "what listens there says nothing");
     close (server);
 }
 
@@ -71,7 +79,7 @@ static void says_that_a_zeromq_program_is_no_broker (void **state)
     void *context = zmq_ctx_new (), *router = zmq_socket (context, ZMQ_ROUTER);
     assert_int_equal (zmq_bind (router, "tcp://127.0.0.1:*"), 0);
     assert_int_equal (zmq_getsockopt (router, ZMQ_LAST_ENDPOINT, endpoint, &size), 0);
-    assert_worker_says (endpoint, "does not answer as a dpool-broker does");
+    assert_worker_says (endpoint, NULL, "does not answer as a dpool-broker does");
     zmq_close (router);
     zmq_ctx_term (context);
 }
@@ -80,6 +88,7 @@ int main (void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test (says_that_nobody_listens),
+        cmocka_unit_test (says_so_too_when_it_is_to_be_quiet),
         cmocka_unit_test (says_that_a_server_says_nothing),
         cmocka_unit_test (says_that_a_zeromq_program_is_no_broker),
     };
