@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "broker/config.h"
 
+#include "broker/endpoint.h"
 #include "core/error.h"
 #include "core/memory.h"
 
@@ -52,6 +53,8 @@ static int set_bind (config_t *self, const char *value)
         return dp_fail (EINVAL,
                         "'%s' cannot be reached from other programs: write tcp://HOST:PORT or ipc://PATH",
                         value);
+    if (endpoint_check (value) < 0)
+        return -1;
     char **grown = dp_realloc (self->endpoints, (self->n_endpoints + 1) * sizeof *grown);
     if (grown == NULL)
         return dp_fail (ENOMEM, "no memory for settings");

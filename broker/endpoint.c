@@ -149,11 +149,19 @@ static int bind_tcp (void *socket, const char *address)
     return rc;
 }
 
+int endpoint_check (const char *address)
+{
+    bool is_good = has_scheme (address, "tcp://")
+                       ? is_tcp_valid (address)
+                       : has_scheme (address, "ipc://") || has_scheme (address, "inproc://");
+    return is_good ? 0 : fail_bind (EINVAL, address);
+}
+
 static int bind_socket (endpoint_t *self, void *socket, const char *address)
 {
     bool is_ipc = has_scheme (address, "ipc://"), is_tcp = has_scheme (address, "tcp://");
-    if (!is_ipc && !has_scheme (address, "inproc://") && !(is_tcp && is_tcp_valid (address)))
-        return fail_bind (EINVAL, address);
+    if (endpoint_check (address) < 0)
+        return -1;
     if (is_ipc && lock_path (self, address) < 0)
         return -1;
     if ((is_tcp ? bind_tcp (socket, address) : zmq_bind (socket, address)) < 0)

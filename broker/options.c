@@ -6,6 +6,7 @@
 #include <argp.h>
 #include <unistd.h>
 
+#define USAGE_STATUS 2 /* as dpool-worker's */
 #define DEFAULT_ENDPOINT "tcp://127.0.0.1:5555"
 
 typedef struct options_s {
@@ -105,6 +106,7 @@ int options_read (int argc, char **argv, config_t *config)
             NULL };
     options_t options = { config, NULL };
     argp_program_version_hook = print_version;
+    argp_err_exit_status = USAGE_STATUS;
     argp_parse (&argp, argc, argv, 0, NULL, &options);
     if (options.path != NULL && load_file (config, options.path) < 0)
         return -1;

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/name.h"
+#include "net/address.h"
 #include "net/clock.h"
 
 #include <errno.h>
@@ -60,11 +61,6 @@ static int take_options (dpool_options_t *self, const dpool_options_t *given)
     return 0;
 }
 
-static bool is_endpoint (const char *text)
-{
-    return strncmp (text, "tcp://", 6) == 0 || strncmp (text, "ipc://", 6) == 0;
-}
-
 /* Split a comma-separated list. */
 static int take_endpoints (dpool_t *self, const char *list)
 {
@@ -82,9 +78,10 @@ static int take_endpoints (dpool_t *self, const char *list)
             return dp_fail (ENOMEM, "out of memory");
         memcpy (endpoint, at, len);
         self->endpoints[self->n_endpoints++] = endpoint;
-        if (!is_endpoint (endpoint))
-            return dp_fail (EINVAL, "'%s' is no endpoint: write tcp://HOST:PORT, ipc://PATH, or \"local\"",
-                            endpoint);
+        const char *fault = dp_address_fault (endpoint);
+        if (fault != NULL)
+            return dp_fail (EINVAL, "'%s' is no endpoint: %s; \"local\" is the embedded pool", endpoint,
+                            fault);
         at = comma != NULL ? comma + 1 : NULL;
     }
     return 0;

@@ -2,7 +2,7 @@
 #include "net/connection.h"
 
 #include "core/memory.h"
-#include "net/port.h"
+#include "net/address.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -76,7 +76,8 @@ static int open_monitor (dp_connection_t *self)
 int dp_connection_open (dp_connection_t *self, const char *endpoint)
 {
     dp_connection_close (self, 0);
-    if (strncmp (endpoint, "tcp://", 6) == 0 && dp_port_parse (strrchr (endpoint, ':') + 1) <= 0) {
+    bool is_inproc = strncmp (endpoint, "inproc://", 9) == 0;
+    if (!is_inproc && dp_address_fault (endpoint) != NULL) {
         errno = EINVAL;
         return -1;
     }
@@ -84,7 +85,6 @@ int dp_connection_open (dp_connection_t *self, const char *endpoint)
     if (self->socket == NULL)
         return -1;
     set_options (self->socket);
-    bool is_inproc = strncmp (endpoint, "inproc://", 9) == 0;
     if ((!is_inproc && open_monitor (self) < 0) || zmq_connect (self->socket, endpoint) < 0) {
         int code = errno;
         dp_connection_close (self, 0);

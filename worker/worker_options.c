@@ -3,6 +3,7 @@
 
 #include "core/memory.h"
 #include "core/name.h"
+#include "net/address.h"
 #include "worker/crew.h"
 
 #include <dpool/dpool.h>
@@ -13,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { USAGE_STATUS = 2, KEY_VERSION = 256 };
+enum { USAGE_STATUS = 2 };
 
 static const char explanation[]
     = "Run the functions of the modules for the clients of the brokers at ENDPOINT... (such as "
@@ -28,7 +29,6 @@ static const struct argp_option table[] = {
     { "label", 'l', "LABEL", 0, "Take tasks that require this label too (may be given again)", 0 },
     { "name", 'n', "NAME", 0, "Be called NAME (default: the host's name)", 0 },
     { "quiet", 'q', NULL, 0, "Print errors only", 0 },
-    { "version", KEY_VERSION, NULL, 0, "Print the version", -1 },
     { NULL, 0, NULL, 0, NULL, 0 },
 };
 
@@ -38,18 +38,23 @@ static void append (worker_list_t *list, const char *text)
     list->texts[list->count++] = dp_must_strdup (text);
 }
 
-/* Endpoints may also be given as one text with commas. */
+static bool has (const worker_list_t *list, const char *text)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp (list->texts[i], text) == 0)
+            return true;
+    return false;
+}
+
+/* Endpoints may also be given as one text with commas. Twice the same one is once: of two connections of one
+   worker a broker ends the older. */
 static void append_endpoints (worker_list_t *list, const char *text)
 {
     char *copy = dp_must_strdup (text), *rest = NULL;
     for (char *word = strtok_r (copy, ", ", &rest); word != NULL; word = strtok_r (NULL, ", ", &rest))
-        append (list, word);
+        if (!has (list, word))
+            append (list, word);
     dp_free (copy);
-}
-
-static bool is_good_endpoint (const char *text)
-{
-    return strstr (text, "://") != NULL;
 }
 
 static int parse_processes (struct argp_state *state, const char *text)
@@ -78,10 +83,12 @@ static void check (worker_options_t *options, struct argp_state *state)
         append_endpoints (&options->endpoints, fallback);
     if (options->endpoints.count == 0)
         argp_error (state, "no broker is named: give its endpoint, such as tcp://host:5555");
-    for (size_t i = 0; i < options->endpoints.count; i++)
-        if (!is_good_endpoint (options->endpoints.texts[i]))
-            argp_error (state, "'%s' is no endpoint: write tcp://host:port (a module is named with --module)",
-                        options->endpoints.texts[i]);
+    for (size_t i = 0; i < options->endpoints.count; i++) {
+        const char *endpoint = options->endpoints.texts[i], *fault = dp_address_fault (endpoint);
+        if (fault != NULL)
+            argp_error (state, "'%s' is no endpoint: %s%s", endpoint, fault,
+                        strstr (endpoint, "://") == NULL ? " (a module is named with --module)" : "");
+    }
 }
 
 static error_t parse (int key, char *text, struct argp_state *state)
@@ -107,9 +114,6 @@ static error_t parse (int key, char *text, struct argp_state *state)
     case 'q':
         options->is_quiet = true;
         return 0;
-    case KEY_VERSION:
-        printf ("dpool-worker %s\n", dpool_version ());
-        exit (0);
     case ARGP_KEY_END:
         check (options, state);
         return 0;
@@ -118,10 +122,17 @@ static error_t parse (int key, char *text, struct argp_state *state)
     }
 }
 
+static void print_version (FILE *stream, struct argp_state *state)
+{
+    (void) state;
+    fprintf (stream, "dpool-worker %s\n", dpool_version ());
+}
+
 void worker_options_parse (worker_options_t *options, int argc, char **argv)
 {
     const struct argp parser = { table, parse, "ENDPOINT...", explanation, NULL, NULL, NULL };
     memset (options, 0, sizeof *options);
+    argp_program_version_hook = print_version;
     argp_err_exit_status = USAGE_STATUS;
     if (argp_parse (&parser, argc, argv, 0, NULL, options) != 0)
         exit (USAGE_STATUS);

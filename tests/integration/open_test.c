@@ -105,6 +105,24 @@ static void tells_that_something_else_listens (void **state)
     server_stop (&server);
 }
 
+static void names_what_is_wrong_with_an_endpoint (void **state)
+{
+    (void) state;
+    static const struct {
+        const char *endpoint, *words;
+    } rows[] = {
+        { "tcp://127.0.0.1:65536", "1 to 65535" },
+        { "tcp://127.0.0.1", "port" },
+        { "tcp://127.0.0.1:5555,tcp://127.0.0.1:0", "'tcp://127.0.0.1:0' is no endpoint" },
+        { "127.0.0.1:5555", "write tcp://HOST:PORT" },
+        { "inproc://broker", "write tcp://HOST:PORT" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_not_made (dpool_open (rows[i].endpoint, NULL), EINVAL);
+        assert_says (rows[i].words);
+    }
+}
+
 static void gives_up_on_what_never_answers (void **state)
 {
     (void) state;
@@ -209,6 +227,7 @@ int main (int argc, char **argv)
             works_in_a_child_process_of_the_program), /* first: no thread has been started yet */
         cmocka_unit_test (tells_that_nothing_listens),
         cmocka_unit_test (tells_that_something_else_listens),
+        cmocka_unit_test (names_what_is_wrong_with_an_endpoint),
         cmocka_unit_test (gives_up_on_what_never_answers),
         cmocka_unit_test (can_be_interrupted),
         cmocka_unit_test (waits_for_the_first_worker),

@@ -194,8 +194,8 @@ static void waits_for_a_broker_that_is_not_there_yet (void **state)
 
 /* ---- What it refuses to start with ----------------------------------------------------------- */
 
-/* Start it with these arguments: it ends by itself with a status other than 0. What it said; free it. */
-static char *complaint_about (const char *const arguments[])
+/* Start it with these arguments: it ends by itself with this status. What it said; free it. */
+static char *complaint_about (const char *const arguments[], int exit_status)
 {
     const char *argv[12] = { DPOOL_BIN_DIR "/dpool-worker" };
     folder_t *folder = folder_new ();
@@ -205,7 +205,7 @@ static char *complaint_about (const char *const arguments[])
         argv[n++] = *arguments++;
     int64_t start = now_ms ();
     process_t *worker = process_new (argv, log);
-    assert_int_not_equal (process_wait (worker), 0);
+    assert_int_equal (exit_status_of (worker), exit_status);
     assert_true (now_ms () - start < 10000); /* before it tries to reach a broker */
     char *text = read_text (log);
     process_destroy (&worker);
@@ -228,7 +228,7 @@ static void names_what_is_wrong_with_its_modules (void **state)
           { "square", "testwork", "testtwin" } },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        char *text = complaint_about (rows[i].arguments);
+        char *text = complaint_about (rows[i].arguments, 1);
         for (size_t j = 0; j < 3 && rows[i].words[j]; j++)
             assert_contains (text, rows[i].words[j]);
         free (text);
@@ -246,9 +246,11 @@ static void names_what_is_wrong_with_its_arguments (void **state)
           "many" },
         { { "--module", DPOOL_MODULE_DIR "/libtestwork.so" }, "broker" },
         { { "--module", DPOOL_MODULE_DIR "/libtestwork.so", "nowhere" }, "nowhere" },
+        { { "--module", DPOOL_MODULE_DIR "/libtestwork.so", "tcp://127.0.0.1:65536" }, "1 to 65535" },
+        { { "--module", DPOOL_MODULE_DIR "/libtestwork.so", "inproc://broker" }, "inproc://broker" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        char *text = complaint_about (rows[i].arguments);
+        char *text = complaint_about (rows[i].arguments, 2);
         assert_contains (text, rows[i].words);
         free (text);
     }

@@ -78,6 +78,8 @@ static void names_key_and_line_of_what_it_refuses (void **state)
     assert_says (":3: max_payload 'lots'");
     assert_null (load ("bind\n    tcp = 5555\n"));
     assert_says (":1: 'bind' is a section");
+    assert_null (load ("bind = tcp://*:1\nbind = nowhere\n"));
+    assert_says (":2: 'nowhere' is no endpoint");
     assert_null (load ("name =\n"));
     assert_says (":1: ");
 }
@@ -186,6 +188,7 @@ static void refuses_names_that_spoil_a_log (void **state)
     assert_fails (config_set (config, "log", "everything"), EINVAL);
     assert_fails (config_set (config, "bind", ""), EINVAL);
     assert_fails (config_set (config, "bind", "inproc://here"), EINVAL);
+    assert_fails (config_set (config, "bind", "tcp://alpha:65536"), EINVAL);
     assert_fails (config_set (config, "", ""), EINVAL);
     config_destroy (&config);
 }
