@@ -3,8 +3,8 @@
 #ifndef LOG_H_INCLUDED
 #define LOG_H_INCLUDED
 
-/* Write one line; control characters in it become '?'. In a second at most 100 lines are written, and
-   none twice in a row; how many were left out is said in front of the next one. */
+/* Write one line; control characters in it become '?'. In a second at most 100 lines are written, none twice
+   in a row, and none while stderr takes nothing; how many were left out is said in front of the next one. */
 void log_line (const char *line);
 
 #endif
