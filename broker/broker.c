@@ -16,6 +16,7 @@
 
 enum {
     MOST_PEERS = 65536,
+    TURNED_AWAY_EVERY_MS = 10000,
     MOST_ON_FD = 64,     /* more connections of one descriptor are not probed */
     STRANGER_MS = 10000, /* a connection may be silent about who it is for so long */
     HANDSHAKE_MS = 3000,
@@ -35,6 +36,8 @@ struct broker_s {
     monitor_t *monitor; /* NULL where only inproc is bound: it has no events and never breaks */
     scheduler_t *scheduler;
     peers_t *peers;
+    size_t most_peers;
+    int64_t turned_away_at_ms; /* that one was told last; 0 = never */
     endpoint_t **endpoints;
     size_t n_endpoints;
     uint64_t max_payload;
@@ -111,7 +114,8 @@ static int start (broker_t *self, void *context, const broker_config_t *config)
         if (self->monitor == NULL)
             return dp_fail_errno ("the broker cannot watch its connections");
     }
-    self->peers = peers_new (MOST_PEERS);
+    self->most_peers = config->most_peers > 0 ? config->most_peers : MOST_PEERS;
+    self->peers = peers_new (self->most_peers);
     self->scheduler = scheduler_new (&scheduler, self->now_ms);
     if (self->peers == NULL || self->scheduler == NULL)
         return dp_fail (ENOMEM, "no memory for the broker");
@@ -168,6 +172,25 @@ static void disconnect (broker_t *self, uint64_t connection)
     scheduler_disconnected (self->scheduler, self->now_ms, connection);
 }
 
+/* There is no room for another peer. */
+static void turn_away (broker_t *self, const dp_incoming_t *incoming)
+{
+    char text[128];
+    snprintf (text, sizeof text, "the broker has no room for more than %zu peers", self->most_peers);
+    dp_outbox_t out = { NULL, NULL, 0 };
+    wire_put_refused (&out, 0, WIRE_REFUSED_LIMIT, text);
+    dp_outgoing_t *message = dp_outbox_take (&out);
+    dp_outgoing_send (message, self->router, incoming->routing_id, incoming->routing_id_len);
+    dp_outgoing_destroy (&message);
+    if (self->log == NULL
+        || (self->turned_away_at_ms != 0 && self->now_ms - self->turned_away_at_ms < TURNED_AWAY_EVERY_MS))
+        return;
+    self->turned_away_at_ms = self->now_ms;
+    snprintf (text, sizeof text, "peers are turned away: there is no room for more than %zu",
+              self->most_peers);
+    self->log (text);
+}
+
 static void handle (broker_t *self, dp_incoming_t *incoming)
 {
     uint64_t gone;
@@ -175,8 +198,10 @@ static void handle (broker_t *self, dp_incoming_t *incoming)
                                       incoming->routing_id_len, incoming->source_fd, &gone);
     if (gone != 0)
         scheduler_disconnected (self->scheduler, self->now_ms, gone);
-    if (connection == 0)
+    if (connection == 0) {
+        turn_away (self, incoming);
         return;
+    }
     if (incoming->malformed != NULL) {
         scheduler_malformed (self->scheduler, self->now_ms, connection, incoming->malformed);
         return;

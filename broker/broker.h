@@ -19,6 +19,7 @@ typedef struct broker_s broker_t;
 typedef struct broker_config_s {
     const char *const *endpoints; /* to bind */
     size_t n_endpoints;
+    size_t most_peers; /* connected at a time; 0 = 65536 */
     scheduler_config_t scheduler;
     bool is_quiet;                  /* log errors only */
     void (*log) (const char *line); /* one line an event; or NULL */

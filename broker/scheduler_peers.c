@@ -98,8 +98,12 @@ static void on_hello (scheduler_t *self, int64_t now_ms, uint64_t connection, wi
         return;
     }
     peer_t *peer = known_peer (self, hello);
-    if (peer_of (self, connection) != NULL || (peer != NULL && hello->connection <= peer->hello))
-        return; /* said already, or overtaken by a later connection of the same peer (R1) */
+    if (peer_of (self, connection) != NULL)
+        return; /* said already */
+    if (peer != NULL && hello->connection <= peer->hello) {
+        scheduler_drop_connection (self, connection); /* overtaken by a later one of the same peer (R1) */
+        return;
+    }
     put_welcome (self, connection, peer != NULL);
     if (peer != NULL && peer->connection != 0)
         break_peer (self, now_ms, peer);

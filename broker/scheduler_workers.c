@@ -141,15 +141,18 @@ static void list_run (scheduler_t *self, int64_t now_ms, worker_record_t *worker
 
 static void log_joined (scheduler_t *self, const worker_record_t *worker)
 {
-    char names[256];
-    size_t at = 0;
+    char names[256], rest[32] = "";
+    size_t at = 0, n = 0;
     names[0] = '\0';
-    for (size_t i = 0; i < worker->n_functions && at + worker->functions[i]->len + 3 < sizeof names; i++)
-        at += (size_t) snprintf (names + at, sizeof names - at, "%s%s", i > 0 ? ", " : "",
-                                 worker->functions[i]->name);
-    scheduler_log (self, "worker '%s' %s: %llu processes, functions %s", worker->peer.name,
+    for (; n < worker->n_functions && at + worker->functions[n]->len + 3 < sizeof names; n++)
+        at += (size_t) snprintf (names + at, sizeof names - at, "%s%s", n > 0 ? ", " : "",
+                                 worker->functions[n]->name);
+    if (n < worker->n_functions)
+        snprintf (rest, sizeof rest, " … (%zu more)", worker->n_functions - n);
+    scheduler_log (self, "worker '%s' %s: %llu process%s, function%s %s%s", worker->peer.name,
                    worker->peer.broken_at_ms != 0 ? "is back" : "joined",
-                   (unsigned long long) worker->processes, names);
+                   (unsigned long long) worker->processes, worker->processes == 1 ? "" : "es",
+                   worker->n_functions == 1 ? "" : "s", names, rest);
 }
 
 void scheduler_on_runs (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
@@ -218,7 +221,8 @@ static void free_worker (scheduler_t *self, worker_record_t *worker)
 
 void scheduler_lose_worker (scheduler_t *self, int64_t now_ms, worker_record_t *worker, const char *why)
 {
-    scheduler_log (self, "worker '%s' %s: it had %zu tasks", worker->peer.name, why, worker->n_runs);
+    scheduler_log (self, "worker '%s' %s: it had %zu task%s", worker->peer.name, why, worker->n_runs,
+                   worker->n_runs == 1 ? "" : "s");
     dp_list_remove (&worker->in_workers);
     worker->window = 0;                       /* it has no room while its runs go */
     while (!dp_list_is_empty (&worker->runs)) /* the last first, since each goes to the head of its queue */

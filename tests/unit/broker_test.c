@@ -34,9 +34,10 @@ static void log_line (const char *line)
     snprintf (log_text + len, sizeof log_text - len, "%s\n", line);
 }
 
-static void start_broker (fixture_t *self, const char *endpoint)
+static void start_broker (fixture_t *self, const char *endpoint, size_t most_peers)
 {
-    broker_config_t config = { .endpoints = &endpoint, .n_endpoints = 1, .log = log_line };
+    broker_config_t config
+        = { .endpoints = &endpoint, .n_endpoints = 1, .most_peers = most_peers, .log = log_line };
     config.scheduler.name = "tested";
     config.scheduler.max_payload_bytes = MAX_PAYLOAD;
     config.scheduler.worker_return_ms = 1;
@@ -50,7 +51,7 @@ static int set_up (void **state)
     assert_non_null (self);
     log_text[0] = '\0';
     self->context = zmq_ctx_new ();
-    start_broker (self, "tcp://127.0.0.1:*");
+    start_broker (self, "tcp://127.0.0.1:*", 0);
     *state = self;
     return 0;
 }
@@ -292,6 +293,21 @@ static void notices_one_that_went_right_after_its_hello (void **state)
     assert_true (n_joined > 0);
 }
 
+static void tells_the_peer_that_finds_no_room_and_the_operator (void **state)
+{
+    fixture_t *self = *state;
+    broker_destroy (&self->broker);
+    start_broker (self, "tcp://127.0.0.1:*", 2);
+    add_greeted_peer (self, WIRE_ROLE_CLIENT, 1);
+    dp_connection_t *second = add_greeted_peer (self, WIRE_ROLE_WORKER, 2), *third = add_peer (self);
+    say_hello (third, WIRE_ROLE_CLIENT, 3);
+    assert_gets (self, third, WIRE_REFUSED);
+    assert_non_null (strstr (log_text, "no room for more than 2"));
+    dp_connection_close (second, 0);
+    run_until_logged (self, "lost");
+    add_greeted_peer (self, WIRE_ROLE_CLIENT, 3);
+}
+
 static void says_goodbye_to_all (void **state)
 {
     fixture_t *self = *state;
@@ -307,7 +323,7 @@ static void serves_peers_of_its_own_process (void **state)
     fixture_t *self = *state;
     zmq_pollitem_t items[BROKER_POLL];
     broker_destroy (&self->broker);
-    start_broker (self, "inproc://embedded");
+    start_broker (self, "inproc://embedded", 0);
     assert_string_equal (broker_endpoint (self->broker, 0), "inproc://embedded");
     assert_null (broker_endpoint (self->broker, 1));
     assert_int_equal (broker_poll (self->broker, items), 1);
@@ -335,6 +351,8 @@ int main (void)
         cmocka_unit_test_setup_teardown (notices_at_once_that_a_worker_is_gone, set_up, tear_down),
         cmocka_unit_test_setup_teardown (notices_many_that_go_together, set_up, tear_down),
         cmocka_unit_test_setup_teardown (notices_one_that_went_right_after_its_hello, set_up, tear_down),
+        cmocka_unit_test_setup_teardown (tells_the_peer_that_finds_no_room_and_the_operator, set_up,
+                                         tear_down),
         cmocka_unit_test_setup_teardown (says_goodbye_to_all, set_up, tear_down),
         cmocka_unit_test_setup_teardown (serves_peers_of_its_own_process, set_up, tear_down),
         cmocka_unit_test_setup_teardown (names_the_endpoint_that_it_cannot_bind, set_up, tear_down),

@@ -2,6 +2,8 @@
 /* scheduler_peers_test.c - peers, their connections, what they may say, when they are taken for gone. */
 #include "tests/unit/scheduler_rig.h"
 
+#include "core/name.h"
+
 #include <string.h>
 
 static srig_t *t;
@@ -97,6 +99,8 @@ static void ignores_a_hello_that_was_overtaken (void **state)
     t->clients[1].n_hellos = 0; /* the next says 1 again */
     srig_client_hello (t, 1);
     assert_int_equal (t->clients[1].n_kinds[WIRE_WELCOME], 1);
+    assert_int_equal (t->n_dropped, 1); /* it must not keep the place of a peer */
+    assert_int_equal (t->dropped[0], t->last_connection);
     t->clients[1].connection = newer;
     srig_submit (t, 1, 1, 1);
     assert_int_equal (srig_stats (t).n_queued, 1);
@@ -360,6 +364,21 @@ static void shutdown_says_bye_to_everybody (void **state)
     assert_int_equal (t->workers[1].n_kinds[WIRE_BYE], 1);
 }
 
+static void the_log_says_when_it_does_not_name_all_functions (void **state)
+{
+    (void) state;
+    static char names[4][DP_NAME_MAX + 1];
+    srig_hello_t hello = { .window = 1, .processes = 1 };
+    srig_worker_as (t, 1, (srig_hello_t) { .window = 1, .processes = 1, .functions = { "one" } });
+    assert_true (srig_has_event (t, "worker 'worker 1' joined: 1 process, function one\n"));
+    for (int i = 0; i < 4; i++) {
+        memset (names[i], 'a' + i, DP_NAME_MAX);
+        hello.functions[i] = names[i];
+    }
+    srig_worker_as (t, 2, hello);
+    assert_true (srig_has_event (t, " … (1 more)\n"));
+}
+
 static void the_log_is_read_in_order_and_bounded (void **state)
 {
     (void) state;
@@ -402,6 +421,7 @@ int main (void)
         TEST (a_client_without_a_sign_of_life_for_its_lease_is_gone),
         TEST (needs_no_turns_when_nobody_is_there),
         TEST (shutdown_says_bye_to_everybody),
+        TEST (the_log_says_when_it_does_not_name_all_functions),
         TEST (the_log_is_read_in_order_and_bounded),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
