@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* figures.h - measures how soon faults are noticed and healed. */
+#ifndef FIGURES_H_INCLUDED
+#define FIGURES_H_INCLUDED
+
+#include "tests/chaos/options.h"
+#include "tests/chaos/stage.h"
+
+/* Measure on stages that are not made yet, and print. True if all is within generous bounds. */
+bool figures_run (stage_t *stage, const options_t *options, const char *folder);
+
+#endif
