@@ -40,9 +40,11 @@ static void continue_children (stage_t *stage, party_t *party)
         kill (pids[i], SIGCONT);
 }
 
+/* A worker cannot do without, and ends; whoever keeps it running starts it again. */
 static void kill_zygote (stage_t *stage, party_t *party, uint64_t lot)
 {
     (void) stage;
+    party->is_doomed = true;
     hit_one (party, TREE_ZYGOTE, lot, SIGKILL);
 }
 

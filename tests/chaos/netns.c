@@ -38,8 +38,8 @@ netns_t *netns_new (unsigned number, const char **reason)
         *reason = "'ip netns add' does not work here";
     else if (!command ("ip link add %s type veth peer name veth0 netns %s", self->link, self->name)
              || !command ("ip addr add %s/30 dev %s && ip link set %s up", self->host, self->link, self->link)
-             || !command ("ip -n %s addr add 10.%u.%u.2/30 dev veth0 && ip -n %s link set veth0 up", self->name,
-                          net, number, self->name))
+             || !command ("ip -n %s addr add 10.%u.%u.2/30 dev veth0 && ip -n %s link set veth0 up",
+                          self->name, net, number, self->name))
         *reason = "a pair of veth cannot be made here";
     else if (!command ("ip netns exec %s iptables -A INPUT -j ACCEPT", self->name))
         *reason = "iptables does not work in a network namespace here";

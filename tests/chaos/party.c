@@ -48,6 +48,7 @@ void party_start (party_t *self, const char *const argv[], const char *folder)
         full[n++] = argv[i];
     snprintf (log, sizeof log, "%s/%s.log", folder, self->name);
     self->generation++;
+    self->is_doomed = false;
     snprintf (self->tag, sizeof self->tag, "%ld.%s.%u.", (long) getpid (), self->name, self->generation);
     setenv (TREE_VARIABLE, self->tag, 1);
     self->process = process_new (full, log);

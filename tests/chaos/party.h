@@ -31,6 +31,7 @@ typedef struct party_s {
     unsigned client;                     /* a client's: what its tasks bear, another one for each process */
     proxy_t *proxies[PARTY_MAX_BROKERS]; /* between it and each broker; or NULL */
     netns_t *netns;                      /* where it lives; or NULL */
+    bool is_doomed;                      /* its process will end by itself with status 1, and may */
     bool is_spoiled;                     /* its network is bad now */
     char endpoints[256];                 /* of its brokers, as it sees them; a broker's own */
 } party_t;

@@ -112,9 +112,11 @@ static void see_who_lives (stage_t *self)
             if (!party->process || process_lives (process_pid (party->process)))
                 continue;
             int status = process_wait (party->process);
-            stage_complain (self, "%s ended by itself with %s %d, see its log", party->name,
-                            WIFEXITED (status) ? "status" : "signal",
-                            WIFEXITED (status) ? WEXITSTATUS (status) : WTERMSIG (status));
+            bool is_foreseen = party->is_doomed && WIFEXITED (status) && WEXITSTATUS (status) == 1;
+            void (*tell) (stage_t *, const char *, ...) = is_foreseen ? stage_note : stage_complain;
+            tell (self, "%s ended by itself with %s %d, see its log", party->name,
+                  WIFEXITED (status) ? "status" : "signal",
+                  WIFEXITED (status) ? WEXITSTATUS (status) : WTERMSIG (status));
             stage_kill (self, party);
             stage_revive (self, party);
         }
