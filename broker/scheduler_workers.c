@@ -141,7 +141,7 @@ static void list_run (scheduler_t *self, int64_t now_ms, worker_record_t *worker
 
 static void log_joined (scheduler_t *self, const worker_record_t *worker)
 {
-    char names[256], rest[32] = "";
+    char names[256], rest[40] = "";
     size_t at = 0, n = 0;
     names[0] = '\0';
     for (; n < worker->n_functions && at + worker->functions[n]->len + 3 < sizeof names; n++)
