@@ -202,7 +202,8 @@ static const char *end_of (task_t *task, return_reason_t reason, outcome_status_
 {
     *status = OUTCOME_LOST;
     if (task->is_cancelled) {
-        *status = reason == RETURN_LOST ? OUTCOME_KILLED : OUTCOME_CANCELLED;
+        uint64_t n_unstarted = reason == RETURN_UNLISTED; /* the run that never reached its worker */
+        *status = reason == RETURN_LOST || task->attempt > n_unstarted ? OUTCOME_KILLED : OUTCOME_CANCELLED;
         return "cancelled";
     }
     if (reason != RETURN_RELEASED && task->is_at_most_once)
@@ -263,7 +264,9 @@ void scheduler_fail (scheduler_t *self, task_t *task, outcome_status_t status, c
 void scheduler_cancel (scheduler_t *self, task_t *task)
 {
     task->is_cancelled = true;
-    if (task->state == TASK_QUEUED)
+    if (task->state == TASK_QUEUED && task->attempt > 0)
+        scheduler_fail (self, task, OUTCOME_KILLED, "cancelled before it started once more");
+    else if (task->state == TASK_QUEUED)
         scheduler_fail (self, task, OUTCOME_CANCELLED, "cancelled before it started");
     else if (task->state == TASK_ASSIGNED) {
         wire_run_t run = scheduler_run_of (task);

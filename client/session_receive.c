@@ -85,7 +85,7 @@ static void on_missing_task (session_t *self, job_task_t *task)
     /* Another session had it, or something was heard of it: it has, or may have, been started. */
     bool may_have_run
         = task->incarnation != self->incarnation || task->running_at_ms != 0 || task->is_partial;
-    if (task->cancel_at_ms != 0 && may_have_run)
+    if (task->cancel_at_ms != 0 && (may_have_run || task->base > 0))
         session_fail_task (self, task, OUTCOME_KILLED, "cancelled; the broker does not know it any more");
     else if (task->cancel_at_ms != 0)
         session_fail_task (self, task, OUTCOME_CANCELLED, "cancelled before it reached the broker");

@@ -35,6 +35,22 @@ static bool is_siblings_fault (outcome_status_t status)
            || status == OUTCOME_NOT_STARTED;
 }
 
+/* Its worker or its broker cancelled this run before it started: but there were others before it. */
+static bool may_have_run (const delivery_t *delivery)
+{
+    return delivery->task->base > 0 || delivery->n_starts > 1
+           || delivery->result->attempt >= SESSION_SUBMISSION_STEP;
+}
+
+static void fail_cancelled (const delivery_t *delivery, size_t index)
+{
+    job_t *job = delivery->task->job;
+    if (may_have_run (delivery))
+        job_fail_as (job, index, OUTCOME_KILLED, "cancelled before it started once more");
+    else
+        job_fail_as (job, index, OUTCOME_CANCELLED, "cancelled before it started");
+}
+
 /* A crash is charged to its item, which is tried again alone, up to its limit (R14). */
 static void on_crash (delivery_t *delivery, size_t index, const dpool_error_t *error)
 {
@@ -100,6 +116,8 @@ static void apply_outcome (session_t *self, delivery_t *delivery, size_t index, 
         job_succeed (job, index, delivery->blob, data, body_len);
     } else if (item->state != ITEM_SENT)
         return;
+    else if (status == OUTCOME_CANCELLED)
+        fail_cancelled (delivery, index);
     else if (status != OUTCOME_NOT_STARTED)
         apply_error (self, delivery, index, status, body, body_len);
     else if (delivery->result->is_final)
@@ -135,8 +153,6 @@ static void apply_row (session_t *self, delivery_t *delivery)
 static const char *message_of (outcome_status_t status)
 {
     switch (status) {
-    case OUTCOME_CANCELLED:
-        return "cancelled before it started";
     case OUTCOME_KILLED:
         return "cancelled while it ran";
     case OUTCOME_LOST:
@@ -179,14 +195,17 @@ static void judge_rest (const delivery_t *delivery, size_t index, job_item_t *it
     bool was_told = item->state == ITEM_WAITING; /* that it did not start, or that its crash is forgiven */
     if (was_told && status == OUTCOME_LOST && !job->is_cancelled)
         return;
-    if (!is_siblings_fault (status) && delivery->reason != NULL)
+    if (status == OUTCOME_CANCELLED)
+        fail_cancelled (delivery, index);
+    else if (!is_siblings_fault (status) && delivery->reason != NULL)
         job_fail (job, index, delivery->reason);
     else if (!is_siblings_fault (status))
         job_fail_as (job, index, status, message_of (status));
-    else if (job->is_cancelled) {
-        status = was_told || status != OUTCOME_VALUE ? OUTCOME_CANCELLED : OUTCOME_KILLED;
-        job_fail_as (job, index, status, message_of (status));
-    } else if (was_told)
+    else if (job->is_cancelled && (was_told || status != OUTCOME_VALUE))
+        fail_cancelled (delivery, index);
+    else if (job->is_cancelled)
+        job_fail_as (job, index, OUTCOME_KILLED, message_of (OUTCOME_KILLED));
+    else if (was_told)
         return;
     else if (job->is_at_most_once)
         job_fail_as (job, index, OUTCOME_LOST,

@@ -48,6 +48,26 @@ static void a_submitted_task_is_cancelled_by_the_brokers_word (void **state)
     fixture_free (&f);
 }
 
+static void what_is_cancelled_before_it_starts_once_more_may_have_run (void **state)
+{
+    (void) state;
+    for (int i = 0; i < 2; i++) {
+        fixture_t *f = fixture_up (1);
+        job_t *job = fixture_list (f, 1, plain);
+        fixture_turn (f);
+        if (i == 0)
+            fixture_end (f, &f->tasks[0], OUTCOME_CRASHED);
+        fixture_turn (f); /* what crashed is sent once more */
+        fixture_task_t last = f->tasks[f->n_tasks - 1];
+        last.base += (uint64_t) i; /* what was lost had one run before */
+        session_cancel (f->session, f->now_ms, job);
+        fixture_end (f, &last, OUTCOME_CANCELLED);
+        fixture_assert_error (job, 0, DPOOL_EKILLED);
+        fixture_assert_clean (f);
+        fixture_free (&f);
+    }
+}
+
 static void a_value_that_came_first_wins_over_a_cancel (void **state)
 {
     (void) state;
@@ -432,6 +452,7 @@ int main (void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (what_was_never_sent_is_cancelled_at_once),
         cmocka_unit_test (a_submitted_task_is_cancelled_by_the_brokers_word),
+        cmocka_unit_test (what_is_cancelled_before_it_starts_once_more_may_have_run),
         cmocka_unit_test (a_value_that_came_first_wins_over_a_cancel),
         cmocka_unit_test (a_cancel_that_nobody_confirms_ends_after_5_s),
         cmocka_unit_test (a_cancel_without_a_connection_expires_too),
