@@ -27,9 +27,17 @@ static void close_waiter (void *argument)
     self->fd = 0;
 }
 
+/* A forked child shares the eventfd with its parent, and would take the parent's wakes. */
+static void leave_to_parent (void)
+{
+    if (mine.fd > 0)
+        close_waiter (&mine);
+}
+
 static void make_closer (void)
 {
     pthread_key_create (&closer_key, close_waiter);
+    pthread_atfork (NULL, NULL, leave_to_parent);
 }
 
 static int open_mine (void)

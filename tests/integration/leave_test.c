@@ -143,6 +143,35 @@ static int fork_with_a_pool_open (void)
     return 0;
 }
 
+static bool call_often (dpool_t *pool)
+{
+    for (int i = 0; i < 500; i++) {
+        if (dpool_apply (pool, NULL, "square", DPOOL_V (i)) < 0)
+            return false;
+    }
+    return true;
+}
+
+/* The program and its child wait at the same time: neither takes the other's wakes. */
+static int use_pools_in_both (void)
+{
+    int status;
+    dpool_t *pool = open_pool ();
+    if (dpool_apply (pool, NULL, "square", DPOOL_V (3)) < 0)
+        return 100;
+    pid_t pid = fork ();
+    if (pid == 0) {
+        dpool_destroy (&pool);
+        pool = open_pool ();
+        bool is_good = call_often (pool);
+        dpool_destroy (&pool);
+        exit (is_good ? 0 : 101);
+    }
+    bool is_good = call_often (pool);
+    dpool_destroy (&pool);
+    return waitpid (pid, &status, 0) == pid && status == 0 && is_good ? 0 : 102;
+}
+
 static void do_nothing (int number)
 {
     (void) number;
@@ -186,6 +215,7 @@ static const struct {
     { "print", print_around_the_forks },
     { "child", use_pool_in_child },
     { "fork", fork_with_a_pool_open },
+    { "both", use_pools_in_both },
     { "interrupt", take_interrupts_alone },
 };
 
@@ -275,6 +305,16 @@ static void survives_a_fork_of_the_program (void **state)
     assert_int_equal (run ("fork", output, sizeof output), 0);
 }
 
+static void works_in_a_child_beside_the_program (void **state)
+{
+    (void) state;
+    char output[256];
+#ifdef __SANITIZE_THREAD__
+    skip (); /* it allows no new thread in a child of a program that has threads */
+#endif
+    assert_int_equal (run ("both", output, sizeof output), 0);
+}
+
 static void keeps_the_terminal_s_signals_from_tasks (void **state)
 {
     (void) state;
@@ -289,6 +329,7 @@ int main (int argc, char **argv)
         cmocka_unit_test (prints_nothing_twice),
         cmocka_unit_test (works_in_a_child_process_of_the_program),
         cmocka_unit_test (survives_a_fork_of_the_program),
+        cmocka_unit_test (works_in_a_child_beside_the_program),
         cmocka_unit_test (keeps_the_terminal_s_signals_from_tasks),
     };
     unsetenv ("DPOOL_ENDPOINT");
