@@ -84,6 +84,7 @@ static void on_changed (pool_owner_t *owner, job_t *job)
     if (callback_of (self) != NULL) {
         self->is_in_callback = true;
         pool->n_callbacks++;
+        waiter_wake_all (&self->waiters); /* to a wait inside another callback it is finished now */
         callbacks_push (pool->callbacks, &self->call);
         return;
     }
@@ -101,7 +102,7 @@ static int need_callbacks (dpool_t *pool)
 {
     pool_lock (pool);
     if (pool->callbacks == NULL)
-        pool->callbacks = callbacks_new ();
+        pool->callbacks = callbacks_new (pool);
     int rc = pool->callbacks != NULL ? 0 : -1;
     pool_unlock (pool);
     return rc == 0 ? 0 : dp_fail_errno ("cannot start the callback thread");
@@ -169,6 +170,20 @@ static void wait_for_callback (dpool_async_result_t *self)
         (void) waiter_wait (&self->waiters, &self->pool->lock, DP_NEVER); /* a signal is no reason to leave */
 }
 
+/* Destroyed on the callback thread while its own callback was still to come, or runs. True when it can be
+   freed at once: its callback is not called any more. Under the lock. */
+static bool leave_callback (dpool_async_result_t *self)
+{
+    dpool_t *pool = self->pool;
+    if (!callbacks_withdraw (pool->callbacks, &self->call)) {
+        self->is_destroyed = true; /* freed when the callback returns */
+        return false;
+    }
+    pool->n_callbacks--;
+    waiter_wake_all (&pool->waiters);
+    return true;
+}
+
 void dpool_async_result_destroy (dpool_async_result_t **self_p)
 {
     if (self_p == NULL || *self_p == NULL)
@@ -181,7 +196,7 @@ void dpool_async_result_destroy (dpool_async_result_t **self_p)
     pool_lock (pool);
     bool is_later = false;
     if (self->is_in_callback && pool_is_callback_thread (pool))
-        is_later = self->is_destroyed = true; /* freed when the callback returns */
+        is_later = !leave_callback (self);
     else
         wait_for_callback (self);
     if (!is_later) {

@@ -6,7 +6,11 @@
 #include <errno.h>
 #include <signal.h>
 
+/* Of the callback threads only. */
+static _Thread_local const void *owner_of_thread;
+
 struct callbacks_s {
+    const void *owner;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -17,6 +21,7 @@ struct callbacks_s {
 static void *run (void *argument)
 {
     callbacks_t *self = argument;
+    owner_of_thread = self->owner;
     pthread_mutex_lock (&self->lock);
     for (;;) {
         dp_list_t *node = dp_list_pop (&self->queue);
@@ -34,11 +39,12 @@ static void *run (void *argument)
     return NULL;
 }
 
-callbacks_t *callbacks_new (void)
+callbacks_t *callbacks_new (const void *owner)
 {
     callbacks_t *self = dp_alloc (sizeof *self);
     if (self == NULL)
         return NULL;
+    self->owner = owner;
     pthread_mutex_init (&self->lock, NULL);
     pthread_cond_init (&self->changed, NULL);
     dp_list_init (&self->queue);
@@ -61,12 +67,12 @@ void callbacks_destroy (callbacks_t **self_p)
     callbacks_t *self = *self_p;
     if (self == NULL)
         return;
-    *self_p = NULL;
     pthread_mutex_lock (&self->lock);
     self->is_stopping = true;
     pthread_cond_signal (&self->changed);
     pthread_mutex_unlock (&self->lock);
     pthread_join (self->thread, NULL);
+    *self_p = NULL; /* not before: what still runs may submit and withdraw */
     pthread_cond_destroy (&self->changed);
     pthread_mutex_destroy (&self->lock);
     dp_free (self);
@@ -80,7 +86,16 @@ void callbacks_push (callbacks_t *self, callback_t *callback)
     pthread_mutex_unlock (&self->lock);
 }
 
-bool callbacks_is_own_thread (const callbacks_t *self)
+bool callbacks_withdraw (callbacks_t *self, callback_t *callback)
 {
-    return self != NULL && pthread_equal (pthread_self (), self->thread);
+    pthread_mutex_lock (&self->lock);
+    bool is_queued = !dp_list_is_empty (&callback->node);
+    dp_list_remove (&callback->node);
+    pthread_mutex_unlock (&self->lock);
+    return is_queued;
+}
+
+bool callbacks_is_thread_of (const void *owner)
+{
+    return owner_of_thread == owner;
 }

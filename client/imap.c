@@ -28,10 +28,11 @@ struct dpool_imap_s {
 
 static void on_changed (pool_owner_t *owner, job_t *job)
 {
+    (void) job;
     dpool_imap_t *self = DP_CONTAINER (owner, dpool_imap_t, owner);
     waiter_wake_all (&self->waiters);
-    if (job->n_finished == job->next)
-        waiter_wake_all (&self->pool->waiters); /* dpool_join */
+    if (self->pool->is_joining)
+        waiter_wake_all (&self->pool->waiters);
 }
 
 /* ---- Drawing -------------------------------------------------------------------------------- */
@@ -85,7 +86,7 @@ static int append_item (dpool_imap_t *self)
         rc = dp_fail (DPOOL_ETOOLARGE, "an item of %zu bytes is above the payload limit", len);
     else if (rc == 0)
         rc = job_append (self->job, blob);
-    self->job->is_eager = self->job->chunk_size <= 1;
+    self->job->is_eager = self->job->chunk_size <= 1 || self->pool->is_joining;
     if (rc == 0)
         session_more (self->pool->session, self->job);
     pool_unlock (self->pool);

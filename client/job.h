@@ -83,6 +83,7 @@ typedef struct job_s {
     size_t capacity;   /* of arguments and items; a power of two in a stream */
     size_t base, next; /* the items that are held: base <= i < next */
     size_t unsent;     /* the first item that was never sent */
+    size_t n_marked;   /* how many must be finished for session_is_past_mark */
     size_t n_finished, n_failed, n_tasks, n_running;
     size_t first_finished, last_finished; /* unordered: in order of arrival; JOB_NONE = empty */
     size_t n_forgotten;                   /* stream: items that were taken */

@@ -76,7 +76,7 @@ bool pool_is_foreign (const dpool_t *self)
 
 bool pool_is_callback_thread (const dpool_t *self)
 {
-    return callbacks_is_own_thread (self->callbacks);
+    return callbacks_is_thread_of (self);
 }
 
 /* ---- States --------------------------------------------------------------------------------- */
@@ -130,6 +130,15 @@ static bool is_quiet (const dpool_t *self)
     return session_is_idle (self->session) && self->n_applies == 0 && self->n_callbacks == 0;
 }
 
+/* An iterator that goes on drawing in another thread must not keep dpool_join for ever: it is stopped when
+   what had been drawn at first is finished, and then the rest is waited for. True when all is done. */
+static bool is_done (dpool_t *self)
+{
+    if (!self->is_joined && session_is_past_mark (self->session))
+        self->is_joined = true;
+    return self->is_joined && is_quiet (self);
+}
+
 int dpool_join (dpool_t *self, int timeout_ms)
 {
     if (check_pool (self) < 0)
@@ -142,15 +151,16 @@ int dpool_join (dpool_t *self, int timeout_ms)
         pool_unlock (self);
         return dp_fail (EINVAL, "dpool_join: call dpool_close or dpool_terminate first");
     }
+    if (!self->is_joining) {
+        self->is_joining = true;
+        session_mark (self->session);
+        pool_wake_io (self);
+    }
     int rc = 0;
     pool_deliver (self);
-    while (rc == 0 && !is_quiet (self)) {
+    while (rc == 0 && !is_done (self)) {
         rc = waiter_wait (&self->waiters, &self->lock, deadline_ms);
         pool_deliver (self);
-    }
-    if (rc == 0) {
-        self->is_joined = true;
-        waiter_wake_all (&self->waiters);
     }
     int code = errno;
     pool_unlock (self);

@@ -23,6 +23,7 @@ struct dpool_s {
     atomic_size_t n_holds; /* the user's, and one for each result and iterator: they outlive dpool_destroy */
     unsigned generation;   /* of forks.h: in a forked child the pool is only a shell */
     pool_state_t state;
+    bool is_joining;   /* dpool_join was called: what is drawn goes out at once */
     bool is_joined;    /* drawing has stopped */
     bool is_stopping;  /* the I/O thread is to end */
     bool is_io_asleep; /* it must be woken for what was done under the lock */

@@ -129,6 +129,27 @@ bool session_is_idle (const session_t *self)
     return true;
 }
 
+void session_mark (session_t *self)
+{
+    DP_LIST_EACH (&self->jobs, node) {
+        job_t *job = DP_CONTAINER (node, job_t, in_session);
+        job->n_marked = job->next;
+        job->is_eager = true;
+        if (job->unsent < job->next)
+            session_make_ready (self, job);
+    }
+}
+
+bool session_is_past_mark (const session_t *self)
+{
+    for (const dp_list_t *node = self->jobs.next; node != &self->jobs; node = node->next) {
+        const job_t *job = DP_CONTAINER (node, job_t, in_session);
+        if (job->n_finished < job->n_marked)
+            return false;
+    }
+    return true;
+}
+
 /* What was never sent, or is known not to be at the broker, ends here and now. */
 static void fail_unsent (session_t *self, job_t *job, outcome_status_t status, const char *message)
 {

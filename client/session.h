@@ -46,6 +46,10 @@ void session_terminate (session_t *self, int64_t now_ms);
 job_t *session_next_changed (session_t *self);
 /* Has every item that was added its outcome? */
 bool session_is_idle (const session_t *self);
+/* Mark what was added until now, and let all of it go, short chunks too. */
+void session_mark (session_t *self);
+/* Have as many items as were marked their outcome? Comes also where items are added for ever. */
+bool session_is_past_mark (const session_t *self);
 
 /* ---- The broker ----------------------------------------------------------------------------- */
 

@@ -358,7 +358,8 @@ DPOOL_EXPORT int dpool_async_result_fd (dpool_async_result_t *self);
 /* Let go: the work goes on, its callback is called, then it is freed. */
 DPOOL_EXPORT void dpool_async_result_detach (dpool_async_result_t **self_p);
 
-/* Cancel what is unfinished of it and free it. Waits for a running callback of it (not inside one). */
+/* Cancel what is unfinished of it and free it. Waits for a running callback of it; inside a callback it waits
+   for none, and the callback of another result that is destroyed there is not called any more. */
 DPOOL_EXPORT void dpool_async_result_destroy (dpool_async_result_t **self_p);
 
 /* ---- IMapIterator -------------------------------------------------------------------------- */

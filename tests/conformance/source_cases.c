@@ -220,6 +220,59 @@ static void joins_after_an_iterator_was_read_in_part (void **state)
     dpool_imap_destroy (&imap);
 }
 
+/* What waits in a chunk that is not full belongs to what was drawn. */
+static void joins_while_a_chunk_is_not_full (void **state)
+{
+    fixture_t *f = *state;
+    for (size_t chunk_size = 7; chunk_size < 1000; chunk_size = chunk_size * 3 + 1) {
+        counter_t counter = COUNTER_TO (INT64_MAX);
+        const dpool_value_t *value;
+        dpool_t *pool = another_pool (f, NULL);
+        dpool_call_options_t options = chunks_of (chunk_size);
+        dpool_imap_t *imap
+            = assert_made (dpool_imap_unordered (pool, "square", counter_source (&counter), &options));
+        for (int i = 0; i < 3; i++)
+            assert_int_equal (dpool_imap_next (imap, NULL, PATIENCE_MS), 1);
+        assert_ok (dpool_close (pool));
+        assert_ok (dpool_join (pool, PATIENCE_MS));
+        int64_t n = 3;
+        while (dpool_imap_next (imap, &value, 0) == 1)
+            n++;
+        assert_int_equal (errno, DPOOL_ECLOSED);
+        assert_int_equal (n, counter.next);
+        dpool_imap_destroy (&imap);
+        dpool_destroy (&pool);
+    }
+}
+
+static void *read_to_the_end (void *imap)
+{
+    int *code = malloc (sizeof *code);
+    while (dpool_imap_next (imap, NULL, PATIENCE_MS) == 1)
+        continue;
+    *code = errno;
+    return code;
+}
+
+/* The reader has always something under way: join stops it all the same. */
+static void joins_while_another_thread_reads_an_endless_iterator (void **state)
+{
+    fixture_t *f = *state;
+    counter_t counter = COUNTER_TO (INT64_MAX);
+    dpool_imap_t *imap = assert_made (dpool_imap (f->pool, "square", counter_source (&counter), NULL));
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal (dpool_imap_next (imap, NULL, PATIENCE_MS), 1);
+    pthread_t reader;
+    void *code;
+    assert_int_equal (pthread_create (&reader, NULL, read_to_the_end, imap), 0);
+    assert_ok (dpool_close (f->pool));
+    assert_ok (dpool_join (f->pool, PATIENCE_MS));
+    assert_int_equal (pthread_join (reader, &code), 0);
+    assert_int_equal (*(int *) code, DPOOL_ECLOSED);
+    free (code);
+    dpool_imap_destroy (&imap);
+}
+
 static void joins_an_iterator_whose_input_was_drawn_to_the_end (void **state)
 {
     fixture_t *f = *state;
@@ -264,6 +317,8 @@ static const struct CMUnitTest cases[] = {
     CASE (names_a_source_that_breaks_its_contract),
     CASE (releases_its_source_also_when_it_is_refused),
     CASE (joins_after_an_iterator_was_read_in_part),
+    CASE (joins_while_a_chunk_is_not_full),
+    CASE (joins_while_another_thread_reads_an_endless_iterator),
     CASE (joins_an_iterator_whose_input_was_drawn_to_the_end),
     CASE (ends_an_iterator_when_the_pool_is_terminated),
 };
