@@ -50,6 +50,8 @@ static int wait_for_window (dpool_t *self, size_t len)
             continue;
         if (self->submit_timeout_ms != 0 && errno == EINTR)
             return dp_fail (EINTR, "interrupted by a signal while waiting for room in the pool's window");
+        if (self->submit_timeout_ms != 0 && errno != ETIMEDOUT)
+            return dp_fail_errno ("cannot wait for room in the pool's window");
         return dp_fail (
             EAGAIN,
             "%zu calls (%zu bytes) are unfinished, which is the pool's window: try again when some "

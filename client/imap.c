@@ -7,6 +7,7 @@
 #include "net/clock.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Belongs to one thread at a time; the job and the waiters are guarded by the pool's lock. */
@@ -65,6 +66,27 @@ static void fail_source (dpool_imap_t *self, int code, const char *message)
     end_source (self);
 }
 
+/* next gave -1. Where a call of the library failed in it, that one's story is told. */
+static void fail_source_by (dpool_imap_t *self, int code, const dpool_error_t *story)
+{
+    char message[128] = "the source failed and left errno 0";
+    if (code != 0)
+        snprintf (message, sizeof message, "the source failed: %s", dpool_strerror (code));
+    fail_source (self, code != 0 ? code : DPOOL_ESOURCE,
+                 story != NULL && story->code == code ? story->message : message);
+}
+
+static void fail_source_by_count (dpool_imap_t *self, size_t n, const dpool_error_t *story)
+{
+    char message[512] = "the source added more than one item at a time";
+    if (n == 0 && story != NULL)
+        snprintf (message, sizeof message, "the source said 1, but could not add the item: %s",
+                  story->message);
+    else if (n == 0)
+        snprintf (message, sizeof message, "the source said 1, but added no item");
+    fail_source (self, DPOOL_ESOURCE, message);
+}
+
 /* Let what was drawn go, though its chunk is not full: nothing more may come for a while. */
 static void flush_chunk (dpool_imap_t *self)
 {
@@ -98,9 +120,11 @@ static int append_item (dpool_imap_t *self)
 static bool draw_one (dpool_imap_t *self)
 {
     dp_items_reset (self->scratch);
+    unsigned n_failures = dp_fail_count ();
     errno = 0;
     int rc = self->source.next (self->source.state, self->scratch);
     int code = errno;
+    const dpool_error_t *story = dp_fail_count () != n_failures ? dpool_last_error () : NULL;
     size_t n = dpool_items_count (self->scratch);
     if (rc == 0) {
         end_source (self);
@@ -112,8 +136,7 @@ static bool draw_one (dpool_imap_t *self)
         return false;
     }
     if (rc == -1) {
-        fail_source (self, code != 0 ? code : DPOOL_ESOURCE,
-                     code != 0 ? dpool_strerror (code) : "the source failed and left errno 0");
+        fail_source_by (self, code, story);
         return false;
     }
     if (rc != 1) {
@@ -121,9 +144,7 @@ static bool draw_one (dpool_imap_t *self)
         return false;
     }
     if (n != 1) {
-        fail_source (self, DPOOL_ESOURCE,
-                     n == 0 ? "the source said 1, but added no item (or its dpool_items_add failed)"
-                            : "the source added more than one item at a time");
+        fail_source_by_count (self, n, story);
         return false;
     }
     if (append_item (self) < 0) {

@@ -52,13 +52,39 @@ static int take_options (dpool_options_t *self, const dpool_options_t *given)
                         self->initializer);
     if (self->initializer_args != NULL && self->initializer == NULL)
         return dp_fail (EINVAL, "initializer_args are given, but no initializer");
+    if (self->initializer_args != NULL && dp_items_check (self->initializer_args) < 0)
+        return -1;
     if (self->initializer_args != NULL && dpool_items_count (self->initializer_args) != 1)
         return dp_fail (EINVAL, "initializer_args holds %zu items: it must be exactly one",
                         dpool_items_count (self->initializer_args));
-    if (self->key_file != NULL || self->server_key != NULL)
-        return dp_fail (ENOTSUP,
-                        "CURVE keys are not supported by this version: leave key_file and server_key unset");
     return 0;
+}
+
+static const char *environment (const char *name)
+{
+    const char *text = secure_getenv (name);
+    return text != NULL && *text != '\0' ? text : NULL;
+}
+
+/* Where no endpoint is given, that of the environment, with its keys. */
+static const char *take_endpoint (const char *endpoint, dpool_options_t *options)
+{
+    if (endpoint != NULL || (endpoint = environment ("DPOOL_ENDPOINT")) == NULL)
+        return endpoint;
+    if (options->key_file == NULL)
+        options->key_file = environment ("DPOOL_KEY_FILE");
+    if (options->server_key == NULL)
+        options->server_key = environment ("DPOOL_SERVER_KEY");
+    return endpoint;
+}
+
+/* Who asks for encryption must not get a connection without it. */
+static int check_keys (const dpool_options_t *options)
+{
+    if (options->key_file == NULL && options->server_key == NULL)
+        return 0;
+    return dp_fail (ENOTSUP, "CURVE keys are not supported by this version: leave key_file and server_key, "
+                             "DPOOL_KEY_FILE and DPOOL_SERVER_KEY unset");
 }
 
 /* Split a comma-separated list. */
@@ -216,11 +242,9 @@ dpool_t *dpool_open (const char *endpoint, const dpool_options_t *options)
     dpool_options_t taken;
     if (take_options (&taken, options) < 0)
         return NULL;
-    if (endpoint == NULL) {
-        endpoint = secure_getenv ("DPOOL_ENDPOINT");
-        if (endpoint != NULL && *endpoint == '\0')
-            endpoint = NULL;
-    }
+    endpoint = take_endpoint (endpoint, &taken);
+    if (check_keys (&taken) < 0)
+        return NULL;
     dpool_t *self = dp_alloc (sizeof *self);
     if (self == NULL) {
         dp_fail (ENOMEM, "out of memory");

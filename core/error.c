@@ -14,6 +14,7 @@
 /* Fixed, so that reporting an error never needs memory and a thread's end has nothing to free. */
 typedef struct last_error_s {
     dpool_error_t error;
+    unsigned n_failures;
     char message[MESSAGE_SIZE];
     char function[65];
     char host[256];
@@ -99,6 +100,7 @@ static const char *copy_tail (char *place, size_t size, const char *text)
 
 int dp_fail_with (const dpool_error_t *error)
 {
+    last.n_failures++;
     last.error = *error;
     last.error.message = copy_text (last.message, sizeof last.message, error->message);
     last.error.function = copy_text (last.function, sizeof last.function, error->function);
@@ -155,6 +157,11 @@ dpool_error_t *dp_error_copy (const dpool_error_t *error)
     copy->host = copies[2];
     copy->stderr_tail = copies[3];
     return copy;
+}
+
+unsigned dp_fail_count (void)
+{
+    return last.n_failures;
 }
 
 int dp_fail_again (void)

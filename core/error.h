@@ -20,6 +20,9 @@ int dp_fail_with (const dpool_error_t *error);
    returns -1. */
 int dp_fail_again (void);
 
+/* How often this thread's last error was set: tells whether it comes from what was called in between. */
+unsigned dp_fail_count (void);
+
 /* A deep copy in one block: free with dp_free. NULL with ENOMEM. */
 dpool_error_t *dp_error_copy (const dpool_error_t *error);
 

@@ -142,7 +142,7 @@ size_t dpool_items_count (const dpool_items_t *self)
     return self ? self->count : 0;
 }
 
-int dp_items_freeze (dpool_items_t *self)
+int dp_items_check (const dpool_items_t *self)
 {
     if (!self)
         return dp_fail (EINVAL, "the list of items is NULL");
@@ -151,6 +151,13 @@ int dp_items_freeze (dpool_items_t *self)
     if (self->failed_code != 0)
         return dp_fail (self->failed_code, "an item could not be added to the list: %s",
                         dpool_strerror (self->failed_code));
+    return 0;
+}
+
+int dp_items_freeze (dpool_items_t *self)
+{
+    if (dp_items_check (self) < 0)
+        return -1;
     atomic_store (&self->is_frozen, true);
     atomic_fetch_add_explicit (&self->n_holds, 1, memory_order_relaxed);
     return 0;

@@ -13,8 +13,11 @@
 
 /* Reference counted: a list that a job uses is frozen and outlives the user's destroy. */
 
-/* Take a hold for a job: from now on dpool_items_add gives EBUSY. 0, or -1 with the thread's last error:
-   EINVAL (NULL), or that of the first failed add. Drop it by dpool_items_destroy. */
+/* 0, or -1 with the thread's last error: EINVAL (NULL), or that of the first failed add. */
+int dp_items_check (const dpool_items_t *self);
+
+/* Take a hold for a job: from now on dpool_items_add gives EBUSY. 0, or -1 as dp_items_check.
+   Drop it by dpool_items_destroy. */
 int dp_items_freeze (dpool_items_t *self);
 
 /* The bytes of items [first, first + n), which lie behind one another; *len is their length. Stable once

@@ -88,6 +88,21 @@ static void takes_the_endpoint_from_the_environment (void **state)
     dpool_destroy (&pool);
 }
 
+/* A program that was told to encrypt must not go on without. */
+static void does_not_ignore_the_keys_of_the_environment (void **state)
+{
+    fixture_t *f = *state;
+    static const char *const names[] = { "DPOOL_KEY_FILE", "DPOOL_SERVER_KEY" };
+    setenv ("DPOOL_ENDPOINT", f->endpoint, 1);
+    for (int i = 0; i < 2; i++) {
+        setenv (names[i], "some.key", 1);
+        assert_not_made (dpool_open (NULL, NULL), ENOTSUP);
+        assert_says (names[i]);
+        unsetenv (names[i]);
+    }
+    unsetenv ("DPOOL_ENDPOINT");
+}
+
 static void takes_the_first_broker_of_a_list_that_answers (void **state)
 {
     fixture_t *f = *state;
@@ -105,6 +120,7 @@ static const struct CMUnitTest cluster_cases[] = {
     CASE (uses_the_processes_of_both_workers),
     CASE (shares_the_cluster_fairly_between_pools),
     CASE (takes_the_endpoint_from_the_environment),
+    CASE (does_not_ignore_the_keys_of_the_environment),
     CASE (takes_the_first_broker_of_a_list_that_answers),
 };
 

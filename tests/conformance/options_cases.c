@@ -36,6 +36,12 @@ static void refuses_wrong_options_of_a_pool (void **state)
     assert_not_made (dpool_open (f->endpoint, &options), EINVAL);
     assert_says ("initializer_args");
     dpool_items_destroy (&two);
+    dpool_items_t *marked = numbers_from (0, 1);
+    assert_fails (dpool_items_add (marked, "s", (const char *) NULL), DPOOL_EVALUE);
+    options.initializer_args = marked;
+    assert_not_made (dpool_open (f->endpoint, &options), DPOOL_EVALUE);
+    assert_says ("NULL string");
+    dpool_items_destroy (&marked);
 }
 
 static void refuses_wrong_options_of_a_call (void **state)

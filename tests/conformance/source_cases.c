@@ -184,6 +184,34 @@ static void names_a_source_that_breaks_its_contract (void **state)
     assert_not_made (dpool_imap (f->pool, "square", none, NULL), EINVAL);
 }
 
+/* Items that cannot be packed: a source may pass the failure on, or not notice it. */
+static int add_no_text (void *state, dpool_items_t *item)
+{
+    int rc = dpool_items_add (item, "s", (const char *) NULL);
+    return state ? 1 : rc;
+}
+
+static void tells_why_an_item_could_not_be_added (void **state)
+{
+    fixture_t *f = *state;
+    dpool_items_t *marked = numbers_from (0, 1);
+    assert_fails (dpool_items_add (marked, "s", (const char *) NULL), DPOOL_EVALUE);
+    const struct {
+        dpool_source_t source;
+        int code;
+    } rows[] = { { { add_no_text, NULL, NULL }, DPOOL_EVALUE },
+                 { { add_no_text, f, NULL }, DPOOL_ESOURCE },
+                 { dpool_source_from_items (marked), DPOOL_EVALUE } };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        dpool_imap_t *imap = assert_made (dpool_imap (f->pool, "echo", rows[i].source, NULL));
+        assert_fails (dpool_imap_next (imap, NULL, PATIENCE_MS), rows[i].code);
+        assert_says ("NULL string");
+        assert_int_equal (dpool_imap_next (imap, NULL, PATIENCE_MS), 0);
+        dpool_imap_destroy (&imap);
+    }
+    dpool_items_destroy (&marked);
+}
+
 static void releases_its_source_also_when_it_is_refused (void **state)
 {
     fixture_t *f = *state;
@@ -315,6 +343,7 @@ static const struct CMUnitTest cases[] = {
     CASE (draws_only_when_it_is_called),
     CASE (tells_when_its_source_has_nothing_now),
     CASE (names_a_source_that_breaks_its_contract),
+    CASE (tells_why_an_item_could_not_be_added),
     CASE (releases_its_source_also_when_it_is_refused),
     CASE (joins_after_an_iterator_was_read_in_part),
     CASE (joins_while_a_chunk_is_not_full),
