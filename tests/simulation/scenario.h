@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* scenario.h - how large the world of a seed is, how it is set up, and how rough it gets. */
+#ifndef SCENARIO_H_INCLUDED
+#define SCENARIO_H_INCLUDED
+
+#include "tests/simulation/random.h"
+
+enum { SCENARIO_CLIENTS = 4, SCENARIO_WORKERS = 5 };
+
+typedef enum {
+    SCENARIO_CALM,    /* nothing fails but what the functions do themselves: each outcome is foretold */
+    SCENARIO_RESTART, /* only the broker is killed and comes back at once: nothing is run twice */
+    SCENARIO_ROUGH,   /* a few faults in a small world */
+    SCENARIO_WILD     /* many faults in a large one */
+} scenario_kind_t;
+
+/* How the initializer of a client's children behaves. */
+typedef enum { INITIALIZER_NONE, INITIALIZER_GOOD, INITIALIZER_SHAKY, INITIALIZER_BAD } initializer_t;
+
+typedef struct scenario_client_s {
+    initializer_t initializer;
+    uint64_t max_tasks_per_child;
+    size_t window_tasks;
+    int64_t terminates_us; /* 0 = never */
+} scenario_client_t;
+
+typedef struct scenario_s {
+    scenario_kind_t kind;
+    size_t n_clients, n_brokers, n_workers;
+    int64_t delay_us, jitter_us;
+    scenario_client_t clients[SCENARIO_CLIENTS];
+    size_t processes[SCENARIO_WORKERS];
+    int64_t joins_us[SCENARIO_WORKERS];
+    int64_t lease_ms, orphan_ms, cancel_grace_ms;
+    unsigned failing_starts, failing_sends; /* of a hundred */
+    size_t n_faults;
+    int64_t faults_us; /* they begin within so long */
+} scenario_t;
+
+void scenario_draw (scenario_t *self, random_t *random);
+
+const char *scenario_name (scenario_kind_t kind);
+
+#endif

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "tests/simulation/sim_broker.h"
+
+#include "broker/scheduler_internal.h"
+#include "tests/simulation/sim.h"
+
+#include <stdio.h>
+
+static int64_t act (node_t *node);
+
+static int64_t now_ms (const sim_broker_t *self)
+{
+    return schedule_now_ms (&self->node.sim->schedule);
+}
+
+/* ---- Life ----------------------------------------------------------------------------------- */
+
+static void be_reborn (void *owner)
+{
+    sim_broker_start (owner);
+}
+
+void sim_broker_init (sim_broker_t *self, sim_t *sim, size_t number)
+{
+    *self = (sim_broker_t) { .number = number };
+    node_init (&self->node, sim, 'b', number, act);
+    event_init (&self->rebirth, be_reborn, self);
+}
+
+void sim_broker_start (sim_broker_t *self)
+{
+    sim_t *sim = self->node.sim;
+    if (self->scheduler != NULL)
+        return;
+    scheduler_config_t config = {
+        .epoch = (self->number + 1) << 16 | ++self->n_lives,
+        .name = self->node.name,
+        .client_lease_ms = sim->scenario.lease_ms,
+    };
+    SIM_TELL (sim, self->node.name, "starts");
+    self->scheduler = scheduler_new (&config, now_ms (self));
+    self->alive_since_us = sim->schedule.now_us;
+    ledger_reset (&self->ledger);
+    node_start (&self->node);
+}
+
+void sim_broker_start_at (sim_broker_t *self, int64_t at_us)
+{
+    schedule_at (&self->node.sim->schedule, &self->rebirth, at_us);
+}
+
+void sim_broker_kill (sim_broker_t *self)
+{
+    network_t *network = &self->node.sim->network;
+    if (self->scheduler == NULL)
+        return;
+    SIM_TELL (self->node.sim, self->node.name, "is killed");
+    DP_LIST_EACH (&network->connections, node) {
+        connection_t *connection = DP_CONTAINER (node, connection_t, in_network);
+        if (connection->broker != self->number || !connection->is_open[TO_PEER])
+            continue;
+        network->n_broken++;
+        network_close (connection, TO_PEER);
+    }
+    node_stop (&self->node);
+    scheduler_destroy (&self->scheduler);
+}
+
+void sim_broker_fini (sim_broker_t *self)
+{
+    node_stop (&self->node);
+    if (self->scheduler != NULL)
+        scheduler_destroy (&self->scheduler);
+    ledger_fini (&self->ledger);
+}
+
+connection_t *sim_broker_accept (sim_broker_t *self, size_t peer, size_t slot, bool *is_refused)
+{
+    network_t *network = &self->node.sim->network;
+    bool is_apart = network->blocks[TO_BROKER][peer][self->number] > 0
+                    || network->blocks[TO_PEER][peer][self->number] > 0;
+    *is_refused = self->scheduler == NULL && !is_apart;
+    return self->scheduler != NULL ? network_open (network, peer, self->number, slot) : NULL;
+}
+
+/* ---- Connections and their numbers ---------------------------------------------------------- */
+
+static connection_t *connection_of (const sim_broker_t *self, uint64_t number)
+{
+    const dp_list_t *all = &self->node.sim->network.connections;
+    for (dp_list_t *node = all->previous; node != all; node = node->previous) {
+        connection_t *connection = DP_CONTAINER (node, connection_t, in_network);
+        if (connection->broker == self->number && connection->number == number
+            && connection->is_open[TO_PEER])
+            return connection;
+    }
+    return NULL;
+}
+
+static void forget (sim_broker_t *self, connection_t *connection)
+{
+    connection->number = 0;
+    ledger_forget (&self->ledger, connection);
+}
+
+static void disconnect (sim_broker_t *self, connection_t *connection)
+{
+    uint64_t number = connection->number;
+    forget (self, connection);
+    if (number != 0)
+        scheduler_disconnected (self->scheduler, now_ms (self), number);
+}
+
+/* ---- In ------------------------------------------------------------------------------------- */
+
+static void hear (sim_broker_t *self, connection_t *connection, wire_message_t *message, dp_blob_t **blobs)
+{
+    sim_t *sim = self->node.sim;
+    if (connection->number == 0)
+        connection->number = ++self->n_connections;
+    sim_tell_message (sim, sim_peer (sim, connection->peer), &self->node, message);
+    ledger_received (self, connection, message);
+    scheduler_receive (self->scheduler, now_ms (self), connection->number, message, blobs);
+}
+
+static void hear_all (sim_broker_t *self)
+{
+    wire_message_t message;
+    dp_blob_t *blobs[WIRE_MAX_FRAMES];
+    for (parcel_t *parcel; (parcel = node_receive (&self->node, &message, blobs)) != NULL;) {
+        connection_t *connection = parcel->connection;
+        if (parcel->message == NULL) {
+            disconnect (self, connection);
+            network_close (connection, TO_PEER);
+        } else
+            hear (self, connection, &message, blobs);
+        network_free_parcel (parcel);
+    }
+}
+
+/* ---- Out ------------------------------------------------------------------------------------ */
+
+/* Returns whether the connection was lost by it. */
+static bool send_to (sim_broker_t *self, dp_outgoing_t *message)
+{
+    sim_t *sim = self->node.sim;
+    connection_t *connection = connection_of (self, message->to);
+    bool is_failing = connection != NULL && sim->scenario.failing_sends > 0 && !faults_are_over (sim)
+                      && random_happens (&sim->random, sim->scenario.failing_sends);
+    if (connection == NULL || is_failing) {
+        if (is_failing) {
+            SIM_TELL (sim, "fault", "%s cannot send a %s to %s", self->node.name,
+                      wire_kind_name (message->kind), sim_peer (sim, connection->peer)->name);
+            sim->network.n_broken++;
+            disconnect (self, connection);
+        }
+        dp_outgoing_destroy (&message);
+        return is_failing;
+    }
+    ledger_sent (self, connection, message);
+    network_send (connection, TO_PEER, message);
+    return false;
+}
+
+static bool send_all (sim_broker_t *self)
+{
+    bool is_lost = false;
+    dp_outgoing_t *message;
+    while ((message = dp_outbox_take (scheduler_outbox (self->scheduler))) != NULL)
+        is_lost |= send_to (self, message);
+    ledger_turn (self);
+    return is_lost;
+}
+
+static void forget_dropped (sim_broker_t *self)
+{
+    uint64_t number;
+    while (scheduler_next_dropped (self->scheduler, &number)) {
+        connection_t *connection = connection_of (self, number);
+        if (connection != NULL)
+            forget (self, connection);
+    }
+}
+
+static int64_t act (node_t *node)
+{
+    sim_broker_t *self = DP_CONTAINER (node, sim_broker_t, node);
+    hear_all (self);
+    int64_t deadline_ms = scheduler_tick (self->scheduler, now_ms (self));
+    bool is_lost = send_all (self);
+    forget_dropped (self);
+    for (const char *line; scheduler_next_event (self->scheduler, &line);)
+        SIM_TELL (node->sim, node->name, "%s", line);
+    judge_broker (node->sim, self);
+    return is_lost ? now_ms (self) : deadline_ms;
+}
+
+/* ---- What is left --------------------------------------------------------------------------- */
+
+static void count_workers (const scheduler_t *scheduler, size_t *n_runs, size_t *n_ghosts, size_t *n_batches)
+{
+    *n_runs = *n_ghosts = *n_batches = 0;
+    const dp_list_t *all = &scheduler->all_workers;
+    for (const dp_list_t *node = all->next; node != all; node = node->next) {
+        const worker_record_t *worker = DP_CONTAINER (node, worker_record_t, in_workers);
+        *n_runs += worker->n_runs;
+        *n_ghosts += worker->ghosts.count;
+        *n_batches += worker->tasks.message != NULL || worker->cancels.message != NULL
+                      || worker->adopts.message != NULL;
+    }
+}
+
+static void count_sessions (const scheduler_t *scheduler, size_t *n_tasks, size_t *n_held, size_t *n_queued)
+{
+    *n_tasks = *n_held = *n_queued = 0;
+    for (dp_map_node_t *node = dp_map_first (&scheduler->sessions); node != NULL;
+         node = dp_map_next (&scheduler->sessions, node)) {
+        const session_record_t *session = DP_CONTAINER (node, session_record_t, peer.by_id);
+        *n_tasks += session->tasks.count;
+        *n_queued += session->n_queued;
+        for (const dp_list_t *held = session->held.next; held != &session->held; held = held->next)
+            ++*n_held;
+    }
+}
+
+void sim_broker_describe_rest (const sim_broker_t *self, char *text, size_t size)
+{
+    const scheduler_t *scheduler = self->scheduler;
+    text[0] = '\0';
+    if (scheduler == NULL)
+        return;
+    size_t n_runs, n_ghosts, n_batches, n_tasks, n_held, n_queued;
+    count_workers (scheduler, &n_runs, &n_ghosts, &n_batches);
+    count_sessions (scheduler, &n_tasks, &n_held, &n_queued);
+    if (n_runs + n_ghosts + n_batches + n_tasks + n_held + scheduler->orphans.count > 0
+        || scheduler->stats.payload_bytes > 0)
+        snprintf (text, size,
+                  "%s has %zu tasks, %zu held results, %zu runs, %zu ghosts, %zu orphans, %zu open batches, "
+                  "%llu bytes",
+                  self->node.name, n_tasks, n_held, n_runs, n_ghosts, scheduler->orphans.count, n_batches,
+                  (unsigned long long) scheduler->stats.payload_bytes);
+}
+
+void sim_broker_count_peers (const sim_broker_t *self, size_t *n_sessions, size_t *n_workers)
+{
+    *n_sessions = self->scheduler->sessions.count;
+    *n_workers = self->scheduler->workers.count;
+}
+
+void sim_broker_audit (const sim_broker_t *self, char *text, size_t size)
+{
+    const scheduler_t *scheduler = self->scheduler;
+    const scheduler_stats_t *stats = &scheduler->stats;
+    size_t n_runs, n_ghosts, n_batches, n_tasks, n_held, n_queued;
+    text[0] = '\0';
+    count_workers (scheduler, &n_runs, &n_ghosts, &n_batches);
+    count_sessions (scheduler, &n_tasks, &n_held, &n_queued);
+    if (stats->n_assigned != n_runs || stats->n_queued != n_queued
+        || stats->n_queued + stats->n_assigned + stats->n_finished != n_tasks)
+        snprintf (text, size,
+                  "%s counts %llu queued, %llu assigned, %llu finished; it has %zu queued, %zu assigned of %zu",
+                  self->node.name, (unsigned long long) stats->n_queued,
+                  (unsigned long long) stats->n_assigned, (unsigned long long) stats->n_finished, n_queued,
+                  n_runs, n_tasks);
+}

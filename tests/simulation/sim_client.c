@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "tests/simulation/sim_client.h"
+
+#include "client/session_internal.h"
+#include "core/items.h"
+#include "tests/simulation/sim.h"
+
+#include <stdio.h>
+
+static int64_t act (node_t *node);
+static void act_on_call (void *owner);
+
+static int64_t now_ms (const sim_client_t *self)
+{
+    return schedule_now_ms (&self->node.sim->schedule);
+}
+
+/* ---- Life ----------------------------------------------------------------------------------- */
+
+static void terminate (void *owner)
+{
+    sim_client_t *self = owner;
+    if (self->session == NULL)
+        return;
+    SIM_TELL (self->node.sim, self->node.name, "terminates its pool");
+    self->is_terminated = true;
+    session_terminate (self->session, now_ms (self));
+    node_wake (&self->node);
+}
+
+void sim_client_init (sim_client_t *self, sim_t *sim, size_t number)
+{
+    *self = (sim_client_t) { .number = number };
+    node_init (&self->node, sim, 'c', number, act);
+    event_init (&self->termination, terminate, self);
+    self->id = (random_next (&sim->random) & ~UINT64_C (0xff)) | number;
+    size_t first = random_below (&sim->random, sim->scenario.n_brokers);
+    for (size_t i = 0; i < sim->scenario.n_brokers; i++)
+        self->endpoints[i] = (first + i) % sim->scenario.n_brokers;
+}
+
+/* The calls that its program makes stand behind one another. */
+#define EACH_CALL(self, call) \
+    for (call_t *call = (self)->calls, *call##_end = call + (self)->n_calls; call < call##_end; call++)
+
+static void find_calls (sim_client_t *self)
+{
+    workload_t *workload = &self->node.sim->workload;
+    for (size_t i = workload->n_calls; i-- > 0;)
+        if (workload->calls[i].client == self) {
+            self->calls = &workload->calls[i];
+            self->n_calls++;
+        }
+}
+
+void sim_client_start (sim_client_t *self)
+{
+    sim_t *sim = self->node.sim;
+    const scenario_client_t *scenario = &sim->scenario.clients[self->number];
+    session_config_t config = {
+        .id = self->id,
+        .n_endpoints = sim->scenario.n_brokers,
+        .host = "host",
+        .name = self->node.name,
+        .pid = self->number + 1,
+        .initializer = scenario->initializer != INITIALIZER_NONE ? "prepare" : NULL,
+        .initializer_args = (const uint8_t *) "\xc0",
+        .initializer_args_len = 1,
+        .seed = sim->seed,
+        .max_tasks_per_child = scenario->max_tasks_per_child,
+        .max_tasks = scenario->window_tasks,
+        .max_bytes = 64 << 20,
+    };
+    self->session = session_new (&config, now_ms (self));
+    SIM_TELL (sim, self->node.name, "starts");
+    find_calls (self);
+    EACH_CALL (self, call) {
+        event_init (&call->event, act_on_call, call);
+        schedule_at (&sim->schedule, &call->event, sim->schedule.now_us + call->starts_us);
+    }
+    if (scenario->terminates_us > 0)
+        schedule_at (&sim->schedule, &self->termination, sim->schedule.now_us + scenario->terminates_us);
+    node_start (&self->node);
+}
+
+static void end (sim_client_t *self)
+{
+    sim_t *sim = self->node.sim;
+    if (self->session == NULL)
+        return;
+    EACH_CALL (self, call) {
+        schedule_cancel (&sim->schedule, &call->event);
+        call->job = NULL;
+    }
+    schedule_cancel (&sim->schedule, &self->termination);
+    node_stop (&self->node);
+    session_destroy (&self->session);
+}
+
+void sim_client_fini (sim_client_t *self)
+{
+    end (self);
+}
+
+static void close_connection (sim_client_t *self)
+{
+    connection_t *connection = self->connection;
+    self->connection = NULL;
+    if (connection != NULL)
+        network_close (connection, TO_BROKER);
+}
+
+void sim_client_kill (sim_client_t *self)
+{
+    if (self->session == NULL)
+        return;
+    SIM_TELL (self->node.sim, self->node.name, "is killed");
+    self->was_killed = true;
+    close_connection (self);
+    end (self);
+}
+
+static void push_messages (sim_client_t *self)
+{
+    dp_outgoing_t *message;
+    while ((message = dp_outbox_take (session_outbox (self->session))) != NULL)
+        if (self->connection != NULL)
+            network_send (self->connection, TO_BROKER, message);
+        else
+            dp_outgoing_destroy (&message);
+}
+
+void sim_client_leave (sim_client_t *self)
+{
+    if (self->session == NULL)
+        return;
+    SIM_TELL (self->node.sim, self->node.name, "leaves");
+    session_leave (self->session);
+    push_messages (self);
+    if (self->connection != NULL)
+        network_finish (self->connection, TO_BROKER);
+    self->connection = NULL;
+    end (self);
+}
+
+/* ---- The program ---------------------------------------------------------------------------- */
+
+static dpool_items_t *make_list (const sim_client_t *self, const call_t *call)
+{
+    sim_t *sim = self->node.sim;
+    dpool_items_t *list = dpool_items_new (), *hold = list;
+    for (size_t i = 0; i < call->n_items; i++) {
+        dp_blob_t *arguments = workload_arguments (&sim->workload, &call->items[i]);
+        if (dp_items_add_packed (list, dp_blob_data (arguments), dp_blob_len (arguments)) < 0)
+            sim_violate (sim, "a list takes items", "item %zu", i);
+        dp_blob_release (&arguments);
+    }
+    dp_items_freeze (list);
+    dpool_items_destroy (&hold);
+    return list;
+}
+
+static void append_item (sim_client_t *self, call_t *call)
+{
+    dp_blob_t *arguments
+        = workload_arguments (&self->node.sim->workload, &call->items[call->n_appended++]);
+    if (job_append (call->job, arguments) < 0)
+        sim_violate (self->node.sim, "a stream takes items", "call %zu", call->number);
+    dp_blob_release (&arguments);
+}
+
+static void start_call (sim_client_t *self, call_t *call)
+{
+    static const char *const names[] = { "apply", "map", "imap", "imap_unordered" };
+    job_spec_t spec = {
+        .function = call->function,
+        .require = call->require,
+        .priority = call->priority,
+        .time_limit_ms = call->limit_ms,
+        .max_retries = call->max_retries,
+        .is_at_most_once = call->is_at_most_once,
+        .chunk_size = call->chunk_size,
+        .items = call->kind == CALL_MAP ? make_list (self, call) : NULL,
+        .is_apply = call->kind == CALL_APPLY,
+        .is_unordered = call->kind == CALL_IMAP_UNORDERED,
+        .owner = call,
+    };
+    SIM_TELL (self->node.sim, self->node.name, "calls %s %s: call %zu, %zu items, chunks of %zu%s",
+              names[call->kind], call->function, call->number, call->n_items, call->chunk_size,
+              call->is_at_most_once ? ", at most once" : "");
+    call->is_started = true;
+    call->job = job_new (&spec);
+    if (call->kind == CALL_APPLY) {
+        append_item (self, call);
+        call->job->is_ended = call->job->is_eager = true;
+    }
+    session_add (self->session, call->job);
+}
+
+/* Draw from an imap's source as far as there is appetite; at its end, say so. */
+static void draw_source (sim_client_t *self, call_t *call)
+{
+    job_t *job = call->job;
+    if (call->kind < CALL_IMAP || job == NULL || job->is_ended)
+        return;
+    for (size_t n = job_appetite (job, session_processes (self->session)); n > 0; n--) {
+        if (call->n_appended == call->n_items) {
+            job->is_ended = job->is_eager = true;
+            session_more (self->session, job);
+            return;
+        }
+        append_item (self, call);
+        job->is_eager = job->chunk_size <= 1;
+        session_more (self->session, job);
+    }
+}
+
+/* Take one result of an imap. Returns whether there was one. */
+static bool take_one (sim_client_t *self, call_t *call)
+{
+    job_t *job = call->job;
+    bool is_unordered = call->kind == CALL_IMAP_UNORDERED;
+    size_t index = is_unordered ? job_next_finished (job) : call->n_taken;
+    const job_item_t *item = job_item (job, index);
+    if (item != NULL && item->state == ITEM_FINISHED) {
+        call->n_taken++;
+        judge_take (self->node.sim, call, index);
+        job_forget (job, index);
+        draw_source (self, call);
+        return true;
+    }
+    bool is_wanted = is_unordered ? job->n_tasks == 0 : call->n_taken >= job->unsent;
+    if (is_wanted && job->unsent < job->next && !job->is_eager) {
+        job->is_eager = true;
+        session_more (self->session, job);
+    }
+    return false;
+}
+
+static bool has_result (const call_t *call)
+{
+    const job_t *job = call->job;
+    if (call->kind < CALL_IMAP || job == NULL)
+        return false;
+    if (call->kind == CALL_IMAP_UNORDERED)
+        return job->first_finished != JOB_NONE;
+    const job_item_t *item = job_item (job, call->n_taken);
+    return item != NULL && item->state == ITEM_FINISHED;
+}
+
+static void take_results (sim_client_t *self, call_t *call)
+{
+    if (call->kind < CALL_IMAP)
+        return;
+    bool is_more = take_one (self, call);
+    while (is_more && call->take_us == 0)
+        is_more = take_one (self, call);
+}
+
+static bool is_due (const sim_client_t *self, int64_t at_us)
+{
+    return at_us > 0 && self->node.sim->schedule.now_us >= SIM_BEGIN_US + at_us;
+}
+
+static void cancel_call (sim_client_t *self, call_t *call)
+{
+    SIM_TELL (self->node.sim, self->node.name, "cancels call %zu", call->number);
+    call->is_cancelled = true;
+    session_cancel (self->session, now_ms (self), call->job);
+}
+
+static void release_call (sim_client_t *self, call_t *call)
+{
+    SIM_TELL (self->node.sim, self->node.name, "releases call %zu", call->number);
+    call->is_released = true;
+    session_release (self->session, now_ms (self), call->job);
+    call->job = NULL;
+}
+
+/* When the program looks at this call next of its own accord. */
+static void plan_call (const sim_client_t *self, call_t *call)
+{
+    schedule_t *schedule = &self->node.sim->schedule;
+    if (call->job == NULL)
+        return;
+    if (!call->is_cancelled && call->cancels_us > 0)
+        schedule_by (schedule, &call->event, SIM_BEGIN_US + call->cancels_us);
+    if (call->releases_us > 0)
+        schedule_by (schedule, &call->event, SIM_BEGIN_US + call->releases_us);
+    if (has_result (call))
+        schedule_by (schedule, &call->event, schedule->now_us + call->take_us);
+}
+
+static void act_on_call (void *owner)
+{
+    call_t *call = owner;
+    sim_client_t *self = call->client;
+    schedule_t *schedule = &self->node.sim->schedule;
+    if (node_is_paused (&self->node, schedule->now_us)) {
+        schedule_at (schedule, &call->event, self->node.paused_until_us);
+        return;
+    }
+    if (!call->is_started)
+        start_call (self, call);
+    else if (call->job != NULL && !call->is_cancelled && is_due (self, call->cancels_us))
+        cancel_call (self, call);
+    else if (call->job != NULL && is_due (self, call->releases_us))
+        release_call (self, call);
+    if (call->job != NULL) {
+        take_results (self, call);
+        draw_source (self, call);
+    }
+    plan_call (self, call);
+    node_wake (&self->node);
+}
+
+/* ---- The loop ------------------------------------------------------------------------------- */
+
+static void hear_broker (sim_client_t *self)
+{
+    sim_t *sim = self->node.sim;
+    wire_message_t message;
+    dp_blob_t *blobs[WIRE_MAX_FRAMES];
+    if (self->is_refused) {
+        self->is_refused = false;
+        session_broken (self->session, now_ms (self));
+    }
+    for (parcel_t *parcel; (parcel = node_receive (&self->node, &message, blobs)) != NULL;) {
+        if (parcel->message == NULL) {
+            close_connection (self);
+            session_broken (self->session, now_ms (self));
+        } else {
+            sim_tell_message (sim, &sim->brokers[parcel->connection->broker].node, &self->node, &message);
+            session_receive (self->session, now_ms (self), &message, blobs);
+        }
+        network_free_parcel (parcel);
+    }
+}
+
+static void carry_out (sim_client_t *self, dp_link_command_t command)
+{
+    sim_t *sim = self->node.sim;
+    close_connection (self);
+    if (command != LINK_OPEN)
+        return;
+    size_t broker = self->endpoints[session_endpoint (self->session)];
+    self->connection
+        = sim_broker_accept (&sim->brokers[broker], sim_peer_of_client (self->number), 0, &self->is_refused);
+    if (self->is_refused)
+        node_wake (&self->node);
+}
+
+/* What has become known is judged at once, item by item. */
+static void deliver (sim_client_t *self)
+{
+    schedule_t *schedule = &self->node.sim->schedule;
+    for (job_t *job; (job = session_next_changed (self->session)) != NULL;) {
+        call_t *call = job->owner;
+        judge_call (self->node.sim, call);
+        if (has_result (call))
+            schedule_by (schedule, &call->event, schedule->now_us + call->take_us);
+    }
+}
+
+static int64_t act (node_t *node)
+{
+    sim_client_t *self = DP_CONTAINER (node, sim_client_t, node);
+    hear_broker (self);
+    EACH_CALL (self, call)
+        draw_source (self, call);
+    int64_t deadline_ms = session_tick (self->session, now_ms (self));
+    for (dp_link_command_t command; (command = session_next_command (self->session)) != LINK_NOTHING;)
+        carry_out (self, command);
+    deliver (self);
+    push_messages (self);
+    judge_client (node->sim, self);
+    return deadline_ms;
+}
+
+/* ---- What is left --------------------------------------------------------------------------- */
+
+static bool is_call_done (const call_t *call)
+{
+    if (!call->is_started || (call->job != NULL && !job_is_finished (call->job)))
+        return false;
+    return call->job == NULL || call->kind < CALL_IMAP || call->n_taken == call->n_appended;
+}
+
+bool sim_client_is_done (const sim_client_t *self, char *text, size_t size)
+{
+    if (self->session == NULL)
+        return true;
+    EACH_CALL (self, call)
+        if (!is_call_done (call)) {
+            snprintf (text, size, "call %zu of %s is not finished: %zu of %zu items, %zu taken", call->number,
+                      self->node.name, call->job != NULL ? call->job->n_finished : 0, call->n_items,
+                      call->n_taken);
+            return false;
+        }
+    return true;
+}
+
+size_t sim_client_n_tasks (const sim_client_t *self)
+{
+    return self->session->tasks.count;
+}
+
+void sim_client_describe_rest (const sim_client_t *self, char *text, size_t size)
+{
+    const session_t *session = self->session;
+    text[0] = '\0';
+    if (session == NULL)
+        return;
+    if (session->tasks.count > 0 || session->n_bytes > 0 || !dp_list_is_empty (&session->submitted)
+        || !dp_list_is_empty (&session->again) || !dp_list_is_empty (&session->cancelling)
+        || !dp_list_is_empty (&session->jobs))
+        snprintf (text, size, "%s has %zu tasks of %zu bytes%s%s%s", self->node.name, session->tasks.count,
+                  session->n_bytes, dp_list_is_empty (&session->again) ? "" : ", some to be sent again",
+                  dp_list_is_empty (&session->cancelling) ? "" : ", some being cancelled",
+                  dp_list_is_empty (&session->jobs) ? "" : ", an unfinished job");
+    else if (!session_is_connected (session))
+        snprintf (text, size, "%s is not connected", self->node.name);
+}
