@@ -192,6 +192,27 @@ static void list_run (crew_t *crew, crew_broker_t *self, const crew_run_t *run)
     wire_add_run (&self->list, &crew->outbox, self->number, WIRE_RUNS, &row);
 }
 
+static bool is_same_broker (const crew_broker_t *self, const crew_broker_t *other)
+{
+    return self->epoch == other->epoch && self->epoch != 0;
+}
+
+/* Of two connections of one worker a broker ends the older, and so on in turns. */
+static void leave_other_ways_to (crew_t *crew, int64_t now_ms, const crew_broker_t *self,
+                                 const wire_welcome_t *welcome)
+{
+    for (size_t i = 0; i < crew->n_brokers; i++) {
+        crew_broker_t *other = &crew->brokers[i];
+        if (other == self || other->has_left || !is_same_broker (self, other))
+            continue;
+        crew_broker_down (crew, now_ms, other);
+        crew_tenant_forget_broker (crew, other);
+        other->has_left = true;
+        crew_log_error (crew, "two endpoints lead to the same broker '%.*s': only one of them is used",
+                        (int) welcome->name.len, welcome->name.data ? welcome->name.data : "");
+    }
+}
+
 /* All that we have of it, and what other brokers, now gone, have left here (R7). */
 void crew_broker_welcome (crew_t *crew, int64_t now_ms, crew_broker_t *self, const wire_welcome_t *welcome)
 {
@@ -201,9 +222,11 @@ void crew_broker_welcome (crew_t *crew, int64_t now_ms, crew_broker_t *self, con
         crew_tenant_forget_broker (crew, self);
     self->epoch = welcome->epoch;
     dp_link_welcomed (&self->link, now_ms);
+    leave_other_ways_to (crew, now_ms, self, welcome);
     for (size_t i = 0; i < crew->n_brokers; i++) {
         const crew_broker_t *other = &crew->brokers[i];
-        if (other != self && (crew_broker_is_up (other) || crew->is_draining))
+        if (other != self && !is_same_broker (self, other)
+            && (crew_broker_is_up (other) || crew->is_draining))
             continue;
         DP_LIST_EACH (&other->runs, node) {
             const crew_run_t *run = DP_CONTAINER (node, crew_run_t, in_broker);

@@ -302,6 +302,32 @@ static void a_run_whose_broker_is_gone_is_offered_to_the_other (void **state)
     rig_destroy (&rig);
 }
 
+static void of_two_endpoints_of_one_broker_the_later_stays_and_takes_over_the_runs (void **state)
+{
+    (void) state;
+    rig_t *rig = rig_new_raw (1, 2, 0);
+    rig_turn (rig, 0);
+    rig_ready (rig, 0);
+    rig_welcome (rig, 0);
+    rig_tasks (rig, 0, 7, 7);
+    rig_turn (rig, 0);
+    rig_forget (rig);
+    rig->epoch--; /* the second says the same as the first */
+    rig_welcome (rig, 1);
+    rig_turn (rig, 0);
+    rig_expect (rig, "close 0\n1< RUNS 7.1 running last\n");
+    rig_run (rig, 1, WIRE_ADOPT, 7, 1);
+    rig_value (rig, 0, 1, 50000);
+    rig_turn (rig, 0);
+    rig_expect (rig, "1< RESULTS w1 7.1 value final 0+1 V\n");
+    rig_turn (rig, 20000);
+    rig_expect_part (rig, "");
+    crew_broken (rig->crew, rig->now_ms, 1);
+    rig_turn (rig, 60000);
+    rig_expect_part (rig, "open 1"); /* and 0 never again */
+    rig_destroy (&rig);
+}
+
 static void a_second_broker_that_adopts_too_gets_the_run_released (void **state)
 {
     WITH_RIG (1, 2);
@@ -418,6 +444,7 @@ int main (void)
         cmocka_unit_test (a_run_without_its_connection_goes_on_and_its_result_waits_for_adoption),
         cmocka_unit_test (a_run_that_nobody_adopts_is_stopped_after_a_minute),
         cmocka_unit_test (a_run_whose_broker_is_gone_is_offered_to_the_other),
+        cmocka_unit_test (of_two_endpoints_of_one_broker_the_later_stays_and_takes_over_the_runs),
         cmocka_unit_test (a_second_broker_that_adopts_too_gets_the_run_released),
         cmocka_unit_test (a_done_run_that_the_broker_cancels_after_a_break_is_forgotten),
         cmocka_unit_test (finished_items_of_a_long_chunk_are_sent_ahead),
