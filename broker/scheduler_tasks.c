@@ -8,7 +8,8 @@
 #include <string.h>
 
 enum {
-    INLINE_PAYLOAD = 512, /* a longer payload is a blob of its own */
+    INLINE_PAYLOAD = 512,   /* a longer payload is a blob of its own */
+    SUBMISSION_STEP = 1000, /* of the attempt's base, from one submission of a task to the next (R7) */
     UNKNOWN_MEAN_US
     = 1000, /* charged for a task of which nothing is known: who comes first must not get all */
 };
@@ -86,7 +87,8 @@ void scheduler_submit (scheduler_t *self, int64_t now_ms, route_t *route, const 
     keep_payload (self, task, &from->payload, blob);
     if (scheduler_adopt_orphan (self, now_ms, task))
         return;
-    if (self->is_in_grace && from->attempt > 0) /* a worker may still come that runs it (R12) */
+    /* A worker may still come that runs it (R12): it was submitted before, and not only tried. */
+    if (self->is_in_grace && from->attempt >= SUBMISSION_STEP)
         scheduler_queue_graced (self, now_ms, task);
     else
         scheduler_queue (self, now_ms, task, false);
