@@ -48,6 +48,44 @@ static const wire_range_t *find_range (const wire_range_t *ranges, size_t n, uin
     return NULL;
 }
 
+/* Write what is left of one range to "left", "ranges" (sorted) being cut out of it; returns how many. */
+static size_t cut_out (wire_range_t from, const wire_range_t *ranges, size_t n, wire_range_t *left)
+{
+    size_t n_left = 0;
+    for (size_t i = 0; i < n && ranges[i].first <= from.last; i++) {
+        if (ranges[i].last < from.first)
+            continue;
+        if (ranges[i].first > from.first) {
+            left[n_left] = from;
+            left[n_left++].last = ranges[i].first - 1;
+        }
+        if (ranges[i].last >= from.last)
+            return n_left;
+        from.first = ranges[i].last + 1;
+    }
+    left[n_left++] = from;
+    return n_left;
+}
+
+/* What is cancelled is wanted no more, should a worker still come that runs it. */
+static void unclaim (session_record_t *session, const wire_range_t *ranges, size_t n)
+{
+    if (!session->is_claimed || session->n_claims == 0)
+        return;
+    session->claims_capacity = session->n_claims + n;
+    wire_range_t *left = dp_must_alloc (session->claims_capacity * sizeof *left);
+    size_t n_left = 0, n_passed = 0;
+    for (size_t i = 0; i < session->n_claims; i++) {
+        wire_range_t claim = session->claims[i];
+        while (n_passed < n && ranges[n_passed].last < claim.first)
+            n_passed++;
+        n_left += cut_out (claim, ranges + n_passed, n - n_passed, left + n_left);
+    }
+    dp_free (session->claims);
+    session->claims = left;
+    session->n_claims = n_left;
+}
+
 /* ---- Known and missing ids ------------------------------------------------------------------ */
 
 static int compare_ids (const void *a, const void *b)
@@ -155,7 +193,10 @@ void scheduler_on_cancel (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_
     size_t n = 0;
     while (wire_next_range (message, &ranges[n]))
         n++;
-    cancel_ranges (self, DP_CONTAINER (peer, session_record_t, peer), ranges, normalise (ranges, n));
+    n = normalise (ranges, n);
+    session_record_t *session = DP_CONTAINER (peer, session_record_t, peer);
+    unclaim (session, ranges, n);
+    cancel_ranges (self, session, ranges, n);
     dp_free (ranges);
 }
 

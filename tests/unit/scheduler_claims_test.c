@@ -144,9 +144,10 @@ static void claimed_tasks_wait_for_their_workers_until_the_grace_is_over (void *
     srig_client_hello (t, 1);
     srig_claim (t, 1, 1, 2, true);
     srig_submit_as (t, 1, 1, 2, (srig_submit_t) { .base = 1000 });
-    srig_submit (t, 1, 3, 3); /* new ones do not */
+    srig_submit (t, 1, 3, 3);                                   /* new ones do not … */
+    srig_submit_as (t, 1, 4, 4, (srig_submit_t) { .base = 2 }); /* … though their items were tried before */
     srig_worker (t, 1, 5);
-    srig_expect_tasks (t, 1, "3");
+    srig_expect_tasks (t, 1, "3 4");
     srig_live (t, 1000);
     srig_worker_hello (t, 2, (srig_hello_t) { .window = 1 });
     srig_run (t, 2, 1, 2, 1, WIRE_RUN_RUNNING);
@@ -154,7 +155,7 @@ static void claimed_tasks_wait_for_their_workers_until_the_grace_is_over (void *
     srig_turn (t);
     srig_expect_runs (&t->workers[2].adopts, "2.1");
     srig_live (t, 1000);
-    srig_expect_runs (&t->workers[1].tasks, "3.1 1.1001");
+    srig_expect_runs (&t->workers[1].tasks, "3.1 4.3 1.1001");
 }
 
 static void a_graced_task_can_be_cancelled (void **state)
@@ -189,6 +190,28 @@ static void missing_at_most_once_tasks_are_named_when_the_grace_is_over (void **
     srig_expect_missing (t, 1, "1-1 3-3");
     srig_lose (t, 1);
     assert_int_equal (srig_status (t, 1, 2), OUTCOME_LOST);
+}
+
+static void what_was_cancelled_is_adopted_no_more (void **state)
+{
+    (void) state;
+    srig_client_hello (t, 1);
+    srig_claim_once (t, 1, 1, 5);
+    srig_claim (t, 1, 8, 9, true);
+    srig_cancel (t, 1, 2, 3);
+    srig_cancel (t, 1, 5, 8);
+    srig_turn (t);
+    srig_expect_missing (t, 1, "8-9 2-3 5-8");
+    srig_worker_hello (t, 1, (srig_hello_t) { .window = 9 });
+    for (uint64_t id = 1; id <= 5; id++)
+        srig_run (t, 1, 1, id, 1, WIRE_RUN_RUNNING);
+    srig_runs_end (t, 1);
+    srig_turn (t);
+    srig_expect_runs (&t->workers[1].adopts, "1.1 4.1");
+    srig_expect_runs (&t->workers[1].cancels, "2.1 3.1 5.1");
+    srig_forget (t);
+    srig_live (t, 2100);
+    srig_expect_missing (t, 1, "");
 }
 
 static void a_claim_in_parts_may_outlast_the_grace (void **state)
@@ -280,6 +303,7 @@ int main (void)
         TEST_NEW (claimed_tasks_wait_for_their_workers_until_the_grace_is_over),
         TEST_NEW (a_graced_task_can_be_cancelled),
         TEST_NEW (missing_at_most_once_tasks_are_named_when_the_grace_is_over),
+        TEST_NEW (what_was_cancelled_is_adopted_no_more),
         TEST_NEW (a_claim_in_parts_may_outlast_the_grace),
         TEST_NEW (an_adopted_task_without_arguments_whose_worker_goes_is_missing),
         TEST_NEW (of_two_runs_of_a_task_the_later_is_kept),
