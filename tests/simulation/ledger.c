@@ -22,7 +22,8 @@ void ledger_reset (ledger_t *self)
 
 /* ---- Windows -------------------------------------------------------------------------------- */
 
-static void give (ledger_t *self, connection_t *connection, uint64_t session, uint64_t id, uint64_t attempt)
+static void give (ledger_t *self, connection_t *connection, uint64_t session, uint64_t id, uint64_t attempt,
+                  bool is_done)
 {
     for (size_t i = 0; i < self->n_given; i++) {
         const given_t *given = &self->given[i];
@@ -34,7 +35,7 @@ static void give (ledger_t *self, connection_t *connection, uint64_t session, ui
         self->given_capacity = self->given_capacity * 2 + 16;
         self->given = dp_must_realloc (self->given, self->given_capacity * sizeof *self->given);
     }
-    self->given[self->n_given++] = (given_t) { connection, session, id, attempt };
+    self->given[self->n_given++] = (given_t) { connection, session, id, attempt, is_done };
 }
 
 /* id 0: all of the session; session 0: all of the connection. */
@@ -56,7 +57,7 @@ static size_t count (const ledger_t *self, const connection_t *connection)
 {
     size_t n = 0;
     for (size_t i = 0; i < self->n_given; i++)
-        n += self->given[i].connection == connection;
+        n += self->given[i].connection == connection && !self->given[i].is_done;
     return n;
 }
 
@@ -151,6 +152,10 @@ static void hear_worker (ledger_t *self, connection_t *connection, wire_message_
         while (wire_next_result (message, &result))
             if (result.is_final)
                 take (self, connection, result.session, result.id, result.attempt);
+    if (message->kind == WIRE_RUNS)
+        while (wire_next_run (message, &run))
+            if (run.state == WIRE_RUN_DONE)
+                give (self, connection, run.session, run.id, run.attempt, true);
     if (message->kind == WIRE_RELEASE)
         while (wire_next_run (message, &run)) {
             waiting_t *task = find_task (self, run.session, run.id);
@@ -178,7 +183,8 @@ static void hear_client (sim_broker_t *broker, const connection_t *connection, w
 
 void ledger_received (sim_broker_t *broker, connection_t *connection, const wire_message_t *message)
 {
-    bool is_of_worker = message->kind == WIRE_RESULTS || message->kind == WIRE_RELEASE;
+    bool is_of_worker
+ = message->kind == WIRE_RESULTS || message->kind == WIRE_RELEASE || message->kind == WIRE_RUNS;
     bool is_of_client = message->kind == WIRE_SUBMIT || message->kind == WIRE_CANCEL;
     if (message->kind == WIRE_HELLO)
         connection->window = message->hello.window_tasks;
@@ -198,7 +204,7 @@ static void say_tasks (sim_broker_t *broker, connection_t *connection, wire_mess
     wire_task_t task;
     while (wire_next_group (message, &group))
         while (wire_next_task (message, &task)) {
-            give (self, connection, group.session, task.id, task.attempt);
+            give (self, connection, group.session, task.id, task.attempt, false);
             if (has_queue (broker))
                 assign_task (self, group.session, task.id);
         }
@@ -244,5 +250,5 @@ void ledger_sent (sim_broker_t *broker, connection_t *connection, const dp_outgo
         say_results (broker, connection, &message);
     else
         while (wire_next_run (&message, &run))
-            give (&broker->ledger, connection, run.session, run.id, run.attempt);
+            give (&broker->ledger, connection, run.session, run.id, run.attempt, false);
 }

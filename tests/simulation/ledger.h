@@ -17,6 +17,7 @@ struct sim_broker_s;
 typedef struct given_s {
     connection_t *connection;
     uint64_t session, id, attempt;
+    bool is_done; /* as its worker says: only its result is to come */
 } given_t;
 
 /* A task that was submitted and not assigned. */
