@@ -104,8 +104,11 @@ static int append_item (dpool_imap_t *self)
     dp_blob_t *blob = dp_blob_copy (data, len);
     int rc = blob != NULL ? 0 : -1;
     pool_lock (self->pool);
-    if (rc == 0 && len > session_max_payload (self->pool->session))
-        rc = dp_fail (DPOOL_ETOOLARGE, "an item of %zu bytes is above the payload limit", len);
+    uint64_t most = session_max_payload (self->pool->session);
+    if (rc == 0 && len > most)
+        rc = dp_fail (DPOOL_ETOOLARGE,
+                      "the item takes %zu bytes, and the limit is %llu: pass a path or a key instead", len,
+                      (unsigned long long) most);
     else if (rc == 0)
         rc = job_append (self->job, blob);
     self->job->is_eager = self->job->chunk_size <= 1 || self->pool->is_joining;

@@ -59,13 +59,18 @@ int dpool_call_args (dpool_call_t *self, const char *picture, ...)
     return rc;
 }
 
+static uint64_t max_result (const dpool_call_t *self)
+{
+    return self->max_result > 0 ? self->max_result : DP_DEFAULT_MAX_PAYLOAD;
+}
+
 static int too_large (dpool_call_t *self)
 {
     self->trouble = OUTCOME_TOO_LARGE;
     set_text (&self->message,
-              "the result of '%s' has %zu bytes, the limit is %u: return less, or write it to a "
+              "the result of '%s' has %zu bytes, the limit is %llu: return less, or write it to a "
               "file and return its name",
-              self->function, self->result.len, DP_DEFAULT_MAX_PAYLOAD);
+              self->function, self->result.len, (unsigned long long) max_result (self));
     dp_buffer_fini (&self->result);
     return dp_fail (DPOOL_ETOOLARGE, "%s", (const char *) self->message.data);
 }
@@ -92,7 +97,7 @@ int dpool_call_return (dpool_call_t *self, const char *picture, ...)
         errno = code;
         return -1;
     }
-    return self->result.len > DP_DEFAULT_MAX_PAYLOAD ? too_large (self) : 0;
+    return self->result.len > max_result (self) ? too_large (self) : 0;
 }
 
 int dpool_call_fail (dpool_call_t *self, int code, const char *format, ...)

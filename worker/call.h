@@ -17,10 +17,11 @@ struct dpool_call_s {
     const uint8_t *arguments; /* one packed value */
     size_t arguments_len;
     uint64_t serial, seed, job, item, attempt;
-    slot_t *slot;       /* NULL: nobody watches (preload) */
-    dp_texts_t texts;   /* that dpool_call_args gave out */
-    dp_buffer_t result; /* packed */
-    uint64_t n_random;  /* numbers given out */
+    uint64_t max_result; /* bytes of a packed result; 0 = the default */
+    slot_t *slot;        /* NULL: nobody watches (preload) */
+    dp_texts_t texts;    /* that dpool_call_args gave out */
+    dp_buffer_t result;  /* packed */
+    uint64_t n_random;   /* numbers given out */
     unsigned n_results;
     bool has_failed; /* by dpool_call_fail */
     int user_code;

@@ -188,6 +188,7 @@ static void run_task (child_t *self, const frame_t *frame, const uint8_t *name)
     call->seed = frame->seed;
     call->job = frame->job;
     call->attempt = frame->attempt;
+    call->max_result = frame->max_result;
     dp_reader_t values;
     dp_reader_init (&values, name + frame->name_len, (size_t) frame->body_len);
     int64_t started_at_us = dp_clock_us ();

@@ -118,6 +118,7 @@ typedef enum {
 typedef struct crew_task_s {
     const char *function;
     uint64_t session_seed, job, first, n_items, attempt;
+    uint64_t max_result;  /* bytes of an item's value that the broker takes; 0 = the default */
     wire_bytes_t payload; /* n_items packed values */
 } crew_task_t;
 

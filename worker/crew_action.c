@@ -83,6 +83,7 @@ void crew_want_hand (crew_t *self, size_t place, const crew_run_t *run)
     action->serial = run->serial;
     action->task = (crew_task_t) { .function = queued->text,
                                    .session_seed = run->tenant->seed,
+                                   .max_result = run->broker->max_payload,
                                    .job = run->job,
                                    .first = run->first,
                                    .n_items = run->n_items,

@@ -221,6 +221,7 @@ void crew_broker_welcome (crew_t *crew, int64_t now_ms, crew_broker_t *self, con
     if (self->epoch != welcome->epoch)
         crew_tenant_forget_broker (crew, self);
     self->epoch = welcome->epoch;
+    self->max_payload = welcome->max_payload;
     dp_link_welcomed (&self->link, now_ms);
     leave_other_ways_to (crew, now_ms, self, welcome);
     for (size_t i = 0; i < crew->n_brokers; i++) {

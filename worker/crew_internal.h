@@ -245,7 +245,8 @@ struct crew_broker_s {
     bool is_open;  /* an OPEN was given and no CLOSE since */
     bool has_left; /* BYE is answered, or need not be: it is not opened again */
     uint64_t epoch;
-    dp_list_t runs; /* in the order of their coming */
+    uint64_t max_payload; /* of a result; 0 = not told yet */
+    dp_list_t runs;       /* in the order of their coming */
     size_t n_unfinished;
     dp_list_t unsent, sent; /* results */
     uint64_t n_acked;       /* results, on this connection */

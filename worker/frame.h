@@ -25,6 +25,7 @@ typedef struct frame_s {
     uint32_t kind, name_len;
     uint64_t body_len;
     uint64_t serial, seed, job, first, n_items, attempt; /* of a task; the greeting has the seed only */
+    uint64_t max_result;                                 /* likewise; 0 = the default */
 } frame_t;
 
 typedef enum {

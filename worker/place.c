@@ -12,7 +12,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { DIRECT_FROM = 32 * 1024, OUTPUT_KEEP = 1024 * 1024, LONGEST_OUTCOME = 1 << 30 };
+enum { DIRECT_FROM = 32 * 1024, OUTPUT_KEEP = 1024 * 1024, LONGEST_OUTCOME = (1 << 30) + 1024 };
 
 place_t *place_new (uint32_t number)
 {
@@ -161,6 +161,7 @@ void place_hand (place_t *self, uint64_t serial, const crew_task_t *task)
         .first = task->first,
         .n_items = task->n_items,
         .attempt = task->attempt,
+        .max_result = task->max_result,
     };
     self->has_work = true;
     const struct iovec parts[] = {

@@ -256,6 +256,33 @@ static void names_what_is_wrong_with_its_arguments (void **state)
     }
 }
 
+/* A result beyond it would break the worker's connection, again and again. */
+static void keeps_results_to_the_limit_of_its_broker (void **state)
+{
+    (void) state;
+    static const struct {
+        const char *max_payload;
+        uint64_t fits, too_large[2]; /* bytes of a result, which has a head of 3 or 5 */
+    } rows[] = { { "--max-payload=1K", 1021, { 1022, 5000000 } },
+                 { "--max-payload=66M", (66 << 20) - 5, { (66 << 20) - 4, 70 << 20 } } };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const char *arguments[] = { rows[i].max_payload, NULL };
+        cluster_t *cluster = cluster_new (arguments);
+        cluster_add_worker (cluster, 1, NULL, NULL);
+        dpool_t *pool = assert_made (dpool_open (cluster_endpoint (cluster), NULL));
+        assert_ok (dpool_apply (pool, NULL, "big_result", "u", rows[i].fits));
+        for (int k = 0; k < 2; k++) {
+            assert_fails (dpool_apply (pool, NULL, "big_result", "u", rows[i].too_large[k]), DPOOL_ETOOLARGE);
+            assert_says ("the limit is");
+        }
+        char *log = cluster_log (cluster, 0);
+        assert_null (strstr (log, "broke\n"));
+        free (log);
+        dpool_destroy (&pool);
+        cluster_destroy (&cluster);
+    }
+}
+
 int main (int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
@@ -268,6 +295,7 @@ int main (int argc, char **argv)
         cmocka_unit_test (waits_for_a_broker_that_is_not_there_yet),
         cmocka_unit_test (names_what_is_wrong_with_its_modules),
         cmocka_unit_test (names_what_is_wrong_with_its_arguments),
+        cmocka_unit_test (keeps_results_to_the_limit_of_its_broker),
     };
     setvbuf (stdout, NULL, _IOLBF, 0);
     if (argc > 1)
