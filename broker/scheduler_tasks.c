@@ -204,8 +204,8 @@ static const char *end_of (task_t *task, return_reason_t reason, outcome_status_
 {
     *status = OUTCOME_LOST;
     if (task->is_cancelled) {
-        uint64_t n_unstarted = reason == RETURN_UNLISTED; /* the run that never reached its worker */
-        *status = reason == RETURN_LOST || task->attempt > n_unstarted ? OUTCOME_KILLED : OUTCOME_CANCELLED;
+        /* A run that its worker does not list may yet have reached it: it drops what nobody adopts. */
+        *status = task->attempt > 0 ? OUTCOME_KILLED : OUTCOME_CANCELLED;
         return "cancelled";
     }
     if (reason != RETURN_RELEASED && task->is_at_most_once)

@@ -73,8 +73,8 @@ void session_fail_task (session_t *self, job_task_t *task, outcome_status_t stat
 /* Take a task out of the books and free it. */
 void session_drop_task (session_t *self, job_task_t *task);
 /* Put the task's unfinished items into new tasks that are sent before all others, items that were blamed each
-   alone, and drop it. n_starts: how often its items were started, its own run included. */
-void session_retry_task (session_t *self, job_task_t *task, uint64_t n_starts);
+   alone, and drop it. n_starts: how often those were started, its own run included; and the others. */
+void session_retry_task (session_t *self, job_task_t *task, uint64_t n_starts, uint64_t n_starts_of_rest);
 /* The broker does not have the task: send it again before all others. */
 void session_resubmit_task (session_t *self, job_task_t *task);
 /* Send what may be sent now. */

@@ -223,7 +223,8 @@ static void finish_task (session_t *self, delivery_t *delivery)
         if (item != NULL && item->state != ITEM_FINISHED)
             judge_rest (delivery, i, item);
     }
-    session_retry_task (self, task, delivery->n_starts);
+    uint64_t n_starts = delivery->n_starts;
+    session_retry_task (self, task, n_starts, n_starts > 0 ? n_starts - 1 : 0);
 }
 
 /* ---- Results -------------------------------------------------------------------------------- */

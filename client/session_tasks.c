@@ -70,7 +70,7 @@ static bool is_unfinished (const job_t *job, size_t index)
     return item != NULL && item->state != ITEM_FINISHED;
 }
 
-void session_retry_task (session_t *self, job_task_t *task, uint64_t n_starts)
+void session_retry_task (session_t *self, job_task_t *task, uint64_t n_starts, uint64_t n_starts_of_rest)
 {
     job_t *job = task->job;
     size_t end = task->first + task->n;
@@ -84,7 +84,7 @@ void session_retry_task (session_t *self, job_task_t *task, uint64_t n_starts)
         }
         while (i + n < end && is_unfinished (job, i + n) && job_item (job, i + n)->n_blames == 0)
             n++;
-        retry (self, job, i, n, n_starts > 0 ? n_starts - 1 : 0);
+        retry (self, job, i, n, n_starts_of_rest);
     }
     session_drop_task (self, task);
 }
@@ -92,7 +92,7 @@ void session_retry_task (session_t *self, job_task_t *task, uint64_t n_starts)
 void session_resubmit_task (session_t *self, job_task_t *task)
 {
     if (task->is_partial) {
-        session_retry_task (self, task, task->base + 1);
+        session_retry_task (self, task, task->base + 1, task->base + 1); /* where it was, all may have run */
         return;
     }
     if (task->running_at_ms != 0)

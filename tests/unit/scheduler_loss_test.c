@@ -99,6 +99,19 @@ static void a_cancelled_task_that_was_lost_before_may_have_run (void **state)
     assert_int_equal (srig_status (t, 1, 2), OUTCOME_CANCELLED);
 }
 
+static void a_cancelled_task_that_its_worker_lists_no_more_may_have_run (void **state)
+{
+    (void) state;
+    srig_worker (t, 1, 1);
+    srig_submit (t, 1, 1, 1);
+    srig_turn (t);
+    srig_break (t, &t->workers[1]);
+    srig_cancel (t, 1, 1, 1);
+    srig_worker (t, 1, 1);
+    srig_turn (t);
+    assert_int_equal (srig_status (t, 1, 1), OUTCOME_KILLED);
+}
+
 static void a_worker_that_returns_in_time_keeps_what_it_lists (void **state)
 {
     (void) state;
@@ -330,6 +343,7 @@ int main (void)
         TEST (an_at_most_once_task_is_not_tried_again),
         TEST (an_at_most_once_task_that_was_released_is_given_out_again),
         TEST (a_cancelled_task_that_was_lost_before_may_have_run),
+        TEST (a_cancelled_task_that_its_worker_lists_no_more_may_have_run),
         TEST (a_worker_that_returns_in_time_keeps_what_it_lists),
         TEST (what_another_worker_listed_once_is_not_listed_by_this_one),
         TEST (a_run_that_a_returning_worker_may_lack_takes_no_room),
