@@ -23,12 +23,6 @@ static void clean (void)
     has_stage = false;
 }
 
-static void leave (int number)
-{
-    (void) number;
-    exit (3);
-}
-
 /* How many names there are in /dev/shm: nothing of ours may stay there. */
 static size_t count_shared (void)
 {
@@ -101,8 +95,7 @@ int main (int argc, char **argv)
     tree_adopt ();
     unsetenv ("DPOOL_ENDPOINT");
     atexit (clean);
-    signal (SIGINT, leave);
-    signal (SIGTERM, leave);
+    stage_take_signals ();
     signal (SIGPIPE, SIG_IGN);
     printf ("chaos: seed %" PRIu64 ", logs in %s\n", options.seed, folder);
     if (!run (&options, folder)) {

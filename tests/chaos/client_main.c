@@ -80,6 +80,8 @@ int main (int argc, char **argv)
     sigaddset (&signals, SIGTERM);
     sigaddset (&signals, SIGUSR1);
     pthread_sigmask (SIG_BLOCK, &signals, NULL);
+    puts ("ready"); /* for signals */
+    fflush (stdout);
     counter.client = (unsigned) strtoul (argv[2], NULL, 10);
     counter.log_fd = record_open (argv[4]);
     counter.pool = open_pool (argv[1]);

@@ -142,6 +142,14 @@ static void start_broker (stage_t *self, party_t *party)
     }
 }
 
+/* Until it says so it may not yet take signals as it should. */
+static void await_ready (const stage_t *self, party_t *party)
+{
+    char line[4096];
+    if (!process_read_line (party->process, line, sizeof line))
+        fail_msg ("%s does not start, see %s/%s.log", party->name, self->folder, party->name);
+}
+
 static void start_worker (stage_t *self, party_t *party)
 {
     char processes[16];
@@ -156,6 +164,7 @@ static void start_worker (stage_t *self, party_t *party)
                                  NULL };
     snprintf (processes, sizeof processes, "%d", self->size.processes);
     party_start (party, argv, self->folder);
+    await_ready (self, party);
 }
 
 static void start_client (stage_t *self, party_t *party)
@@ -168,6 +177,7 @@ static void start_client (stage_t *self, party_t *party)
     snprintf (log, sizeof log, "%s/client-%u.records", self->folder, party->client);
     history_follow (self->history, log);
     party_start (party, argv, self->folder);
+    await_ready (self, party);
 }
 
 void stage_revive (stage_t *self, party_t *party)

@@ -79,6 +79,9 @@ void stage_later (stage_t *self, int64_t delay_ms, stage_action_t *action, party
 /* Do what is due, look after those who leave, and see that all parties that should live do. */
 void stage_turn (stage_t *self);
 
+/* Let SIGINT and SIGTERM end the program in the next turn. */
+void stage_take_signals (void);
+
 /* Turn for so long. */
 void stage_turn_for (stage_t *self, int64_t ms);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "tests/chaos/record.h"
 #include "tests/chaos/tree.h"
@@ -123,8 +124,28 @@ static void see_who_lives (stage_t *self)
     }
 }
 
+static volatile sig_atomic_t is_interrupted;
+static pid_t own_pid;
+
+static void on_signal (int number)
+{
+    (void) number;
+    if (getpid () != own_pid)
+        _exit (0); /* a fork that has not become its program yet */
+    is_interrupted = 1;
+}
+
+void stage_take_signals (void)
+{
+    own_pid = getpid ();
+    signal (SIGINT, on_signal);
+    signal (SIGTERM, on_signal);
+}
+
 void stage_turn (stage_t *self)
 {
+    if (is_interrupted)
+        exit (3);
     keep_appointments (self, record_now_us ());
     see_who_lives (self);
     nanosleep (&(struct timespec) { 0, TURN_MS * 1000000 }, NULL);
