@@ -99,8 +99,6 @@ void crew_broken (crew_t *self, int64_t now_ms, size_t broker)
 {
     if (broker >= self->n_brokers || !self->brokers[broker].is_open)
         return;
-    if (self->brokers[broker].link.state == LINK_UP)
-        crew_log (self, "the connection to broker %zu broke", broker);
     crew_broker_down (self, now_ms, &self->brokers[broker]);
 }
 

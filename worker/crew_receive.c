@@ -25,8 +25,8 @@ static void on_who (crew_t *self, const received_t *received)
 static void on_refused (crew_t *self, const received_t *received)
 {
     wire_text_t text = received->message->refused.text;
-    crew_log_error (self, "refused by broker %zu: %.*s", received->broker->number, (int) text.len,
-              text.data ? text.data : "");
+    crew_log_error (self, "the broker refused what this worker said: %.*s", (int) text.len,
+                    text.data ? text.data : "");
     if (received->broker->link.state == LINK_GREETING)
         crew_broker_down (self, received->now_ms, received->broker);
 }

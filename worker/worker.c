@@ -207,6 +207,8 @@ static void complain (worker_t *self, worker_broker_t *broker)
 static void note_broken (worker_t *self, int64_t now_ms, size_t i)
 {
     self->brokers[i].is_broken = true;
+    if (self->brokers[i].is_heard && !self->is_quiet)
+        worker_log (self, "the connection to %s broke", self->brokers[i].endpoint);
     if (dp_connection_reach (self->brokers[i].connection) != DP_HANDSHAKEN)
         complain (self, &self->brokers[i]);
     crew_broken (self->crew, now_ms, i);

@@ -33,7 +33,7 @@ struct worker_s {
     void (*log) (const char *line);
 };
 
-/* Tell the operator of an error, in one line. */
+/* One line for the operator. */
 void worker_log (worker_t *self, const char *format, ...) DPOOL_PRINTF (2, 3);
 
 /* ---- Children: worker_places.c -------------------------------------------------------------- */
