@@ -11,6 +11,7 @@
 #include "net/clock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -138,6 +139,24 @@ static int make_session (dpool_t *self, const dpool_options_t *options)
     return self->session != NULL ? 0 : dp_fail (ENOMEM, "out of memory");
 }
 
+/* Where ZeroMQ lacks a descriptor it aborts the program: see first whether there are enough. */
+static int check_descriptors (const dpool_t *self)
+{
+    enum { NEEDED = 24 };
+    int fds[NEEDED], n = 0;
+    while (n < NEEDED && (fds[n] = fcntl (self->wake_fd, F_DUPFD_CLOEXEC, 0)) >= 0)
+        n++;
+    int code = errno;
+    bool is_enough = n == NEEDED;
+    while (n > 0)
+        close (fds[--n]);
+    return is_enough
+               ? 0
+               : dp_fail (code,
+                          "a pool needs %d file descriptors: close some, or raise the limit (ulimit -n)",
+                          NEEDED);
+}
+
 static int init (dpool_t *self, const char *endpoint, const dpool_options_t *options)
 {
     pthread_mutex_init (&self->lock, NULL);
@@ -166,6 +185,8 @@ static int init (dpool_t *self, const char *endpoint, const dpool_options_t *opt
     self->wake_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (self->wake_fd < 0)
         return dp_fail_errno ("cannot open an eventfd");
+    if (check_descriptors (self) < 0)
+        return -1;
     self->context = zmq_ctx_new ();
     if (self->context == NULL)
         return dp_fail_errno ("cannot make a ZeroMQ context");

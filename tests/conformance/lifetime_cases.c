@@ -3,6 +3,8 @@
  */
 #include "tests/conformance/conformance.h"
 
+#include <sys/resource.h>
+
 static dpool_t *pool_with_children_of (const fixture_t *f, int max_tasks_per_child)
 {
     dpool_options_t options = pool_options ();
@@ -179,6 +181,29 @@ static void opens_and_destroys_pools_again_and_again (void **state)
     }
 }
 
+/* However few are left, it is told and the program lives. */
+static void opens_nothing_without_file_descriptors (void **state)
+{
+    fixture_t *f = *state;
+    struct rlimit usual, low;
+    assert_int_equal (getrlimit (RLIMIT_NOFILE, &usual), 0);
+    low = usual;
+    int next = dup (STDIN_FILENO), n_refused = 0;
+    close (next);
+    for (int n = 1; n < 24; n++) {
+        low.rlim_cur = (rlim_t) (next + n);
+        assert_int_equal (setrlimit (RLIMIT_NOFILE, &low), 0);
+        dpool_t *pool = dpool_open (f->endpoint, NULL);
+        int code = errno;
+        dpool_destroy (&pool);
+        assert_int_equal (setrlimit (RLIMIT_NOFILE, &usual), 0);
+        n_refused += code == EMFILE;
+    }
+    assert_int_equal (n_refused, 23);
+    dpool_t *pool = another_pool (f, NULL);
+    dpool_destroy (&pool);
+}
+
 static const struct CMUnitTest cases[] = {
     CASE (replaces_children_after_so_many_items),
     CASE (closes_early_with_children_of_one_task),
@@ -189,6 +214,7 @@ static const struct CMUnitTest cases[] = {
     CASE (destroys_handles_in_any_order),
     CASE (destroys_nothing_without_harm),
     CASE (opens_and_destroys_pools_again_and_again),
+    CASE (opens_nothing_without_file_descriptors),
 };
 
 THEME (lifetime, cases);
