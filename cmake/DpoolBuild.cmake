@@ -86,12 +86,33 @@ function(dpool_link_parts target)
   endforeach()
 endfunction()
 
-# dpool_library(<target> SHARED|STATIC): libdpool, of all rooms.
+# dpool_add_joined(<target> <object library>...): put the objects into the target as one, which offers only what
+# a shared library would: else the names inside clash with those of the programs that link the archive.
+function(dpool_add_joined target)
+  list(TRANSFORM ARGN REPLACE "^(.+)$" "$<TARGET_OBJECTS:\\1>" OUTPUT_VARIABLE objects)
+  set(joined "${PROJECT_BINARY_DIR}/${target}.o")
+  add_custom_command(OUTPUT "${joined}"
+    COMMAND "${CMAKE_LINKER}" -r -o "${joined}" ${objects}
+    COMMAND "${CMAKE_OBJCOPY}" --localize-hidden "${joined}"
+    DEPENDS ${objects} COMMAND_EXPAND_LISTS VERBATIM)
+  target_sources(${target} PRIVATE "${joined}")
+endfunction()
+
+# dpool_library(<target> SHARED|STATIC|INSIDE): libdpool, of all rooms. INSIDE is an archive for the tests, from
+# which they can take what libdpool hides.
 function(dpool_library target kind)
+  set(rooms dpool_core dpool_net dpool_broker dpool_worker dpool_client)
+  string(REPLACE INSIDE STATIC linkage ${kind})
   # CMake wants a source even where all code comes as objects.
-  add_library(${target} ${kind} "${PROJECT_SOURCE_DIR}/cmake/empty.c")
-  dpool_add_objects(${target} dpool_core dpool_net dpool_broker dpool_worker dpool_client)
-  set_target_properties(${target} PROPERTIES OUTPUT_NAME dpool EXPORT_NAME ${target})
+  add_library(${target} ${linkage} "${PROJECT_SOURCE_DIR}/cmake/empty.c")
+  if(kind STREQUAL "STATIC")
+    dpool_add_joined(${target} ${rooms})
+  else()
+    dpool_add_objects(${target} ${rooms})
+  endif()
+  if(NOT kind STREQUAL "INSIDE")
+    set_target_properties(${target} PROPERTIES OUTPUT_NAME dpool EXPORT_NAME ${target})
+  endif()
   target_include_directories(${target} PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:dpool_build> ${DPOOL_DEPENDENCIES})

@@ -7,7 +7,7 @@
 #
 # dpool_test(<name> <label> <source>... WITH <what> [TIMEOUT <seconds>] [LINK <target>...]) makes one.
 # WITH says how it is linked with dpool:
-#   ARCHIVE  the static libdpool: the test reaches what libdpool hides and takes only what it uses
+#   ARCHIVE  an archive of libdpool: the test reaches what libdpool hides and takes only what it uses
 #   OBJECTS  all objects of the rooms: the same, and modules that the test loads find everything in it
 #   SHARED   the shared libdpool, as a user would
 
@@ -51,7 +51,7 @@ function(dpool_test name label)
       dpool_add_objects(${target} dpool_core dpool_net dpool_broker dpool_worker dpool_client)
       set_target_properties(${target} PROPERTIES ENABLE_EXPORTS ON)
     else()
-      target_link_libraries(${target} PRIVATE dpool_static)
+      target_link_libraries(${target} PRIVATE dpool_inside)
     endif()
   endif()
   target_link_libraries(${target} PRIVATE PkgConfig::DPOOL_CZMQ ${DPOOL_DEPENDENCIES})

@@ -35,6 +35,9 @@ echo "found by CMake, shared:"
 "$folder/cmake/consumer_shared" || fail "consumer_shared ended with status $?"
 echo "found by CMake, static:"
 "$folder/cmake/consumer_static" || fail "consumer_static ended with status $?"
+if nm -g --defined-only "$prefix/$libdir/libdpool.a" | awk 'NF == 3 { print $3 }' | grep -v '^dpool_'; then
+    fail "libdpool.a offers names that a program may have itself"
+fi
 if ldd "$folder/cmake/consumer_static" | grep libdpool; then
     fail "consumer_static is linked with the shared library"
 fi
