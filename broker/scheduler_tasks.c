@@ -270,7 +270,7 @@ void scheduler_cancel (scheduler_t *self, task_t *task)
         scheduler_fail (self, task, OUTCOME_KILLED, "cancelled before it started once more");
     else if (task->state == TASK_QUEUED)
         scheduler_fail (self, task, OUTCOME_CANCELLED, "cancelled before it started");
-    else if (task->state == TASK_ASSIGNED) {
+    else if (task->state == TASK_ASSIGNED && !task->worker->is_listing) { /* else RUNS is answered so */
         wire_run_t run = scheduler_run_of (task);
         scheduler_tell_run (self, task->worker, WIRE_CANCEL, &run);
     }

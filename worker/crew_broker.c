@@ -254,10 +254,12 @@ static void own (crew_broker_t *self, crew_run_t *run)
     run->broker = self;
 }
 
-/* A run that we cannot give to this broker: it is another's now, or was stopped. */
+/* A run that we cannot give to this broker: it is another's now, or was stopped. What was dropped after it
+   had started must not pass for one that never did. */
 static void refuse_adoption (crew_t *crew, crew_broker_t *self, const wire_run_t *name, const crew_run_t *run)
 {
-    if (!run || !run->is_at_most_once) {
+    bool was_dropped = crew_was_dropped (crew, name);
+    if (!was_dropped && (!run || !run->is_at_most_once)) {
         crew_broker_say_released (crew, self, name->session, name->id, name->attempt);
         return;
     }
@@ -265,7 +267,7 @@ static void refuse_adoption (crew_t *crew, crew_broker_t *self, const wire_run_t
     result->session = name->session;
     result->id = name->id;
     result->attempt = name->attempt;
-    result->status = OUTCOME_LOST;
+    result->status = was_dropped ? OUTCOME_KILLED : OUTCOME_LOST;
     result->is_final = true;
     result->order = ++crew->last_result;
     dp_list_init (&result->in_run);

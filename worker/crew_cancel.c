@@ -18,8 +18,10 @@ static void flag (crew_t *self, int64_t now_ms, crew_run_t *run)
 
 static void end_cancelled (crew_t *self, crew_run_t *run)
 {
-    dpool_error_t error = { .message = "cancelled before it started", .host = self->host };
-    crew_run_end (self, run, OUTCOME_CANCELLED, &error);
+    dpool_error_t error = { .host = self->host };
+    error.message
+        = run->was_started ? "cancelled before it started once more" : "cancelled before it started";
+    crew_run_end (self, run, run->was_started ? OUTCOME_KILLED : OUTCOME_CANCELLED, &error);
 }
 
 void crew_cancel_run (crew_t *self, int64_t now_ms, crew_run_t *run)
@@ -47,8 +49,22 @@ void crew_revoke_run (crew_t *self, crew_run_t *run)
     }
 }
 
+bool crew_was_dropped (const crew_t *self, const wire_run_t *name)
+{
+    size_t n = self->n_dropped < CREW_MAX_DROPPED ? self->n_dropped : CREW_MAX_DROPPED;
+    for (size_t i = 0; i < n; i++) {
+        const crew_name_t *dropped = &self->dropped[i];
+        if (dropped->id == name->id && dropped->attempt == name->attempt && dropped->session == name->session)
+            return true;
+    }
+    return false;
+}
+
 void crew_drop_run (crew_t *self, int64_t now_ms, crew_run_t *run)
 {
+    if (run->state != RUN_WAITING)
+        self->dropped[self->n_dropped++ % CREW_MAX_DROPPED]
+            = (crew_name_t) { run->tenant->by_id.key, run->id, run->attempt };
     run->is_unwanted = true;
     if (run->state == RUN_RUNNING)
         crew_cancel_run (self, now_ms, run);

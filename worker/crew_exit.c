@@ -121,6 +121,7 @@ static void blame (crew_t *self, crew_run_t *run, uint64_t item, outcome_status_
 static void acquit (crew_t *self, int64_t now_ms, crew_run_t *run, uint64_t end)
 {
     if (run->n_finished == 0 && (!run->is_at_most_once || end == 0)) {
+        run->was_started |= end > 0;
         crew_requeue_run (self, now_ms, run);
         return;
     }

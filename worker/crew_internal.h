@@ -22,7 +22,8 @@ enum {
     CREW_MAX_FAILED_STARTS = 3, /* in a row: the initializer is given up */
     CREW_MIN_BACKOFF_MS = 100,
     CREW_MAX_BACKOFF_MS = 5000,
-    CREW_MAX_TOLD_ITEMS = 1000 /* so many items of a run are told the reason in words */
+    CREW_MAX_TOLD_ITEMS = 1000, /* so many items of a run are told the reason in words */
+    CREW_MAX_DROPPED = 512      /* so many runs that were started and dropped are remembered */
 };
 #define CREW_WINDOW_BYTES (256u * 1024 * 1024)
 
@@ -86,6 +87,7 @@ struct crew_run_s {
     bool is_orphan;   /* its connection broke and nobody has adopted it since */
     bool is_unwanted; /* nobody wants its result */
     bool is_revoked;  /* goes back to the broker if it can be taken back */
+    bool was_started; /* by a child that died for something else; it waits once more */
     int64_t orphaned_at_ms;
     crew_cancel_t cancel;
     int64_t cancel_at_ms; /* the next step */
@@ -231,6 +233,8 @@ void crew_cancel_run (crew_t *self, int64_t now_ms, crew_run_t *run);
 void crew_revoke_run (crew_t *self, crew_run_t *run);
 /* Drop it without a result; stop it if it runs. */
 void crew_drop_run (crew_t *self, int64_t now_ms, crew_run_t *run);
+/* Was a run of this name started and then dropped, not long ago? */
+bool crew_was_dropped (const crew_t *self, const wire_run_t *name);
 /* A run that was handed out is its child's no more, and was not started: it waits again, or ends as was
  * asked. */
 void crew_requeue_run (crew_t *self, int64_t now_ms, crew_run_t *run);
@@ -303,6 +307,10 @@ void crew_failure_text (char *text, size_t size, const crew_exit_t *exit);
 
 /* ---- The crew ---------------------------------------------------------------------------------- */
 
+typedef struct crew_name_s {
+    uint64_t session, id, attempt;
+} crew_name_t;
+
 struct crew_s {
     uint64_t worker, pid;
     size_t processes;
@@ -326,7 +334,9 @@ struct crew_s {
     bool is_draining, is_killing;
     int64_t finished_at_ms; /* draining: no run is unfinished since then; 0 = not so */
     int64_t sweep_at_ms;
-    int64_t deadline_ms; /* gathered by the tick */
+    crew_name_t dropped[CREW_MAX_DROPPED]; /* a ring */
+    size_t n_dropped;                      /* ever */
+    int64_t deadline_ms;                   /* gathered by the tick */
     dp_outbox_t outbox;
     crew_queued_t *first_action, *last_action, *fetched[2];
 };

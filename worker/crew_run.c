@@ -284,6 +284,10 @@ void crew_run_end (crew_t *self, crew_run_t *run, outcome_status_t status, const
 
 void crew_run_release (crew_t *self, crew_run_t *run)
 {
+    if (run->was_started) { /* what is released did not start: this one was stopped */
+        crew_run_finish (self, run, OUTCOME_KILLED);
+        return;
+    }
     /* One that is not adopted yet stands in the list that its broker has: it may still count on it. */
     if (crew_broker_is_up (run->broker) && !run->is_unwanted)
         crew_broker_say_released (self, run->broker, run->tenant->by_id.key, run->id, run->attempt);

@@ -66,8 +66,9 @@ static void on_results (crew_walk_t *self, size_t b, wire_message_t *message)
             continue;
         CHECK (self, record->is_assigned);
         check_values (self, &result);
-        if (result.status == OUTCOME_LOST && result.n_items == 0) {
-            end_at (self, b, result.id); /* it was stopped before it was adopted */
+        bool is_stopped = result.status == OUTCOME_LOST || result.status == OUTCOME_KILLED;
+        if (is_stopped && result.n_items == 0) {
+            end_at (self, b, result.id); /* before it was adopted, or before it could start once more */
             continue;
         }
         CHECK (self, result.first <= record->next_item);

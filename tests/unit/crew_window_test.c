@@ -250,7 +250,7 @@ static void says_in_hello_that_it_drains (void **state)
     rig_destroy (&rig);
 }
 
-static void drains_now_by_killing_and_releases_what_may_run_again (void **state)
+static void drains_now_by_killing_and_says_what_had_started (void **state)
 {
     WITH_RIG (2, 1);
     rig_tasks (rig, 0, 1, 1);
@@ -265,7 +265,7 @@ static void drains_now_by_killing_and_releases_what_may_run_again (void **state)
     rig_exit (rig, 0, 9, 0, 2, 0);
     rig_exit (rig, 1, 9, 0, 1, 0);
     rig_turn (rig, 0);
-    rig_expect (rig, "0< RESULTS w1 2.1 lost final 0+1 L\n0< RELEASE w1 1.1\n");
+    rig_expect (rig, "0< RESULTS w1 2.1 lost final 0+1 L, 1.1 killed final 0+0\n");
     rig_destroy (&rig);
 }
 
@@ -288,7 +288,7 @@ int main (void)
         cmocka_unit_test (is_gone_two_seconds_after_a_bye_that_nobody_answers),
         cmocka_unit_test (is_gone_two_seconds_after_its_drain_though_it_tries_to_reach_the_broker),
         cmocka_unit_test (says_in_hello_that_it_drains),
-        cmocka_unit_test (drains_now_by_killing_and_releases_what_may_run_again),
+        cmocka_unit_test (drains_now_by_killing_and_says_what_had_started),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
