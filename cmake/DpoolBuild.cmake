@@ -86,8 +86,8 @@ function(dpool_link_parts target)
   endforeach()
 endfunction()
 
-# dpool_add_joined(<target> <object library>...): put the objects into the target as one, which offers only what
-# a shared library would: else the names inside clash with those of the programs that link the archive.
+# dpool_add_joined(<target> <object library>...): put the objects into the target as one, which offers only
+# what a shared library would: else the names inside clash with those of the programs that link the archive.
 function(dpool_add_joined target)
   list(TRANSFORM ARGN REPLACE "^(.+)$" "$<TARGET_OBJECTS:\\1>" OUTPUT_VARIABLE objects)
   set(joined "${PROJECT_BINARY_DIR}/${target}.o")
@@ -98,8 +98,8 @@ function(dpool_add_joined target)
   target_sources(${target} PRIVATE "${joined}")
 endfunction()
 
-# dpool_library(<target> SHARED|STATIC|INSIDE): libdpool, of all rooms. INSIDE is an archive for the tests, from
-# which they can take what libdpool hides.
+# dpool_library(<target> SHARED|STATIC|INSIDE): libdpool, of all rooms. INSIDE is an archive for the tests,
+# from which they can take what libdpool hides.
 function(dpool_library target kind)
   set(rooms dpool_core dpool_net dpool_broker dpool_worker dpool_client)
   string(REPLACE INSIDE STATIC linkage ${kind})
