@@ -54,8 +54,10 @@ const char *dpool_strerror (int code)
         return "No error";
     if (code > DPOOL_ERRNO_BASE && (size_t) (code - DPOOL_ERRNO_BASE) < sizeof texts / sizeof texts[0])
         return texts[code - DPOOL_ERRNO_BASE];
-    const char *text = strerror (code);
-    return text ? text : "Unknown error";
+    /* GNU's: the buffer is for codes that it does not know, and would not outlive us. */
+    char number[64];
+    const char *text = strerror_r (code, number, sizeof number);
+    return text != number ? text : "Unknown error";
 }
 
 const char *dpool_version (void)

@@ -154,9 +154,9 @@ static void has_a_sentence_for_every_code (void **state)
     }
     assert_string_equal (dpool_strerror (ENOENT), "No such file or directory");
     assert_non_null (dpool_strerror (0));
-    assert_non_null (dpool_strerror (-5));
-    assert_non_null (dpool_strerror (DPOOL_ERRNO_BASE));
-    assert_non_null (dpool_strerror (DPOOL_EREFUSED + 1));
+    static const int unknown[] = { -5, DPOOL_ERRNO_BASE, DPOOL_EREFUSED + 1 };
+    for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++)
+        assert_string_equal (dpool_strerror (unknown[i]), "Unknown error"); /* static, as all texts */
 }
 
 static void names_its_version (void **state)
