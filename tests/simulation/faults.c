@@ -12,6 +12,14 @@ bool faults_are_over (const sim_t *sim)
     return sim->faults.n_ended == sim->faults.n_faults;
 }
 
+bool faults_include (const sim_t *sim, fault_kind_t kind)
+{
+    for (size_t i = 0; i < sim->faults.n_faults; i++)
+        if (sim->faults.faults[i].kind == kind)
+            return true;
+    return false;
+}
+
 /* ---- Beginning and end of a fault ----------------------------------------------------------- */
 
 static void cut (const fault_t *fault)

@@ -46,5 +46,6 @@ typedef struct faults_s {
 
 void faults_init (faults_t *self, struct sim_s *sim);
 bool faults_are_over (const struct sim_s *sim);
+bool faults_include (const struct sim_s *sim, fault_kind_t kind);
 
 #endif

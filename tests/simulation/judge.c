@@ -106,7 +106,8 @@ static bool is_true (const sim_t *sim, const item_t *item, const dpool_error_t *
     case DPOOL_ETIMELIMIT:
         return item->n_overruns > 0;
     case DPOOL_ECANCELLED:
-        return was_stopped && (item->n_starts == 0 || (!is_calm (sim) && !call->is_at_most_once));
+        /* An item inside a chunk that was stopped for another's sake is told as not started. */
+        return was_stopped && item->n_starts <= (call->chunk_size != 1 ? item->n_stops : 0);
     case DPOOL_EKILLED:
         return was_stopped && (item->n_starts > 0 || !is_calm (sim));
     case DPOOL_ELOST:
@@ -116,6 +117,8 @@ static bool is_true (const sim_t *sim, const item_t *item, const dpool_error_t *
     case DPOOL_EINITIALIZER:
         return initializer >= INITIALIZER_SHAKY
                || (initializer == INITIALIZER_GOOD && sim->scenario.failing_starts > 0);
+    case DPOOL_EREFUSED: /* no worker for long: one that drains may be finishing its last task elsewhere */
+        return faults_include (sim, FAULT_DRAIN_WORKER);
     case DPOOL_ETERMINATED:
         return call->client->is_terminated;
     default:
