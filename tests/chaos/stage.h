@@ -32,6 +32,7 @@ typedef struct appointment_s {
 typedef struct leaver_s {
     process_t *process; /* NULL when it was killed */
     char name[24], tag[48];
+    int64_t hurry_us; /* when it is asked a second time, which means: now */
     int64_t deadline_us;
 } leaver_t;
 

@@ -14,7 +14,14 @@
 #include "tests/chaos/record.h"
 #include "tests/chaos/tree.h"
 
-enum { GONE_MS = 10000, DRAINED_MS = 60000, CLIENTS_MS = 120000, TURN_MS = 10 };
+enum {
+    GONE_MS = 10000,
+    HURRY_MS = 15000,
+    LAST_HURRY_MS = 3000,
+    DRAINED_MS = 60000,
+    CLIENTS_MS = 120000,
+    TURN_MS = 10
+};
 
 /* ---- Those who leave ------------------------------------------------------------------------- */
 
@@ -27,6 +34,7 @@ static leaver_t *see_off (stage_t *self, const party_t *party, int64_t patience_
     memcpy (leaver->name, party->name, sizeof leaver->name);
     memcpy (leaver->tag, party->tag, sizeof leaver->tag);
     leaver->deadline_us = record_now_us () + patience_ms * 1000;
+    leaver->hurry_us = INT64_MAX;
     return leaver;
 }
 
@@ -39,11 +47,23 @@ void stage_kill (stage_t *self, party_t *party)
 void stage_replace (stage_t *self, party_t *party)
 {
     leaver_t *leaver = see_off (self, party, DRAINED_MS);
+    leaver->hurry_us = record_now_us () + HURRY_MS * 1000;
     process_signal (party->process, SIGTERM);
     leaver->process = party->process;
     party->process = NULL;
     party->state = PARTY_DOWN;
     stage_revive (self, party);
+}
+
+/* A worker may wait for a minute for somebody who wants the results that it has. */
+static void hurry (stage_t *self, leaver_t *leaver)
+{
+    if (record_now_us () < leaver->hurry_us || !leaver->process
+        || !process_lives (process_pid (leaver->process)))
+        return;
+    stage_note (self, "%s (%ld) is asked to end at once", leaver->name, (long) process_pid (leaver->process));
+    process_signal (leaver->process, SIGTERM);
+    leaver->hurry_us = INT64_MAX;
 }
 
 /* Has it ended, and is its whole tree gone? Complains about how it ended. */
@@ -67,6 +87,7 @@ static void look_after_leavers (stage_t *self)
 {
     for (size_t i = 0; i < self->n_leavers;) {
         leaver_t *leaver = &self->leavers[i];
+        hurry (self, leaver);
         bool is_gone = has_left (self, leaver), is_late = record_now_us () > leaver->deadline_us;
         if (!is_gone && !is_late) {
             i++;
@@ -192,6 +213,8 @@ static void dismiss (stage_t *self, party_role_t role, int64_t patience_ms)
         party->process = NULL;
         party->state = PARTY_DOWN;
     }
+    for (size_t i = 0; i < self->n_leavers && role == ROLE_WORKER; i++)
+        self->leavers[i].hurry_us = record_now_us () + LAST_HURRY_MS * 1000;
     int64_t worry_us = record_now_us () + patience_ms * 900;
     while (is_leaving (self, role)) {
         stage_turn_for (self, 50);
