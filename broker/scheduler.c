@@ -256,6 +256,8 @@ int64_t scheduler_tick (scheduler_t *self, int64_t now_ms)
 void scheduler_shutdown (scheduler_t *self, int64_t now_ms)
 {
     (void) now_ms;
+    scheduler_log (self, "the broker ends: clients connected: %zu, workers: %zu", self->sessions.count,
+                   self->workers.count);
     for (dp_map_node_t *node = dp_map_first (&self->connections); node != NULL;
          node = dp_map_next (&self->connections, node))
         wire_put_bare (&self->outbox, node->key, WIRE_BYE,

@@ -30,6 +30,9 @@ static void ends_cleanly_on_sigterm_and_sigint (void **state)
         cluster_t *cluster = cluster_new (NULL);
         process_signal (cluster_broker (cluster), numbers[i]);
         assert_exited (cluster_broker (cluster), 0);
+        char *text = cluster_log (cluster, -1);
+        assert_contains (text, "the broker ends");
+        free (text);
         cluster_destroy (&cluster);
     }
 }
