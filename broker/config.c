@@ -12,6 +12,8 @@
 
 #define MIN_PAYLOAD UINT64_C (1024)
 #define MAX_PAYLOAD (UINT64_C (1) << 30)
+#define MIN_MEMORY (UINT64_C (16) << 20)
+#define MAX_MEMORY (UINT64_C (1) << 40)
 #define MAX_NAME 255
 #define MAX_SECONDS 1e9
 
@@ -92,20 +94,37 @@ static int shift_of (const char *unit)
     return found == NULL || unit[1] != '\0' ? -1 : (int) (found - units + 1) * 10;
 }
 
-static int set_max_payload (config_t *self, const char *value)
+typedef struct sizes_s {
+    const char *key;
+    uint64_t least, most;
+    const char *range; /* the same in words */
+} sizes_t;
+
+static int read_size (const sizes_t *sizes, const char *value, uint64_t *bytes)
 {
     char *end;
     errno = 0;
     unsigned long long number = strtoull (value, &end, 10);
     int shift = shift_of (end);
     if (*value < '0' || *value > '9' || errno != 0 || shift < 0)
-        return dp_fail (EINVAL,
-                        "max_payload '%s' is no size: write bytes, or a number with K, M or G behind it",
-                        value);
-    if (number > MAX_PAYLOAD >> shift || number << shift < MIN_PAYLOAD)
-        return dp_fail (EINVAL, "max_payload %s is out of range: it may be 1K to 1G", value);
-    self->max_payload_bytes = number << shift;
+        return dp_fail (EINVAL, "%s '%s' is no size: write bytes, or a number with K, M or G behind it",
+                        sizes->key, value);
+    if (number > sizes->most >> shift || number << shift < sizes->least)
+        return dp_fail (EINVAL, "%s %s is out of range: it may be %s", sizes->key, value, sizes->range);
+    *bytes = number << shift;
     return 0;
+}
+
+static int set_max_payload (config_t *self, const char *value)
+{
+    static const sizes_t sizes = { "max_payload", MIN_PAYLOAD, MAX_PAYLOAD, "1K to 1G" };
+    return read_size (&sizes, value, &self->max_payload_bytes);
+}
+
+static int set_memory_limit (config_t *self, const char *value)
+{
+    static const sizes_t sizes = { "memory_limit", MIN_MEMORY, MAX_MEMORY, "16M to 1024G" };
+    return read_size (&sizes, value, &self->memory_limit_bytes);
 }
 
 static int set_no_worker_timeout (config_t *self, const char *value)
@@ -146,14 +165,16 @@ int config_set (config_t *self, const char *key, const char *value)
         { "bind", set_bind },
         { "name", set_name },
         { "max_payload", set_max_payload },
+        { "memory_limit", set_memory_limit },
         { "no_worker_timeout", set_no_worker_timeout },
         { "log", set_log },
     };
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
         if (strcmp (key, settings[i].key) == 0)
             return settings[i].set (self, value);
-    return dp_fail (EINVAL, "unknown key '%s': there are bind, name, max_payload, no_worker_timeout and log",
-                    key);
+    return dp_fail (
+        EINVAL,
+        "unknown key '%s': there are bind, name, max_payload, memory_limit, no_worker_timeout and log", key);
 }
 
 /* ---- A file ---------------------------------------------------------------------------------- */
@@ -258,6 +279,8 @@ void config_complete (config_t *self, config_t *other)
     }
     if (self->max_payload_bytes == 0)
         self->max_payload_bytes = other->max_payload_bytes;
+    if (self->memory_limit_bytes == 0)
+        self->memory_limit_bytes = other->memory_limit_bytes;
     if (self->no_worker_ms == 0)
         self->no_worker_ms = other->no_worker_ms;
     if (self->log == CONFIG_LOG_UNSET)

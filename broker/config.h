@@ -14,7 +14,7 @@ typedef struct config_s {
     char **endpoints;
     size_t n_endpoints;
     char *name;
-    uint64_t max_payload_bytes;
+    uint64_t max_payload_bytes, memory_limit_bytes;
     int64_t no_worker_ms; /* -1 = never */
     config_log_t log;
 } config_t;
@@ -23,7 +23,8 @@ typedef struct config_s {
 config_t *config_new (void);
 void config_destroy (config_t **self_p);
 
-/* Set one setting from text: bind (which adds one more endpoint), name, max_payload, no_worker_timeout, log.
+/* Set one setting from text: bind (which adds one more endpoint), name, max_payload, memory_limit,
+   no_worker_timeout, log.
    0, or -1 with the thread's last error: an unknown key, or a value that does not fit. */
 int config_set (config_t *self, const char *key, const char *value);
 

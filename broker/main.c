@@ -97,6 +97,7 @@ static int serve (const config_t *config, void *context, int signals)
                                  .log = log_line };
     settings.scheduler.name = config->name;
     settings.scheduler.max_payload_bytes = config->max_payload_bytes;
+    settings.scheduler.memory_limit_bytes = config->memory_limit_bytes;
     settings.scheduler.no_worker_ms = config->no_worker_ms;
     broker_t *broker = broker_new (context, &settings);
     if (broker == NULL)

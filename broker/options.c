@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #define USAGE_STATUS 2 /* as dpool-worker's */
+#define DEFAULT_MEMORY (UINT64_C (1) << 30)
 #define DEFAULT_ENDPOINT "tcp://127.0.0.1:5555"
 
 typedef struct options_s {
@@ -23,6 +24,10 @@ static const struct argp_option known[] = {
     { "name", 'n', "NAME", 0, "The broker's name in logs and errors (default: the host's)", 0 },
     { "max-payload", 'm', "BYTES", 0,
       "The largest argument or result, with K, M or G behind the number if so (1K to 1G; default: 64M)", 0 },
+    { "memory-limit", 'M', "BYTES", 0,
+      "Arguments and results that the broker holds take no more; clients and workers wait then (16M to "
+      "1024G; default: 1G)",
+      0 },
     { "no-worker-timeout", 't', "SECONDS", 0,
       "Calls fail after so long without any worker, or: never (default: 30)", 0 },
     { "quiet", 'q', NULL, 0, "Log errors only", 0 },
@@ -38,6 +43,8 @@ static const char *key_of (int option)
         return "name";
     case 'm':
         return "max_payload";
+    case 'M':
+        return "memory_limit";
     case 't':
         return "no_worker_timeout";
     default:
@@ -86,6 +93,8 @@ static int set_defaults (config_t *config)
     char host[256] = "";
     if (config->n_endpoints == 0 && config_set (config, "bind", DEFAULT_ENDPOINT) < 0)
         return -1;
+    if (config->memory_limit_bytes == 0)
+        config->memory_limit_bytes = DEFAULT_MEMORY;
     if (config->name == NULL) {
         gethostname (host, sizeof host - 1);
         return config_set (config, "name", host[0] != '\0' ? host : "broker");

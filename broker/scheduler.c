@@ -183,6 +183,7 @@ static void check_quiet (scheduler_t *self, int64_t now_ms, peer_t *peer)
 static void check_peers (scheduler_t *self, int64_t now_ms)
 {
     self->check_at_ms = now_ms + SCHEDULER_CHECK_MS;
+    self->is_sharing_room = true;
     for (dp_map_node_t *node = dp_map_first (&self->sessions), *next; node != NULL; node = next) {
         next = dp_map_next (&self->sessions, node);
         check_quiet (self, now_ms, DP_CONTAINER (node, peer_t, by_id));
@@ -243,6 +244,7 @@ int64_t scheduler_tick (scheduler_t *self, int64_t now_ms)
     if (self->is_checking_routes)
         scheduler_check_routes (self, now_ms);
     scheduler_dispatch (self, now_ms);
+    scheduler_share_room (self);
     if (self->is_counting_processes) {
         scheduler_count_processes (self);
         tell_processes (self);

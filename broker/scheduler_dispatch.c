@@ -26,9 +26,11 @@ static task_t *choose_task (const session_record_t *session, const worker_record
     return best;
 }
 
-/* Who is away may be away for good: nothing new is started for it. */
+/* Nothing new is started for who may be away for good, or does not take its results. */
 static bool is_served (int64_t now_ms, const session_record_t *session)
 {
+    if (session->is_full)
+        return false;
     return session->peer.connection != 0 || now_ms - session->peer.broken_at_ms < SCHEDULER_QUIET_MS;
 }
 

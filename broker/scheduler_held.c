@@ -4,10 +4,17 @@
 
 #include "core/memory.h"
 
-static void free_held (scheduler_t *self, held_t *held)
+static uint64_t weight_of (const held_t *held)
+{
+    return dp_blob_len (held->blob) + WIRE_RECORD_BYTES;
+}
+
+static void free_held (scheduler_t *self, session_record_t *session, held_t *held)
 {
     dp_list_remove (&held->in_session);
     dp_list_remove (&held->in_task);
+    scheduler_weigh_held (self, session, dp_blob_len (held->blob), false);
+    session->sent_bytes -= held->is_sent ? weight_of (held) : 0;
     self->stats.payload_bytes -= dp_blob_len (held->blob);
     dp_blob_release (&held->blob);
     dp_free (held);
@@ -37,7 +44,9 @@ static void send_one (scheduler_t *self, session_record_t *session, held_t *held
     };
     wire_add_result (&session->results, &self->outbox, session->peer.connection, &result, held->blob);
     held->is_sent = true;
-    session->n_sent++;
+    session->sent_bytes += weight_of (held);
+    dp_list_remove (&held->in_session);
+    dp_list_append (&session->sent, &held->in_session);
     scheduler_touch (self, &session->peer);
 }
 
@@ -45,6 +54,17 @@ static void send_one (scheduler_t *self, session_record_t *session, held_t *held
 static bool is_listening (const session_record_t *session)
 {
     return session->peer.connection != 0 && session->is_claimed;
+}
+
+/* What there is room for on its way, oldest first. */
+void scheduler_send_held (scheduler_t *self, session_record_t *session)
+{
+    while (is_listening (session) && !dp_list_is_empty (&session->unsent)) {
+        held_t *held = DP_CONTAINER (session->unsent.next, held_t, in_session);
+        if (!scheduler_may_send (self, session, dp_blob_len (held->blob)))
+            return;
+        send_one (self, session, held);
+    }
 }
 
 /* Take over a result; a final one finishes the task. */
@@ -61,7 +81,8 @@ void scheduler_hold (scheduler_t *self, task_t *task, const wire_result_t *resul
     held->is_final = result->is_final;
     held->blob = keep (result, blob);
     self->stats.payload_bytes += dp_blob_len (held->blob);
-    dp_list_append (&session->held, &held->in_session);
+    scheduler_weigh_held (self, session, dp_blob_len (held->blob), true);
+    dp_list_append (&session->unsent, &held->in_session);
     dp_list_append (&task->held, &held->in_task);
     if (result->first + result->n_items > task->n_told)
         task->n_told = result->first + result->n_items;
@@ -69,50 +90,42 @@ void scheduler_hold (scheduler_t *self, task_t *task, const wire_result_t *resul
         task->state = TASK_FINISHED;
         self->stats.n_finished++;
         self->stats.payload_bytes -= task->payload_len;
+        scheduler_weigh_task (task, false);
         task->payload_len = 0;
         dp_blob_release (&task->blob);
         if (task->route != NULL)
             scheduler_let_go_route (self, task->route);
         task->route = NULL;
     }
-    if (is_listening (session))
-        send_one (self, session, held);
-}
-
-/* After CLAIM: all that is held, oldest first. */
-void scheduler_send_held (scheduler_t *self, session_record_t *session)
-{
-    DP_LIST_EACH (&session->held, node) {
-        held_t *held = DP_CONTAINER (node, held_t, in_session);
-        if (is_listening (session) && !held->is_sent)
-            send_one (self, session, held);
-    }
+    scheduler_send_held (self, session);
 }
 
 /* A new connection: what was sent on the old one and not acknowledged goes again, numbered anew (R3). */
 void scheduler_forget_sent (scheduler_t *self, session_record_t *session)
 {
-    session->n_sent = 0;
     session->n_forgotten = 0;
-    DP_LIST_EACH (&session->held, node) {
-        held_t *held = DP_CONTAINER (node, held_t, in_session);
+    session->sent_bytes = 0;
+    while (!dp_list_is_empty (&session->sent)) { /* the youngest first, since each goes before the others */
+        held_t *held = DP_CONTAINER (session->sent.previous, held_t, in_session);
         held->is_sent = false;
+        dp_list_remove (&held->in_session);
+        dp_list_prepend (&session->unsent, &held->in_session);
         if (held->task == NULL)
-            free_held (self, held);
+            free_held (self, session, held);
     }
 }
 
 void scheduler_on_ack (scheduler_t *self, session_record_t *session, uint64_t ack)
 {
-    while (session->n_forgotten < ack && session->n_sent > 0) {
-        held_t *held = DP_CONTAINER (session->held.next, held_t, in_session);
+    while (session->n_forgotten < ack && !dp_list_is_empty (&session->sent)) {
+        held_t *held = DP_CONTAINER (session->sent.next, held_t, in_session);
         task_t *task = held->task;
         session->n_forgotten++;
-        session->n_sent--;
-        free_held (self, held);
+        free_held (self, session, held);
         if (task != NULL && task->state == TASK_FINISHED && dp_list_is_empty (&task->held))
             scheduler_drop_task (self, task);
     }
+    scheduler_send_held (self, session);
 }
 
 /* The task goes; what was sent of it stays until its acknowledgement was counted. */
@@ -123,14 +136,14 @@ void scheduler_drop_held (scheduler_t *self, task_t *task)
         dp_list_remove (node);
         held->task = NULL;
         if (!held->is_sent)
-            free_held (self, held);
+            free_held (self, task->session, held);
     }
 }
 
 void scheduler_free_held (scheduler_t *self, session_record_t *session)
 {
-    DP_LIST_EACH (&session->held, node) {
-        free_held (self, DP_CONTAINER (node, held_t, in_session));
-    }
-    session->n_sent = 0;
+    DP_LIST_EACH (&session->sent, node)
+        free_held (self, session, DP_CONTAINER (node, held_t, in_session));
+    DP_LIST_EACH (&session->unsent, node)
+        free_held (self, session, DP_CONTAINER (node, held_t, in_session));
 }

@@ -20,6 +20,9 @@ enum {
     SCHEDULER_MAX_IDLE_ROUTES = 64     /* of one session, kept for what was learned of their tasks */
 };
 
+/* The least room that anybody has, whatever the memory limit. */
+#define SCHEDULER_LEAST_ROOM (UINT64_C (256) * 1024)
+
 /* What a worker may claim that a run took: whatever is summed of it cannot overflow. */
 #define SCHEDULER_MAX_RUN_US (UINT64_C (1) << 40)
 
@@ -80,9 +83,12 @@ typedef struct session_record_s {
     dp_map_t tasks, routes;
     dp_list_t waiting, idle; /* routes: with queued tasks; without any, the one used last at the end */
     size_t n_idle;
-    dp_list_t graced;      /* tasks that wait for the end of the grace (R7, R12) */
-    dp_list_t held;        /* results, in order of arrival: the sent ones first */
-    size_t n_sent;         /* of the held ones, on this connection */
+    dp_list_t graced;       /* tasks that wait for the end of the grace (R7, R12) */
+    dp_list_t sent, unsent; /* results that are held: sent on this connection, and not; the oldest first */
+    /* R9: bytes of its unfinished tasks, held results, sent results; how many of the first it was told that
+       it may have */
+    uint64_t task_bytes, held_bytes, sent_bytes, room;
+    bool is_full;          /* too many results are held: no new tasks, and workers keep what they have */
     uint64_t n_forgotten;  /* results acknowledged on this connection */
     dp_heap_node_t by_use; /* in scheduler.hungry while tasks wait; keyed by used_us */
     uint64_t used_us;
@@ -105,7 +111,8 @@ typedef struct worker_record_s {
     size_t n_functions, n_labels;
     dp_list_t runs; /* of task_t.in_place: assigned to it */
     size_t n_runs;
-    dp_map_t ghosts; /* of ghost_t */
+    uint64_t run_bytes, window_bytes; /* of their arguments; and at most (R9) */
+    dp_map_t ghosts;                  /* of ghost_t */
     dp_list_t orphans;
     dp_map_t sessions;      /* of known_session_t: told of by SESSION on this connection */
     dp_heap_node_t by_load; /* in scheduler.idle while it has room */
@@ -176,6 +183,9 @@ struct scheduler_s {
     char *name;
     int64_t grace_until_ms, ticked_at_ms, check_at_ms, no_worker_since_ms;
     bool is_in_grace, is_checking_routes, is_counting_processes;
+    bool is_sharing_room, is_telling_full; /* peers came or went; a session became full, or is so no more */
+    size_t n_full;                         /* sessions */
+    uint64_t held_bytes, worker_room; /* results of all sessions; what workers were told that they have */
     dp_outbox_t outbox;
     dp_map_t connections, sessions, workers, offers, orphans;
     dp_list_t all_workers, touched;
@@ -226,6 +236,7 @@ void scheduler_on_runs (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_me
 void scheduler_on_release (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message);
 void scheduler_lose_worker (scheduler_t *self, int64_t now_ms, worker_record_t *worker, const char *why);
 void scheduler_check_worker (scheduler_t *self, int64_t now_ms, worker_record_t *worker);
+void scheduler_take_window (worker_record_t *worker, const wire_message_t *message);
 void scheduler_rank (scheduler_t *self, worker_record_t *worker);
 void scheduler_tell_run (scheduler_t *self, worker_record_t *worker, wire_kind_t kind, const wire_run_t *run);
 void scheduler_count_processes (scheduler_t *self);
@@ -286,6 +297,14 @@ void scheduler_on_progress (scheduler_t *self, int64_t now_ms, peer_t *peer, wir
 /* scheduler_dispatch.c: which task goes to which worker next */
 void scheduler_dispatch (scheduler_t *self, int64_t now_ms);
 void scheduler_check_routes (scheduler_t *self, int64_t now_ms);
+
+/* scheduler_room.c: the memory limit (R9) */
+uint64_t scheduler_room_at_hello (const scheduler_t *self, wire_role_t role, const peer_t *peer);
+uint64_t scheduler_window_bytes (const scheduler_t *self, const worker_record_t *worker);
+bool scheduler_may_send (const scheduler_t *self, const session_record_t *session, size_t len);
+void scheduler_weigh_task (task_t *task, bool is_coming);
+void scheduler_weigh_held (scheduler_t *self, session_record_t *session, size_t len, bool is_coming);
+void scheduler_share_room (scheduler_t *self);
 
 /* scheduler_answer.c */
 void scheduler_on_query (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message);

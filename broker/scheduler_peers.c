@@ -64,16 +64,17 @@ static void copy_line (char *target, size_t size, wire_text_t text)
     target[len] = '\0';
 }
 
-static void put_welcome (scheduler_t *self, uint64_t connection, bool is_kept)
+static void put_welcome (scheduler_t *self, uint64_t connection, wire_role_t role, const peer_t *peer)
 {
     wire_welcome_t welcome = {
         .version = WIRE_VERSION,
         .epoch = self->config.epoch,
-        .is_session_kept = is_kept,
+        .is_session_kept = peer != NULL,
         .max_payload = self->config.max_payload_bytes,
         .heartbeat_ms = LINK_HEARTBEAT_MS,
         .processes = self->n_processes,
         .name = { self->name, strlen (self->name) },
+        .room = scheduler_room_at_hello (self, role, peer),
     };
     wire_put_welcome (&self->outbox, connection, &welcome);
 }
@@ -104,7 +105,7 @@ static void on_hello (scheduler_t *self, int64_t now_ms, uint64_t connection, wi
         scheduler_drop_connection (self, connection); /* overtaken by a later one of the same peer (R1) */
         return;
     }
-    put_welcome (self, connection, peer != NULL);
+    put_welcome (self, connection, hello->role, peer);
     if (peer != NULL && peer->connection != 0)
         break_peer (self, now_ms, peer);
     bool is_client = hello->role == WIRE_ROLE_CLIENT;

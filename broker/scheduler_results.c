@@ -74,8 +74,7 @@ void scheduler_on_results (scheduler_t *self, int64_t now_ms, peer_t *peer, wire
                            dp_blob_t *const *blobs)
 {
     worker_record_t *worker = DP_CONTAINER (peer, worker_record_t, peer);
-    if (message->window_tasks > 0)
-        worker->window = message->window_tasks;
+    scheduler_take_window (worker, message);
     wire_result_t result;
     while (wire_next_result (message, &result))
         take_result (self, now_ms, worker, &result, blobs);

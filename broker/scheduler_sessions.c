@@ -15,7 +15,9 @@ static session_record_t *new_session (scheduler_t *self, const wire_hello_t *hel
     dp_list_init (&session->waiting);
     dp_list_init (&session->idle);
     dp_list_init (&session->graced);
-    dp_list_init (&session->held);
+    dp_list_init (&session->sent);
+    dp_list_init (&session->unsent);
+    session->room = SCHEDULER_LEAST_ROOM;
     session->peer.role = WIRE_ROLE_CLIENT;
     session->peer.id = hello->id;
     session->initializer = dp_must_alloc (hello->initializer.len + 1);
@@ -32,6 +34,7 @@ static session_record_t *new_session (scheduler_t *self, const wire_hello_t *hel
         .has_own_children = hello->initializer.len > 0 || hello->max_tasks_per_child > 0,
     };
     dp_map_put (&self->sessions, hello->id, &session->peer.by_id);
+    self->is_sharing_room = true;
     return session;
 }
 
@@ -99,6 +102,7 @@ static void free_session (scheduler_t *self, session_record_t *session)
     dp_heap_remove (&self->hungry, &session->by_use);
     dp_list_remove (&session->peer.in_touched);
     dp_map_take (&self->sessions, session->peer.id);
+    self->is_sharing_room = true;
     dp_free (session->claims);
     dp_free (session->initializer);
     dp_free (session->initializer_args);

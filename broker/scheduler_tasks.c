@@ -40,6 +40,7 @@ static task_t *new_task (session_record_t *session, uint64_t id, size_t payload_
     dp_list_init (&task->in_place);
     dp_list_init (&task->held);
     task->session = session;
+    scheduler_weigh_task (task, true);
     dp_map_put (&session->tasks, id, &task->by_id);
     return task;
 }
@@ -55,6 +56,7 @@ static void keep_payload (scheduler_t *self, task_t *task, const wire_bytes_t *p
 {
     task->payload_len = (uint32_t) payload->len;
     self->stats.payload_bytes += payload->len;
+    task->session->task_bytes += payload->len;
     if (payload->len <= INLINE_PAYLOAD)
         memcpy (task->payload, payload->data, payload->len);
     else {
@@ -116,6 +118,7 @@ static void enter_worker (scheduler_t *self, int64_t now_ms, task_t *task, worke
     task->listed = 0; /* another worker's HELLO may have had the same number */
     dp_list_append (&worker->runs, &task->in_place);
     worker->n_runs++;
+    worker->run_bytes += task->payload_len;
     task->session->n_assigned++;
     self->stats.n_assigned++;
     scheduler_rank (self, worker);
@@ -176,6 +179,7 @@ void scheduler_unassign (scheduler_t *self, task_t *task)
     assert (task->state == TASK_ASSIGNED && worker != NULL);
     dp_list_remove (&task->in_place);
     worker->n_runs--;
+    worker->run_bytes -= task->payload_len;
     task->session->n_assigned--;
     self->stats.n_assigned--;
     refund (task);
@@ -279,7 +283,10 @@ void scheduler_cancel (scheduler_t *self, task_t *task)
 void scheduler_drop_task (scheduler_t *self, task_t *task)
 {
     take_out (self, task);
-    self->stats.n_finished -= task->state == TASK_FINISHED;
+    if (task->state == TASK_FINISHED)
+        self->stats.n_finished--;
+    else
+        scheduler_weigh_task (task, false);
     scheduler_drop_held (self, task);
     if (task->route != NULL)
         scheduler_let_go_route (self, task->route);

@@ -62,6 +62,7 @@ peer_t *scheduler_hello_worker (scheduler_t *self, uint64_t connection, wire_mes
     forget_connection (self, worker);
     worker->processes = hello->processes < UINT32_MAX ? hello->processes : UINT32_MAX;
     worker->window = hello->window_tasks;
+    worker->window_bytes = hello->window_bytes;
     worker->is_draining = hello->is_draining;
     worker->is_listing = true;
     worker->is_suspect = false;
@@ -69,8 +70,19 @@ peer_t *scheduler_hello_worker (scheduler_t *self, uint64_t connection, wire_mes
     scheduler_take_offers (self, worker, hello);
     self->is_checking_routes = true;
     self->is_counting_processes = true;
+    self->is_sharing_room = true;
+    self->is_telling_full |= self->n_full > 0;
     scheduler_rank (self, worker);
     return &worker->peer;
+}
+
+/* 0 says nothing new. */
+void scheduler_take_window (worker_record_t *worker, const wire_message_t *message)
+{
+    if (message->window_tasks > 0)
+        worker->window = message->window_tasks;
+    if (message->window_bytes > 0)
+        worker->window_bytes = message->window_bytes;
 }
 
 /* Its place among those that have room: the emptier the earlier. */
@@ -78,7 +90,8 @@ void scheduler_rank (scheduler_t *self, worker_record_t *worker)
 {
     uint64_t n_runs = worker->n_runs + worker->ghosts.count;
     bool has_room = worker->peer.connection != 0 && !worker->is_draining && !worker->is_listing
-                    && !worker->is_suspect && n_runs < worker->window;
+                    && !worker->is_suspect && n_runs < worker->window
+                    && (n_runs == 0 || worker->run_bytes < scheduler_window_bytes (self, worker));
     if (has_room)
         dp_heap_push (&self->idle, &worker->by_load,
                       n_runs * 1024 / (worker->processes > 0 ? worker->processes : 1));
@@ -191,8 +204,7 @@ static void take_back (scheduler_t *self, int64_t now_ms, task_t *task)
 void scheduler_on_release (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
 {
     worker_record_t *worker = DP_CONTAINER (peer, worker_record_t, peer);
-    if (message->window_tasks > 0)
-        worker->window = message->window_tasks;
+    scheduler_take_window (worker, message);
     wire_run_t run;
     while (wire_next_run (message, &run)) {
         session_record_t *session = scheduler_session (self, run.session);
@@ -232,6 +244,7 @@ void scheduler_lose_worker (scheduler_t *self, int64_t now_ms, worker_record_t *
         scheduler_forget (self, worker->peer.connection);
     free_worker (self, worker);
     self->is_counting_processes = true;
+    self->is_sharing_room = true;
     if (dp_list_is_empty (&self->all_workers))
         self->no_worker_since_ms = now_ms;
 }

@@ -45,6 +45,8 @@ struct session_s {
     dp_list_t submitted;  /* the same, in order of submission */
     dp_list_t again;      /* to be sent before anything new: missing ones, and retries under new ids */
     size_t n_bytes;       /* payload of the submitted ones */
+    uint64_t sent_bytes;  /* of those that are sent: what they count for at the broker (R9) */
+    uint64_t room;        /* what they may count for there; 0 = no limit */
     dp_list_t cancelling; /* of them, those that wait for their cancel's confirmation; the oldest first */
     /* jobs */
     dp_list_t jobs, done; /* unfinished ones, and those of which nothing more will come */

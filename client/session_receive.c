@@ -26,6 +26,7 @@ static void on_welcome (session_t *self, int64_t now_ms, wire_message_t *message
     self->epoch = welcome->epoch;
     self->max_payload = welcome->max_payload > 0 ? welcome->max_payload : DP_DEFAULT_MAX_PAYLOAD;
     self->processes = believed (welcome->processes);
+    self->room = welcome->room;
     dp_link_welcomed (&self->link, now_ms);
     session_claim (self, now_ms);
 }
@@ -75,6 +76,12 @@ static void on_workers (session_t *self, int64_t now_ms, wire_message_t *message
         if (job->unsent < job->next)
             session_make_ready (self, job);
     }
+}
+
+static void on_room (session_t *self, int64_t now_ms, wire_message_t *message)
+{
+    (void) now_ms;
+    self->room = message->room;
 }
 
 /* ---- Missing and progress ------------------------------------------------------------------- */
@@ -173,7 +180,7 @@ static const struct {
     [WIRE_REFUSED] = { on_refused, true },  [WIRE_PING] = { on_ping, true },
     [WIRE_BYE] = { on_bye, true },          [WIRE_WORKERS] = { on_workers, false },
     [WIRE_MISSING] = { on_missing, false }, [WIRE_PROGRESS] = { on_progress, false },
-    [WIRE_ANSWER] = { on_answer, false },
+    [WIRE_ANSWER] = { on_answer, false },   [WIRE_ROOM] = { on_room, false },
 };
 
 void session_receive (session_t *self, int64_t now_ms, wire_message_t *message, dp_blob_t *const *blobs)

@@ -33,8 +33,21 @@ job_task_t *session_find_task (const session_t *self, uint64_t id)
     return node != NULL ? DP_CONTAINER (node, job_task_t, by_id) : NULL;
 }
 
+static uint64_t weight_of (const job_task_t *task)
+{
+    return task->payload_len + WIRE_RECORD_BYTES;
+}
+
+static void note_unsent (session_t *self, job_task_t *task)
+{
+    if (task->is_sent)
+        self->sent_bytes -= weight_of (task);
+    task->is_sent = false;
+}
+
 void session_drop_task (session_t *self, job_task_t *task)
 {
+    note_unsent (self, task);
     if (task->n_submissions > 0) {
         dp_map_take (&self->tasks, task->id);
         self->n_bytes -= task->payload_len;
@@ -98,7 +111,7 @@ void session_resubmit_task (session_t *self, job_task_t *task)
     if (task->running_at_ms != 0)
         task->job->n_running--;
     task->running_at_ms = 0;
-    task->is_sent = false;
+    note_unsent (self, task);
     dp_list_remove (&task->in_order);
     dp_list_append (&self->again, &task->in_order);
 }
@@ -128,6 +141,7 @@ static void send_task (session_t *self, job_task_t *task)
         record.attempt = task->base + (uint64_t) SESSION_SUBMISSION_STEP * task->n_submissions;
     task->n_submissions++;
     task->is_sent = true;
+    self->sent_bytes += weight_of (task);
     dp_list_append (&self->submitted, &task->in_order);
     wire_add_task (&self->submits, &self->outbox, 0, WIRE_SUBMIT, &group, &record, blob);
 }
@@ -156,8 +170,17 @@ static void send_again (session_t *self, job_task_t *task)
     session_settle (self, job);
 }
 
+/* At the broker, whose memory it is. Whoever has nothing there may send anything. */
+static bool has_room (const session_t *self, size_t payload_len)
+{
+    return self->room == 0 || self->sent_bytes == 0
+           || self->sent_bytes + payload_len + WIRE_RECORD_BYTES <= self->room;
+}
+
 static bool has_window (const session_t *self, size_t payload_len)
 {
+    if (!has_room (self, payload_len))
+        return false;
     if (self->tasks.count >= self->max_tasks)
         return false;
     return self->n_bytes == 0 || self->n_bytes + payload_len <= self->max_bytes;
@@ -211,8 +234,13 @@ void session_make_ready (session_t *self, job_t *job)
 void session_submit_ready (session_t *self)
 {
     /* What was submitted before and is missing goes out whatever the window says: it was within it once. */
-    for (dp_list_t *node; (node = dp_list_pop (&self->again)) != NULL;)
-        send_again (self, DP_CONTAINER (node, job_task_t, in_order));
+    while (!dp_list_is_empty (&self->again)) {
+        job_task_t *task = DP_CONTAINER (self->again.next, job_task_t, in_order);
+        if (!has_room (self, task->payload_len))
+            return;
+        dp_list_remove (&task->in_order);
+        send_again (self, task);
+    }
     DP_LIST_EACH (&self->ready, node) {
         session_level_t *level = level_of (node);
         DP_LIST_EACH (&level->jobs, job_node) {

@@ -49,6 +49,14 @@ static const char *check_range (wire_message_t *message, dp_reader_t *reader, wi
     return wire_read_range (reader, &range);
 }
 
+static const char *check_session (wire_message_t *message, dp_reader_t *reader, wire_frames_t *frames)
+{
+    (void) message;
+    (void) frames;
+    dp_reader_uint (reader);
+    return reader->is_failed ? "a session is no number" : NULL;
+}
+
 static const char *check_group (wire_message_t *message, dp_reader_t *reader, wire_frames_t *frames)
 {
     wire_group_t group;
@@ -147,6 +155,12 @@ static const char *decode_workers (wire_message_t *message, dp_reader_t *reader,
     return NULL;
 }
 
+static const char *decode_room (wire_message_t *message, dp_reader_t *reader, wire_frames_t *frames)
+{
+    message->room = dp_reader_uint (reader);
+    return check_rows (message, reader, frames, check_session);
+}
+
 static const char *decode_groups (wire_message_t *message, dp_reader_t *reader, wire_frames_t *frames)
 {
     return check_rows (message, reader, frames, check_group);
@@ -221,6 +235,7 @@ static const struct {
     [WIRE_REVOKE] = { "REVOKE", 1, decode_runs },
     [WIRE_RELEASE] = { "RELEASE", 3, decode_results },
     [WIRE_DRAIN] = { "DRAIN", 0, decode_nothing },
+    [WIRE_ROOM] = { "ROOM", 2, decode_room },
 };
 
 static bool is_known (uint64_t kind)

@@ -26,6 +26,8 @@
 #define WIRE_BATCH_BYTES (64u * 1024) /* a batch is sent off when its envelope reaches this … */
 #define WIRE_BATCH_RECORDS 1024u      /* … or this many records */
 #define WIRE_INLINE_MAX (32u * 1024)  /* a longer payload travels in a frame of its own */
+#define WIRE_MAX_FULL 65536u          /* sessions in a ROOM */
+#define WIRE_RECORD_BYTES 256u        /* what a task or a result counts for besides its payload (R9) */
 
 typedef enum {
     WIRE_HELLO = 1,
@@ -53,6 +55,7 @@ typedef enum {
     WIRE_REVOKE = 23,      /* broker → worker */
     WIRE_RELEASE = 24,     /* worker → broker */
     WIRE_DRAIN = 25,       /* broker → worker */
+    WIRE_ROOM = 26,        /* broker → client, worker */
     WIRE_KINDS
 } wire_kind_t;
 
@@ -109,6 +112,7 @@ typedef struct wire_welcome_s {
     uint64_t max_payload, heartbeat_ms;
     uint64_t processes; /* of all workers now: as in WORKERS */
     wire_text_t name;   /* of the broker, for logs and errors */
+    uint64_t room;      /* as in ROOM; 0 = no limit */
 } wire_welcome_t;
 
 typedef struct wire_refused_s {
@@ -195,6 +199,7 @@ typedef struct wire_message_s {
         wire_query_t query;
         wire_answer_t answer;
         uint64_t workers; /* WORKERS: processes of all workers now */
+        uint64_t room;    /* ROOM: bytes that may be under way (R9); its records are the full sessions */
     };
     bool is_last;          /* CLAIM, RUNS: the list ends here */
     uint64_t window_tasks; /* worker's RESULTS, RELEASE: its window now; 0 = unchanged */
@@ -221,6 +226,7 @@ bool wire_next_result (wire_message_t *message, wire_result_t *result); /* RESUL
 bool wire_next_run (wire_message_t *message,
                     wire_run_t *run); /* PROGRESS, RUNS, ADOPT, REVOKE, RELEASE, worker's CANCEL */
 bool wire_next_range (wire_message_t *message, wire_range_t *range); /* CLAIM, MISSING, client's CANCEL */
+bool wire_next_session (wire_message_t *message, uint64_t *session); /* ROOM */
 bool wire_next_name (dp_reader_t *names, size_t *n_left, wire_text_t *name);
 
 /* ---- Writing -------------------------------------------------------------------------------- */
@@ -256,6 +262,9 @@ void wire_put_refused (dp_outbox_t *out, uint64_t to, wire_refusal_t code, const
 void wire_put_bare (dp_outbox_t *out, uint64_t to, wire_kind_t kind,
                     uint64_t ack); /* WHO PING PONG BYE ACK DRAIN */
 void wire_put_workers (dp_outbox_t *out, uint64_t to, uint64_t ack, uint64_t processes);
+/* sessions: the full ones, WIRE_MAX_FULL at most. */
+void wire_put_room (dp_outbox_t *out, uint64_t to, uint64_t ack, uint64_t bytes, const uint64_t *sessions,
+                    size_t n_sessions);
 void wire_put_session (dp_outbox_t *out, uint64_t to, uint64_t ack, const wire_session_t *session);
 void wire_put_session_end (dp_outbox_t *out, uint64_t to, uint64_t ack, uint64_t session);
 void wire_put_query (dp_outbox_t *out, uint64_t to, uint64_t ack, const wire_query_t *query);

@@ -42,6 +42,7 @@ const wire_field_t wire_welcome_fields[WIRE_N_WELCOME] = {
     { "heartbeat_ms", FIELD_UINT, false, AT (heartbeat_ms) },
     { "processes", FIELD_UINT, false, AT (processes) },
     { "name", FIELD_LINE, false, AT (name) },
+    { "room", FIELD_UINT, false, AT (room) },
 };
 #undef AT
 #define AT(member) offsetof (wire_session_t, member), 0

@@ -85,6 +85,12 @@ static void write_map_head (dp_outgoing_t *message, size_t n)
     message->envelope.len -= DP_PACK_MAX - (size_t) (dp_pack_map_head (head, n) - head);
 }
 
+static void write_array_head (dp_outgoing_t *message, size_t n)
+{
+    uint8_t *head = wire_room (message, DP_PACK_MAX);
+    message->envelope.len -= DP_PACK_MAX - (size_t) (dp_pack_array_head (head, n) - head);
+}
+
 /* A message of one map. */
 static void put_map (dp_outbox_t *out, uint64_t to, wire_kind_t kind, uint64_t ack,
                      const wire_field_t *fields, size_t n_fields, const void *record)
@@ -100,8 +106,7 @@ static void write_names (dp_outgoing_t *message, const char *key, const char *co
     if (n_names == 0)
         return;
     wire_write_text (message, key, strlen (key));
-    uint8_t *head = wire_room (message, DP_PACK_MAX);
-    message->envelope.len -= DP_PACK_MAX - (size_t) (dp_pack_array_head (head, n_names) - head);
+    write_array_head (message, n_names);
     for (size_t i = 0; i < n_names; i++)
         wire_write_text (message, names[i], strlen (names[i]));
 }
@@ -141,6 +146,17 @@ void wire_put_workers (dp_outbox_t *out, uint64_t to, uint64_t ack, uint64_t pro
 {
     dp_outgoing_t *message = start (to, WIRE_WORKERS, ack, 1);
     wire_write_uint (message, processes);
+    wire_outbox_put (out, message);
+}
+
+void wire_put_room (dp_outbox_t *out, uint64_t to, uint64_t ack, uint64_t bytes, const uint64_t *sessions,
+                    size_t n_sessions)
+{
+    dp_outgoing_t *message = start (to, WIRE_ROOM, ack, 2);
+    wire_write_uint (message, bytes);
+    write_array_head (message, n_sessions < WIRE_MAX_FULL ? n_sessions : WIRE_MAX_FULL);
+    for (size_t i = 0; i < n_sessions && i < WIRE_MAX_FULL; i++)
+        wire_write_uint (message, sessions[i]);
     wire_outbox_put (out, message);
 }
 

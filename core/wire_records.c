@@ -259,6 +259,15 @@ bool wire_next_range (wire_message_t *message, wire_range_t *range)
     return !wire_read_range (&message->records, range);
 }
 
+bool wire_next_session (wire_message_t *message, uint64_t *session)
+{
+    if (message->n_records == 0 || message->kind != WIRE_ROOM)
+        return false;
+    message->n_records--;
+    *session = dp_reader_uint (&message->records);
+    return !message->records.is_failed;
+}
+
 bool wire_next_name (dp_reader_t *names, size_t *n_left, wire_text_t *name)
 {
     if (*n_left == 0)

@@ -4,6 +4,7 @@
 
 #include "core/memory.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 void crew_broker_init (crew_t *crew, crew_broker_t *self, size_t number, uint64_t seed, int64_t now_ms)
@@ -14,6 +15,7 @@ void crew_broker_init (crew_t *crew, crew_broker_t *self, size_t number, uint64_
     dp_list_init (&self->runs);
     dp_list_init (&self->unsent);
     dp_list_init (&self->sent);
+    dp_list_init (&self->parked);
     self->orphans_at_ms = DP_NEVER;
 }
 
@@ -37,11 +39,20 @@ static void drop_results (dp_list_t *queue)
     }
 }
 
+static void drop_all_results (crew_broker_t *self)
+{
+    drop_results (&self->unsent);
+    drop_results (&self->parked);
+    drop_results (&self->sent);
+    self->n_parked = self->told_parked = 0;
+    self->sent_bytes = 0;
+}
+
 void crew_broker_fini (crew_broker_t *self)
 {
     drop_batches (self);
-    drop_results (&self->unsent);
-    drop_results (&self->sent);
+    drop_all_results (self);
+    dp_free (self->full);
 }
 
 bool crew_broker_is_up (const crew_broker_t *self)
@@ -80,8 +91,7 @@ void crew_broker_down (crew_t *crew, int64_t now_ms, crew_broker_t *self)
     self->is_open = false;
     purge_outbox (crew, self);
     drop_batches (self);
-    drop_results (&self->unsent);
-    drop_results (&self->sent);
+    drop_all_results (self);
     self->n_sent = self->n_acked = 0;
     DP_LIST_EACH (&self->runs, node) {
         crew_run_t *run = DP_CONTAINER (node, crew_run_t, in_broker);
@@ -222,6 +232,8 @@ void crew_broker_welcome (crew_t *crew, int64_t now_ms, crew_broker_t *self, con
         crew_tenant_forget_broker (crew, self);
     self->epoch = welcome->epoch;
     self->max_payload = welcome->max_payload;
+    self->room = welcome->room;
+    self->n_full = 0;
     dp_link_welcomed (&self->link, now_ms);
     leave_other_ways_to (crew, now_ms, self, welcome);
     for (size_t i = 0; i < crew->n_brokers; i++) {
@@ -314,6 +326,7 @@ void crew_broker_acked (crew_t *crew, crew_broker_t *self, uint64_t n)
     while (self->n_acked < n && !dp_list_is_empty (&self->sent)) {
         crew_result_t *result = DP_CONTAINER (dp_list_pop (&self->sent), crew_result_t, in_broker);
         self->n_acked++;
+        self->sent_bytes -= result->weight;
         result->is_sent = false;
         result->is_acked = true;
         if (!result->run)
@@ -323,11 +336,52 @@ void crew_broker_acked (crew_t *crew, crew_broker_t *self, uint64_t n)
     }
 }
 
+static int compare_sessions (const void *a, const void *b)
+{
+    uint64_t one = *(const uint64_t *) a, other = *(const uint64_t *) b;
+    return one < other ? -1 : one > other;
+}
+
+static bool is_full (const crew_broker_t *self, uint64_t session)
+{
+    return self->n_full > 0
+           && bsearch (&session, self->full, self->n_full, sizeof session, compare_sessions) != NULL;
+}
+
+void crew_broker_make_room (crew_broker_t *self, wire_message_t *message)
+{
+    self->room = message->room;
+    self->full = dp_must_realloc (self->full, (message->n_records + 1) * sizeof *self->full);
+    self->n_full = 0;
+    for (uint64_t session; wire_next_session (message, &session);)
+        self->full[self->n_full++] = session;
+    qsort (self->full, self->n_full, sizeof *self->full, compare_sessions);
+    for (dp_list_t *node; (node = dp_list_pop (&self->parked)) != NULL;) /* those that are full park again */
+        crew_broker_post (self, DP_CONTAINER (node, crew_result_t, in_broker));
+    self->n_parked = 0;
+}
+
+/* Whoever has nothing under way may send anything. */
+static bool has_room (const crew_broker_t *self, const crew_result_t *result)
+{
+    return self->room == 0 || self->sent_bytes == 0 || self->sent_bytes + result->weight <= self->room;
+}
+
 static void send_results (crew_t *crew, crew_broker_t *self)
 {
-    dp_list_t *node;
-    while ((node = dp_list_pop (&self->unsent))) {
-        crew_result_t *result = DP_CONTAINER (node, crew_result_t, in_broker);
+    while (!dp_list_is_empty (&self->unsent)) {
+        crew_result_t *result = DP_CONTAINER (self->unsent.next, crew_result_t, in_broker);
+        if (is_full (self, result->session)) {
+            dp_list_remove (&result->in_broker);
+            dp_list_append (&self->parked, &result->in_broker);
+            self->n_parked += result->is_final;
+            continue;
+        }
+        result->weight = WIRE_RECORD_BYTES + (result->outcomes ? dp_blob_len (result->outcomes) : 0);
+        if (!has_room (self, result))
+            return;
+        dp_list_remove (&result->in_broker);
+        self->sent_bytes += result->weight;
         wire_result_t row = { .session = result->session, .id = result->id, .attempt = result->attempt };
         row.status = result->status;
         row.is_final = result->is_final;
@@ -358,9 +412,12 @@ void crew_broker_flush (crew_t *crew, int64_t now_ms, crew_broker_t *self)
     if (!crew_broker_is_up (self))
         return;
     size_t n_before = crew->outbox.count;
-    uint64_t window = crew_window (crew);
     wire_flush (&self->progress, &crew->outbox, 0, 0, 0); /* "started" before its result */
     send_results (crew, self);
+    uint64_t window = crew_window (crew) + (crew->is_draining ? 0 : self->n_parked);
+    if (self->told_parked != self->n_parked && !self->results.message && !self->releases.message)
+        wire_put_window (&crew->outbox, self->number, 0, window, CREW_WINDOW_BYTES);
+    self->told_parked = self->n_parked;
     wire_flush (&self->results, &crew->outbox, 0, window, CREW_WINDOW_BYTES);
     wire_flush (&self->releases, &crew->outbox, 0, window, CREW_WINDOW_BYTES);
     if (crew->outbox.count > n_before)
@@ -372,7 +429,7 @@ void crew_broker_part (crew_t *crew, int64_t now_ms, crew_broker_t *self)
     if (!crew->is_draining || self->has_left)
         return;
     bool is_empty = dp_list_is_empty (&self->runs) && dp_list_is_empty (&self->unsent)
-                    && dp_list_is_empty (&self->sent);
+                    && dp_list_is_empty (&self->parked) && dp_list_is_empty (&self->sent);
     if (crew_broker_is_up (self) && is_empty && self->bye_at_ms == 0) {
         wire_put_bare (&crew->outbox, self->number, WIRE_BYE, 0);
         dp_link_sent (&self->link, now_ms);

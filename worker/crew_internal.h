@@ -46,6 +46,7 @@ typedef struct crew_result_s {
     outcome_status_t status;
     bool is_final, is_sent /* on this connection, without an ACK yet */, is_acked;
     uint64_t first, n_items, run_us;
+    uint64_t weight;     /* in the bytes that are under way, while it is sent */
     dp_blob_t *outcomes; /* NULL = none */
 } crew_result_t;
 
@@ -252,8 +253,14 @@ struct crew_broker_s {
     uint64_t max_payload; /* of a result; 0 = not told yet */
     dp_list_t runs;       /* in the order of their coming */
     size_t n_unfinished;
-    dp_list_t unsent, sent; /* results */
-    uint64_t n_acked;       /* results, on this connection */
+    dp_list_t unsent, sent;       /* results */
+    dp_list_t parked;             /* results of full sessions */
+    size_t n_parked, told_parked; /* their runs count no more for the window; so many were told */
+    uint64_t room;                /* bytes that may be unacknowledged (R9); 0 = no limit */
+    uint64_t sent_bytes;          /* that are so */
+    uint64_t *full;               /* sessions, rising */
+    size_t n_full;
+    uint64_t n_acked; /* results, on this connection */
     uint64_t n_sent;
     wire_batch_t results, releases, progress, list;
     int64_t orphans_at_ms; /* the next of its orphans is due; DP_NEVER = none */
@@ -271,6 +278,8 @@ void crew_broker_adopt (crew_t *crew, crew_broker_t *self, const wire_run_t *nam
 void crew_broker_post (crew_broker_t *self, crew_result_t *result);
 void crew_broker_say_released (crew_t *crew, crew_broker_t *self, uint64_t session, uint64_t id,
                                uint64_t attempt);
+/* How much may be under way, and the sessions of which nothing may (R9). */
+void crew_broker_make_room (crew_broker_t *self, wire_message_t *message);
 /* Write what has gathered. */
 void crew_broker_flush (crew_t *crew, int64_t now_ms, crew_broker_t *self);
 /* While draining: BYE when nothing of it is left here. */

@@ -210,6 +210,14 @@ static void count_workers (const scheduler_t *scheduler, size_t *n_runs, size_t 
     }
 }
 
+static size_t count (const dp_list_t *list)
+{
+    size_t n = 0;
+    for (const dp_list_t *node = list->next; node != list; node = node->next)
+        n++;
+    return n;
+}
+
 static void count_sessions (const scheduler_t *scheduler, size_t *n_tasks, size_t *n_held, size_t *n_queued)
 {
     *n_tasks = *n_held = *n_queued = 0;
@@ -218,8 +226,7 @@ static void count_sessions (const scheduler_t *scheduler, size_t *n_tasks, size_
         const session_record_t *session = DP_CONTAINER (node, session_record_t, peer.by_id);
         *n_tasks += session->tasks.count;
         *n_queued += session->n_queued;
-        for (const dp_list_t *held = session->held.next; held != &session->held; held = held->next)
-            ++*n_held;
+        *n_held += count (&session->sent) + count (&session->unsent);
     }
 }
 

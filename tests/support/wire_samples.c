@@ -45,6 +45,7 @@ size_t wire_read_all (wire_message_t *message)
     wire_result_t result;
     wire_run_t run;
     wire_range_t range;
+    uint64_t session;
     while (wire_next_group (message, &group))
         while (wire_next_task (message, &task)) {
             touched += touch (&task.payload);
@@ -57,6 +58,8 @@ size_t wire_read_all (wire_message_t *message)
     while (wire_next_run (message, &run))
         n++;
     while (wire_next_range (message, &range))
+        n++;
+    while (wire_next_session (message, &session))
         n++;
     if (message->kind == WIRE_HELLO)
         touched += read_names (message->hello.functions, message->hello.n_functions)
@@ -88,7 +91,7 @@ static void put_greetings (dp_outbox_t *out)
     worker.n_labels = 1;
     wire_put_hello (out, 2, &worker, functions, labels);
     wire_welcome_t welcome
-        = { 1, UINT64_C (0xfedcba9876543210), true, 64 << 20, 1000, 8, WIRE_TEXT ("broker") };
+        = { 1, UINT64_C (0xfedcba9876543210), true, 64 << 20, 1000, 8, WIRE_TEXT ("broker"), 1 << 20 };
     wire_put_welcome (out, 1, &welcome);
     wire_put_refused (out, 1, WIRE_REFUSED_VERSION, "we speak version 1");
 }
@@ -99,6 +102,7 @@ static void put_singles (dp_outbox_t *out)
     for (size_t i = 0; i < sizeof bare / sizeof bare[0]; i++)
         wire_put_bare (out, 1, bare[i], 300);
     wire_put_workers (out, 1, 4, 16);
+    wire_put_room (out, 1, 4, 1 << 20, (const uint64_t[]) { 3, UINT64_MAX }, 2);
     wire_session_t session = { 77, 5, 6, WIRE_TEXT ("prepare"), { (const uint8_t *) "\x90", 1, 0 }, true };
     wire_put_session (out, 2, 1, &session);
     wire_put_session_end (out, 2, 1, 77);

@@ -38,6 +38,7 @@ static void reads_a_file (void **state)
                              "bind = \"ipc:///run/dpool/broker\"\n"
                              "name = \"the big one\"\n"
                              "max_payload = 256M\n"
+                             "memory_limit = 2G\n"
                              "no_worker_timeout = never\n"
                              "log = errors\n");
     assert_non_null (config);
@@ -46,6 +47,7 @@ static void reads_a_file (void **state)
     assert_string_equal (config->endpoints[1], "ipc:///run/dpool/broker");
     assert_string_equal (config->name, "the big one");
     assert_true (config->max_payload_bytes == 256 << 20);
+    assert_true (config->memory_limit_bytes == UINT64_C (2) << 30);
     assert_int_equal (config->no_worker_ms, -1);
     assert_int_equal (config->log, CONFIG_LOG_ERRORS);
     config_destroy (&config);
@@ -190,6 +192,8 @@ static void refuses_names_that_spoil_a_log (void **state)
     assert_fails (config_set (config, "bind", "inproc://here"), EINVAL);
     assert_fails (config_set (config, "bind", "tcp://alpha:65536"), EINVAL);
     assert_fails (config_set (config, "", ""), EINVAL);
+    assert_fails (config_set (config, "memory_limit", "15M"), EINVAL);
+    assert_says ("16M to 1024G");
     config_destroy (&config);
 }
 
@@ -203,6 +207,7 @@ static void completes_only_what_is_not_set (void **state)
     assert_ok (config_set (file, "bind", "tcp://*:2"));
     assert_ok (config_set (file, "bind", "tcp://*:3"));
     assert_ok (config_set (file, "name", "filed"));
+    assert_ok (config_set (file, "memory_limit", "64M"));
     assert_ok (config_set (file, "log", "errors"));
     assert_ok (config_set (file, "no_worker_timeout", "5"));
     config_complete (given, file);
@@ -210,6 +215,7 @@ static void completes_only_what_is_not_set (void **state)
     assert_int_equal (given->n_endpoints, 1);
     assert_string_equal (given->endpoints[0], "tcp://*:1");
     assert_true (given->max_payload_bytes == 1 << 20);
+    assert_true (given->memory_limit_bytes == 64 << 20);
     assert_string_equal (given->name, "filed");
     assert_int_equal (given->no_worker_ms, 5000);
     assert_int_equal (given->log, CONFIG_LOG_ERRORS);

@@ -266,6 +266,12 @@ void rig_welcome (rig_t *self, size_t broker)
     deliver (self, broker);
 }
 
+void rig_room (rig_t *self, size_t broker, uint64_t bytes, uint64_t full_session)
+{
+    wire_put_room (&self->to_crew, broker, 0, bytes, &full_session, full_session != 0);
+    deliver (self, broker);
+}
+
 void rig_session (rig_t *self, size_t broker, uint64_t session, const char *initializer, uint64_t max_tasks)
 {
     static const uint8_t nil = 0xc0;

@@ -63,6 +63,7 @@ void rig_run_of (rig_t *self, size_t broker, wire_kind_t kind, uint64_t session,
                  uint64_t attempt);
 void rig_bare (rig_t *self, size_t broker, wire_kind_t kind, uint64_t ack);
 void rig_welcome (rig_t *self, size_t broker);
+void rig_room (rig_t *self, size_t broker, uint64_t bytes, uint64_t full_session); /* 0 = none is full */
 void rig_session (rig_t *self, size_t broker, uint64_t session, const char *initializer, uint64_t max_tasks);
 void rig_session_end (rig_t *self, size_t broker, uint64_t session);
 

@@ -410,6 +410,22 @@ void srig_result (srig_t *self, int worker, int client, uint64_t id, uint64_t at
     say_result (self, worker, &result);
 }
 
+void srig_sized (srig_t *self, int worker, int client, uint64_t id, uint64_t attempt, size_t size)
+{
+    wire_batch_t batch = { 0 };
+    uint8_t *row = dp_must_alloc (size);
+    wire_result_t result = { .session = 100 + (uint64_t) client,
+                             .id = id,
+                             .attempt = attempt,
+                             .is_final = true,
+                             .n_items = 1,
+                             .payload = { row, size, 0 } };
+    wire_add_result (&batch, &self->out, 0, &result, NULL);
+    wire_flush (&batch, &self->out, 0, 0, 0);
+    dp_free (row);
+    srig_send (self, self->workers[worker].connection);
+}
+
 void srig_timed (srig_t *self, int worker, int client, uint64_t id, uint64_t attempt, uint64_t run_us)
 {
     wire_result_t result = { .session = 100 + (uint64_t) client,

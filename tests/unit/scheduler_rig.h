@@ -49,6 +49,9 @@ typedef struct srig_peer_s {
     wire_refusal_t refusal;
     uint64_t ack;       /* the highest on this connection */
     uint64_t processes; /* of the last WORKERS or WELCOME */
+    uint64_t room;      /* of the last ROOM or WELCOME */
+    uint64_t full[64];  /* sessions of the last ROOM */
+    size_t n_full;
     uint64_t n_results; /* received on this connection: what a client acknowledges */
 } srig_peer_t;
 
@@ -118,6 +121,8 @@ void srig_result (srig_t *self, int worker, int client, uint64_t id, uint64_t at
 void srig_timed (srig_t *self, int worker, int client, uint64_t id, uint64_t attempt, uint64_t run_us);
 void srig_part (srig_t *self, int worker, int client, uint64_t id, uint64_t attempt, uint64_t first,
                 uint64_t n, bool is_final);
+/* A value of so many bytes. */
+void srig_sized (srig_t *self, int worker, int client, uint64_t id, uint64_t attempt, size_t size);
 void srig_release (srig_t *self, int worker, int client, uint64_t id, uint64_t attempt);
 void srig_run (srig_t *self, int worker, int client, uint64_t id, uint64_t attempt,
                wire_run_state_t state); /* of RUNS */

@@ -120,6 +120,12 @@ void srig_note (srig_peer_t *peer, wire_message_t *message)
     case WIRE_WELCOME:
         peer->welcome = message->welcome;
         peer->processes = message->welcome.processes;
+        peer->room = message->welcome.room;
+        break;
+    case WIRE_ROOM:
+        peer->room = message->room;
+        for (peer->n_full = 0; wire_next_session (message, &peer->full[peer->n_full]);)
+            peer->n_full++;
         break;
     case WIRE_WORKERS:
         peer->processes = message->workers;

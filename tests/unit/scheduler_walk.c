@@ -408,13 +408,13 @@ static void check_routes (const session_record_t *session)
     assert_true ((session->by_use.place != 0) == (n_waiting > 0));
 }
 
-static uint64_t check_held (const session_record_t *session)
+/* Returns their bytes. */
+static uint64_t check_held (const dp_list_t *list, bool is_sent)
 {
     uint64_t bytes = 0;
-    size_t place = 0;
-    for (const dp_list_t *node = session->held.next; node != &session->held; node = node->next) {
+    for (const dp_list_t *node = list->next; node != list; node = node->next) {
         const held_t *held = DP_CONTAINER (node, held_t, in_session);
-        assert_true (held->is_sent == (place++ < session->n_sent));
+        assert_true (held->is_sent == is_sent);
         assert_true (held->task != NULL || held->is_sent);
         bytes += dp_blob_len (held->blob);
     }
@@ -425,26 +425,38 @@ static void check_session (const session_record_t *session, scheduler_stats_t *s
 {
     size_t n_assigned = 0;
     check_routes (session);
-    sum->payload_bytes += check_held (session);
+    uint64_t sent = check_held (&session->sent, true), unsent = check_held (&session->unsent, false);
+    uint64_t n_sent = length (&session->sent), n_unsent = length (&session->unsent);
+    assert_int_equal (session->sent_bytes, sent + n_sent * WIRE_RECORD_BYTES);
+    assert_int_equal (session->held_bytes, sent + unsent + (n_sent + n_unsent) * WIRE_RECORD_BYTES);
+    sum->payload_bytes += sent + unsent;
+    uint64_t task_bytes = 0;
     for (const dp_map_node_t *node = dp_map_first (&session->tasks); node != NULL;
          node = dp_map_next (&session->tasks, node)) {
         const task_t *task = DP_CONTAINER (node, task_t, by_id);
         check_task (task);
         sum->payload_bytes += task->payload_len;
+        task_bytes += task->state == TASK_FINISHED ? 0 : task->payload_len + WIRE_RECORD_BYTES;
         sum->n_queued += task->state == TASK_QUEUED;
         sum->n_finished += task->state == TASK_FINISHED;
         n_assigned += task->state == TASK_ASSIGNED;
     }
     assert_int_equal (n_assigned, session->n_assigned);
+    assert_int_equal (task_bytes, session->task_bytes);
     sum->n_assigned += n_assigned;
 }
 
-static void check_worker (const worker_record_t *worker)
+static void check_worker (const scheduler_t *scheduler, const worker_record_t *worker)
 {
+    uint64_t bytes = 0;
+    for (const dp_list_t *node = worker->runs.next; node != &worker->runs; node = node->next)
+        bytes += DP_CONTAINER (node, task_t, in_place)->payload_len;
+    assert_int_equal (bytes, worker->run_bytes);
     size_t n = length (&worker->runs) + worker->ghosts.count;
     assert_int_equal (length (&worker->runs), worker->n_runs);
     bool has_room = worker->peer.connection != 0 && !worker->is_draining && !worker->is_listing
-                    && !worker->is_suspect && n < worker->window;
+                    && !worker->is_suspect && n < worker->window
+                    && (n == 0 || bytes < scheduler_window_bytes (scheduler, worker));
     assert_true ((worker->by_load.place != 0) == has_room);
 }
 
@@ -459,7 +471,7 @@ void walk_check (const scheduler_t *scheduler)
     for (const dp_map_node_t *node = dp_map_first (&scheduler->workers); node != NULL;
          node = dp_map_next (&scheduler->workers, node)) {
         const worker_record_t *worker = DP_CONTAINER (node, worker_record_t, peer.by_id);
-        check_worker (worker);
+        check_worker (scheduler, worker);
         n_runs += worker->n_runs;
         n_orphans += length (&worker->orphans);
     }

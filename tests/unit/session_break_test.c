@@ -225,6 +225,73 @@ static void a_missing_chunk_is_cut_for_a_broker_that_takes_less (void **state)
     fixture_free (&f);
 }
 
+/* ---- The broker's room (R9) ------------------------------------------------------------------ */
+
+static void give_room (fixture_t *f, uint64_t bytes)
+{
+    dp_outbox_t out = { NULL, NULL, 0 };
+    wire_put_room (&out, 0, 0, bytes, NULL, 0);
+    fixture_say (f, &out);
+    fixture_turn (f);
+}
+
+static void sends_no_more_than_the_broker_has_room_for (void **state)
+{
+    (void) state;
+    fixture_t *f = fixture_up (4);
+    give_room (f, 3 * (WIRE_RECORD_BYTES + 1));
+    fixture_list (f, 10, (job_spec_t) { .chunk_size = 1 });
+    fixture_turn (f);
+    assert_int_equal (f->n_tasks, 3);
+    fixture_values (f, &f->tasks[0]);
+    fixture_turn (f);
+    assert_int_equal (f->n_tasks, 4);
+    give_room (f, 4 * (WIRE_RECORD_BYTES + 1));
+    assert_int_equal (f->n_tasks, 5);
+    give_room (f, 0); /* no limit */
+    assert_int_equal (f->n_tasks, 10);
+    for (size_t i = 1; i < 10; i++)
+        fixture_values (f, &f->tasks[i]);
+    fixture_turn (f);
+    fixture_assert_clean (f);
+    fixture_free (&f);
+}
+
+static void one_task_is_sent_however_little_room_there_is (void **state)
+{
+    (void) state;
+    fixture_t *f = fixture_up (4);
+    give_room (f, 1);
+    fixture_list (f, 3, (job_spec_t) { .chunk_size = 1 });
+    fixture_turn (f);
+    assert_int_equal (f->n_tasks, 1);
+    assert_int_equal (fixture_work_off (f), 3);
+    fixture_assert_clean (f);
+    fixture_free (&f);
+}
+
+static void what_a_broker_lacks_waits_for_its_room_too (void **state)
+{
+    (void) state;
+    fixture_t *f = fixture_up (4);
+    job_t *job = fixture_list (f, 6, (job_spec_t) { .chunk_size = 1 });
+    fixture_turn (f);
+    assert_int_equal (f->n_tasks, 6);
+    fixture_reconnect (f, false);
+    fixture_forget (f);
+    give_room (f, 2 * (WIRE_RECORD_BYTES + 1));
+    fixture_missing (f, 1, 6);
+    fixture_turn (f);
+    assert_int_equal (f->n_tasks, 2);
+    session_cancel (f->session, f->now_ms, job); /* those that wait end at once */
+    fixture_assert_error (job, 5, DPOOL_EKILLED);
+    for (size_t i = 0; i < 2; i++)
+        fixture_end (f, &f->tasks[i], OUTCOME_KILLED);
+    fixture_turn (f);
+    fixture_assert_clean (f);
+    fixture_free (&f);
+}
+
 /* ---- Acks ------------------------------------------------------------------------------------ */
 
 static void results_are_acknowledged_by_a_bare_ack (void **state)
@@ -318,6 +385,9 @@ int main (void)
         cmocka_unit_test (a_task_that_was_seen_to_run_is_not_sent_again_if_at_most_once),
         cmocka_unit_test (of_a_missing_task_only_the_items_without_outcome_are_sent_again),
         cmocka_unit_test (a_missing_chunk_is_cut_for_a_broker_that_takes_less),
+        cmocka_unit_test (sends_no_more_than_the_broker_has_room_for),
+        cmocka_unit_test (one_task_is_sent_however_little_room_there_is),
+        cmocka_unit_test (what_a_broker_lacks_waits_for_its_room_too),
         cmocka_unit_test (results_are_acknowledged_by_a_bare_ack),
         cmocka_unit_test (an_ack_rides_along_with_tasks),
         cmocka_unit_test (an_ack_is_not_lost_when_the_batch_that_would_carry_it_left_early),

@@ -132,6 +132,14 @@ static void brings_single_messages_across (void **state)
     wire_put_workers (&out, 1, 4, 16);
     take (WIRE_WORKERS);
     assert_int_equal (message.workers, 16);
+
+    uint64_t full[] = { 3, UINT64_MAX }, id;
+    wire_put_room (&out, 1, 4, 1 << 20, full, 2);
+    take (WIRE_ROOM);
+    assert_int_equal (message.room, 1 << 20);
+    assert_true (wire_next_session (&message, &id) && id == 3);
+    assert_true (wire_next_session (&message, &id) && id == UINT64_MAX);
+    assert_false (wire_next_session (&message, &id));
     assert_int_equal (message.ack, 4);
     wire_session_t session = { 77, 5, 6, WIRE_TEXT ("prepare"), { (const uint8_t *) "\x90", 1, 0 }, true };
     wire_put_session (&out, 2, 1, &session);

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * scheduler_room.c - the memory limit (R9). It is shared out in eighths:
+ *
+ *   3  arguments of unfinished tasks, by sessions: a client is told how many bytes it may have here
+ *   1  copies of them on their way to workers: a worker gets no more tasks while it has its share
+ *   2  results that no client has acknowledged yet, by sessions: one that has more than its share is full
+ *   1  results that workers send meanwhile: each is told how many bytes may be unacknowledged
+ *   1  copies of results on their way to clients, by sessions
+ *
+ * Shares are powers of two of these, so that few peers are told anew when another comes. Nobody's share is
+ * less than SCHEDULER_LEAST_ROOM, and whoever has nothing here may send one thing of any size: with n
+ * sessions and w workers the payloads take at most limit + (2 n + 2 w) x (SCHEDULER_LEAST_ROOM + the largest
+ * payload).
+ */
+#include "broker/scheduler_internal.h"
+
+#include "core/memory.h"
+
+enum {
+    EIGHTHS_TASKS = 3,
+    EIGHTHS_TO_WORKERS = 1,
+    EIGHTHS_HELD = 2,
+    EIGHTHS_FROM_WORKERS = 1,
+    EIGHTHS_TO_CLIENTS = 1
+};
+
+/* More on its way to one client would not make it faster. */
+#define MOST_TO_CLIENT (UINT64_C (4) * 1024 * 1024)
+
+static bool is_limited (const scheduler_t *self)
+{
+    return self->config.memory_limit_bytes > 0;
+}
+
+static uint64_t eighths (const scheduler_t *self, uint64_t n)
+{
+    return self->config.memory_limit_bytes / 8 * n;
+}
+
+/* What one of n gets, such that something is left for the next one. */
+static uint64_t share (uint64_t whole, size_t n)
+{
+    while (n > 0) {
+        whole /= 2;
+        n /= 2;
+    }
+    return whole > SCHEDULER_LEAST_ROOM ? whole : SCHEDULER_LEAST_ROOM;
+}
+
+/* ---- Workers --------------------------------------------------------------------------------- */
+
+static uint64_t worker_room (const scheduler_t *self)
+{
+    return share (eighths (self, EIGHTHS_FROM_WORKERS), self->workers.count);
+}
+
+uint64_t scheduler_window_bytes (const scheduler_t *self, const worker_record_t *worker)
+{
+    uint64_t window = worker->window_bytes > 0 ? worker->window_bytes : UINT64_MAX;
+    if (!is_limited (self))
+        return window;
+    uint64_t most = share (eighths (self, EIGHTHS_TO_WORKERS), self->workers.count);
+    return window < most ? window : most;
+}
+
+/* ---- Sessions -------------------------------------------------------------------------------- */
+
+bool scheduler_may_send (const scheduler_t *self, const session_record_t *session, size_t len)
+{
+    if (!is_limited (self) || session->sent_bytes == 0)
+        return true;
+    uint64_t most = share (eighths (self, EIGHTHS_TO_CLIENTS), self->sessions.count);
+    return session->sent_bytes + len <= (most < MOST_TO_CLIENT ? most : MOST_TO_CLIENT);
+}
+
+void scheduler_weigh_task (task_t *task, bool is_coming)
+{
+    uint64_t bytes = (uint64_t) task->payload_len + WIRE_RECORD_BYTES;
+    task->session->task_bytes += is_coming ? bytes : 0 - bytes;
+}
+
+/* Full above its share, or above the least when all shares together are used up; no more so at half of it. */
+static void update_full (scheduler_t *self, session_record_t *session)
+{
+    uint64_t whole = eighths (self, EIGHTHS_HELD);
+    uint64_t most = self->held_bytes > whole ? SCHEDULER_LEAST_ROOM : share (whole, self->sessions.count);
+    bool is_full = session->held_bytes > (session->is_full ? most / 2 : most);
+    if (is_full == session->is_full)
+        return;
+    session->is_full = is_full;
+    self->n_full += is_full ? 1 : (size_t) -1;
+    self->is_telling_full = true;
+}
+
+void scheduler_weigh_held (scheduler_t *self, session_record_t *session, size_t len, bool is_coming)
+{
+    uint64_t bytes = (uint64_t) len + WIRE_RECORD_BYTES;
+    session->held_bytes += is_coming ? bytes : 0 - bytes;
+    self->held_bytes += is_coming ? bytes : 0 - bytes;
+    if (is_limited (self))
+        update_full (self, session);
+}
+
+static void tell_client (scheduler_t *self, session_record_t *session, uint64_t room)
+{
+    session->room = room;
+    if (session->peer.connection != 0)
+        wire_put_room (&self->outbox, session->peer.connection, session->peer.n_received, room, NULL, 0);
+}
+
+/* Room that was given to a session is taken back only when its tasks are gone. */
+static uint64_t given (const session_record_t *session)
+{
+    return session->room > session->task_bytes ? session->room : session->task_bytes;
+}
+
+static session_record_t *first_session (const scheduler_t *self)
+{
+    dp_map_node_t *node = dp_map_first (&self->sessions);
+    return node != NULL ? DP_CONTAINER (node, session_record_t, peer.by_id) : NULL;
+}
+
+static session_record_t *next_session (const scheduler_t *self, session_record_t *session)
+{
+    dp_map_node_t *node = dp_map_next (&self->sessions, &session->peer.by_id);
+    return node != NULL ? DP_CONTAINER (node, session_record_t, peer.by_id) : NULL;
+}
+
+static void share_among_clients (scheduler_t *self)
+{
+    uint64_t whole = eighths (self, EIGHTHS_TASKS), most = share (whole, self->sessions.count), taken = 0;
+    for (session_record_t *session = first_session (self); session != NULL;
+         session = next_session (self, session)) {
+        if (session->room > most)
+            tell_client (self, session, most);
+        taken += given (session);
+    }
+    for (session_record_t *session = first_session (self); session != NULL;
+         session = next_session (self, session)) {
+        uint64_t now = given (session), free = whole > taken ? whole - taken : 0;
+        uint64_t room = free < most - session->room ? session->room + free : most;
+        if (room < SCHEDULER_LEAST_ROOM)
+            room = SCHEDULER_LEAST_ROOM;
+        if (room <= session->room)
+            continue;
+        tell_client (self, session, room);
+        taken += given (session) - now;
+    }
+}
+
+static void tell_workers (scheduler_t *self)
+{
+    uint64_t *full = dp_must_alloc ((self->n_full + 1) * sizeof *full);
+    size_t n = 0;
+    for (session_record_t *session = first_session (self); session != NULL && n < self->n_full;
+         session = next_session (self, session))
+        if (session->is_full)
+            full[n++] = session->peer.id;
+    self->worker_room = worker_room (self);
+    DP_LIST_EACH (&self->all_workers, node) {
+        const worker_record_t *worker = DP_CONTAINER (node, worker_record_t, in_workers);
+        if (worker->peer.connection != 0)
+            wire_put_room (&self->outbox, worker->peer.connection, worker->peer.n_received, self->worker_room,
+                           full, n);
+    }
+    dp_free (full);
+}
+
+/* For the WELCOME of this peer, or of a new one. */
+uint64_t scheduler_room_at_hello (const scheduler_t *self, wire_role_t role, const peer_t *peer)
+{
+    if (!is_limited (self))
+        return 0;
+    if (role == WIRE_ROLE_WORKER)
+        return worker_room (self);
+    return peer != NULL ? DP_CONTAINER (peer, session_record_t, peer)->room : SCHEDULER_LEAST_ROOM;
+}
+
+/* Once a turn at most: what has changed is told. */
+void scheduler_share_room (scheduler_t *self)
+{
+    if (!is_limited (self))
+        return;
+    if (self->is_sharing_room)
+        share_among_clients (self);
+    if (self->worker_room != worker_room (self) || self->is_telling_full)
+        tell_workers (self);
+    self->is_sharing_room = self->is_telling_full = false;
+}
