@@ -22,6 +22,8 @@ scheduler_t *scheduler_new (const scheduler_config_t *config, int64_t now_ms)
     self->name = dp_must_strdup (config->name != NULL ? config->name : "dpool-broker");
     if (self->config.max_payload_bytes == 0)
         self->config.max_payload_bytes = 64u * 1024 * 1024;
+    if (self->config.least_room_bytes == 0)
+        self->config.least_room_bytes = 256 * 1024;
     self->config.grace_ms = or_default (config->grace_ms, 2000);
     self->config.worker_return_ms = or_default (config->worker_return_ms, 1000);
     self->config.worker_silence_ms = or_default (config->worker_silence_ms, 5000);

@@ -25,6 +25,7 @@ typedef struct scheduler_config_s { /* zero members mean the default */
     const char *name;               /* of the broker; copied */
     uint64_t max_payload_bytes;     /* 64 MiB */
     uint64_t memory_limit_bytes;    /* for payloads of all sessions; 0 = none. See scheduler_room.c */
+    uint64_t least_room_bytes;      /* that everybody has whatever the limit; 256 KiB */
     int64_t grace_ms;               /* after the start: claimed tasks wait for their workers; 2000 */
     int64_t worker_return_ms;       /* a broken worker may return for so long; 1000 */
     int64_t worker_silence_ms;      /* 5000 */

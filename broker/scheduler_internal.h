@@ -20,9 +20,6 @@ enum {
     SCHEDULER_MAX_IDLE_ROUTES = 64     /* of one session, kept for what was learned of their tasks */
 };
 
-/* The least room that anybody has, whatever the memory limit. */
-#define SCHEDULER_LEAST_ROOM (UINT64_C (256) * 1024)
-
 /* What a worker may claim that a run took: whatever is summed of it cannot overflow. */
 #define SCHEDULER_MAX_RUN_US (UINT64_C (1) << 40)
 

@@ -9,8 +9,8 @@
  *   1  copies of results on their way to clients, by sessions
  *
  * Shares are powers of two of these, so that few peers are told anew when another comes. Nobody's share is
- * less than SCHEDULER_LEAST_ROOM, and whoever has nothing here may send one thing of any size: with n
- * sessions and w workers the payloads take at most limit + (2 n + 2 w) x (SCHEDULER_LEAST_ROOM + the largest
+ * less than least_room_bytes, and whoever has nothing here may send one thing of any size: with n
+ * sessions and w workers the payloads take at most limit + (2 n + 2 w) x (least_room_bytes + the largest
  * payload).
  */
 #include "broker/scheduler_internal.h"
@@ -39,20 +39,20 @@ static uint64_t eighths (const scheduler_t *self, uint64_t n)
 }
 
 /* What one of n gets, such that something is left for the next one. */
-static uint64_t share (uint64_t whole, size_t n)
+static uint64_t share (const scheduler_t *self, uint64_t whole, size_t n)
 {
     while (n > 0) {
         whole /= 2;
         n /= 2;
     }
-    return whole > SCHEDULER_LEAST_ROOM ? whole : SCHEDULER_LEAST_ROOM;
+    return whole > self->config.least_room_bytes ? whole : self->config.least_room_bytes;
 }
 
 /* ---- Workers --------------------------------------------------------------------------------- */
 
 static uint64_t worker_room (const scheduler_t *self)
 {
-    return share (eighths (self, EIGHTHS_FROM_WORKERS), self->workers.count);
+    return share (self, eighths (self, EIGHTHS_FROM_WORKERS), self->workers.count);
 }
 
 uint64_t scheduler_window_bytes (const scheduler_t *self, const worker_record_t *worker)
@@ -60,7 +60,7 @@ uint64_t scheduler_window_bytes (const scheduler_t *self, const worker_record_t 
     uint64_t window = worker->window_bytes > 0 ? worker->window_bytes : UINT64_MAX;
     if (!is_limited (self))
         return window;
-    uint64_t most = share (eighths (self, EIGHTHS_TO_WORKERS), self->workers.count);
+    uint64_t most = share (self, eighths (self, EIGHTHS_TO_WORKERS), self->workers.count);
     return window < most ? window : most;
 }
 
@@ -70,7 +70,7 @@ bool scheduler_may_send (const scheduler_t *self, const session_record_t *sessio
 {
     if (!is_limited (self) || session->sent_bytes == 0)
         return true;
-    uint64_t most = share (eighths (self, EIGHTHS_TO_CLIENTS), self->sessions.count);
+    uint64_t most = share (self, eighths (self, EIGHTHS_TO_CLIENTS), self->sessions.count);
     return session->sent_bytes + len <= (most < MOST_TO_CLIENT ? most : MOST_TO_CLIENT);
 }
 
@@ -84,7 +84,8 @@ void scheduler_weigh_task (task_t *task, bool is_coming)
 static void update_full (scheduler_t *self, session_record_t *session)
 {
     uint64_t whole = eighths (self, EIGHTHS_HELD);
-    uint64_t most = self->held_bytes > whole ? SCHEDULER_LEAST_ROOM : share (whole, self->sessions.count);
+    uint64_t most = self->held_bytes > whole ? self->config.least_room_bytes
+                                             : share (self, whole, self->sessions.count);
     bool is_full = session->held_bytes > (session->is_full ? most / 2 : most);
     if (is_full == session->is_full)
         return;
@@ -129,7 +130,8 @@ static session_record_t *next_session (const scheduler_t *self, session_record_t
 
 static void share_among_clients (scheduler_t *self)
 {
-    uint64_t whole = eighths (self, EIGHTHS_TASKS), most = share (whole, self->sessions.count), taken = 0;
+    uint64_t whole = eighths (self, EIGHTHS_TASKS), most = share (self, whole, self->sessions.count),
+             taken = 0;
     for (session_record_t *session = first_session (self); session != NULL;
          session = next_session (self, session)) {
         if (session->room > most)
@@ -140,8 +142,8 @@ static void share_among_clients (scheduler_t *self)
          session = next_session (self, session)) {
         uint64_t now = given (session), free = whole > taken ? whole - taken : 0;
         uint64_t room = free < most - session->room ? session->room + free : most;
-        if (room < SCHEDULER_LEAST_ROOM)
-            room = SCHEDULER_LEAST_ROOM;
+        if (room < self->config.least_room_bytes)
+            room = self->config.least_room_bytes;
         if (room <= session->room)
             continue;
         tell_client (self, session, room);
@@ -174,7 +176,7 @@ uint64_t scheduler_room_at_hello (const scheduler_t *self, wire_role_t role, con
         return 0;
     if (role == WIRE_ROLE_WORKER)
         return worker_room (self);
-    return peer != NULL ? DP_CONTAINER (peer, session_record_t, peer)->room : SCHEDULER_LEAST_ROOM;
+    return peer != NULL ? DP_CONTAINER (peer, session_record_t, peer)->room : self->config.least_room_bytes;
 }
 
 /* Once a turn at most: what has changed is told. */

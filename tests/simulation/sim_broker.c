@@ -36,6 +36,8 @@ void sim_broker_start (sim_broker_t *self)
         .epoch = (self->number + 1) << 16 | ++self->n_lives,
         .name = self->node.name,
         .client_lease_ms = sim->scenario.lease_ms,
+        .memory_limit_bytes = sim->scenario.memory_limit,
+        .least_room_bytes = sim->scenario.least_room,
     };
     SIM_TELL (sim, self->node.name, "starts");
     self->scheduler = scheduler_new (&config, now_ms (self));

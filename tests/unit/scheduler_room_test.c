@@ -2,7 +2,7 @@
 /* scheduler_room_test.c - a broker with a memory limit: whom it gives how much room, and who waits when. */
 #include "tests/unit/scheduler_rig.h"
 
-enum { KB = 1024, MB = 1024 * KB, LIMIT = 64 * MB };
+enum { KB = 1024, MB = 1024 * KB, LIMIT = 64 * MB, LEAST_ROOM = 256 * KB };
 
 static srig_t *t;
 
@@ -59,10 +59,10 @@ static void gives_no_room_that_others_still_use (void **state)
     srig_turn (t);
     assert_true (t->clients[1].room < 11 * MB);
     for (int i = 2; i < 6; i++) {
-        assert_true (t->clients[i].room >= SCHEDULER_LEAST_ROOM);
+        assert_true (t->clients[i].room >= LEAST_ROOM);
         sum += t->clients[i].room;
     }
-    assert_true (sum + 11 * MB <= LIMIT / 8 * 3 + 4 * SCHEDULER_LEAST_ROOM);
+    assert_true (sum + 11 * MB <= LIMIT / 8 * 3 + 4 * LEAST_ROOM);
 }
 
 static void everybody_has_the_least_room_however_many_come (void **state)
@@ -76,7 +76,7 @@ static void everybody_has_the_least_room_however_many_come (void **state)
         srig_submit (t, i, 1, 1);
     srig_pass (t, 500);
     for (int i = 1; i < SCHEDULER_RIG_PEERS; i++)
-        assert_true (t->clients[i].room >= SCHEDULER_LEAST_ROOM);
+        assert_true (t->clients[i].room >= LEAST_ROOM);
 }
 
 static void a_client_that_returns_is_told_its_room (void **state)
