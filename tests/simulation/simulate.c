@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_JOBS = 256, SEED_SECONDS = 60 /* a seed takes a millisecond or so */ };
+enum { MOST_JOBS = 256, SEED_SECONDS = 20 /* a seed takes a millisecond or so */ };
 
 typedef struct options_s {
     const char *program;
