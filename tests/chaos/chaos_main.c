@@ -6,7 +6,6 @@
 
 #include <dirent.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -47,10 +46,19 @@ static void remove_folder (const char *folder)
     rmdir (folder);
 }
 
-static bool run (const options_t *options, const char *folder)
+/* In a folder of its own, which stays when something is wrong. */
+static bool run (const options_t *options)
 {
-    char tag[32];
+    char tag[32], folder[200];
+    const char *parent = getenv ("TMPDIR");
     size_t n_shared = count_shared ();
+    snprintf (folder, sizeof folder, "%s/dpool-chaos-XXXXXX", parent && *parent ? parent : P_tmpdir);
+    if (!mkdtemp (folder)) {
+        perror (folder);
+        return false;
+    }
+    printf ("chaos: seed %" PRIu64 ", %u broker%s, logs in %s\n", options->seed, options->n_brokers,
+            options->n_brokers == 1 ? "" : "s", folder);
     has_stage = true;
     bool is_well
         = options->has_figures ? figures_run (&stage, options, folder) : chaos_run (&stage, options, folder);
@@ -62,48 +70,56 @@ static bool run (const options_t *options, const char *folder)
         printf ("WRONG: %zu processes are left\n", n_left);
     if (count_shared () > n_shared)
         printf ("WRONG: something is left in /dev/shm\n");
-    return is_well && n_left == 0 && count_shared () <= n_shared;
+    is_well = is_well && n_left == 0 && count_shared () <= n_shared;
+    if (is_well && !options->keeps)
+        remove_folder (folder);
+    return is_well;
 }
 
-static void tell_how_to_repeat (const options_t *options, const char *folder)
+static void tell_how_to_repeat (const options_t *options)
 {
-    printf ("FAILED. Logs: %s\nTo run it again: ./run chaos --seed %" PRIu64 " --brokers %u --tasks %" PRIu64
-            " --rounds %u --gap %u%s%s%s\n",
-            folder, options->seed, options->n_brokers, options->n_tasks, options->n_rounds, options->gap_ms,
+    printf ("FAILED: see the logs. To run it again: ./run chaos --seed %" PRIu64
+            " --brokers %u --tasks %" PRIu64 " --rounds %u --gap %u%s%s%s\n",
+            options->seed, options->n_brokers, options->n_tasks, options->n_rounds, options->gap_ms,
             options->faults ? " --faults " : "", options->faults ? options->faults : "",
             options->has_figures ? " --figures" : "");
+}
+
+/* With one broker, and with two: half of the tasks and of the rounds each. */
+static bool run_both (options_t options)
+{
+    bool is_well = true;
+    options.n_tasks /= 2;
+    options.n_rounds = (options.n_rounds + 1) / 2;
+    for (options.n_brokers = 1; options.n_brokers <= PARTY_MAX_BROKERS && is_well; options.n_brokers++) {
+        is_well = run (&options);
+        if (!is_well)
+            tell_how_to_repeat (&options);
+    }
+    return is_well;
 }
 
 int main (int argc, char **argv)
 {
     options_t options;
-    char folder[200];
     struct rlimit no_core = { 0, 0 };
-    const char *parent = getenv ("TMPDIR");
     options_read (&options, argc, argv);
     if (options.faults && strcmp (options.faults, "list") == 0) {
         chaos_list ();
         return EXIT_SUCCESS;
     }
     setvbuf (stdout, NULL, _IOLBF, 0);
-    snprintf (folder, sizeof folder, "%s/dpool-chaos-XXXXXX", parent && *parent ? parent : "/tmp");
-    if (!mkdtemp (folder)) {
-        perror (folder);
-        return EXIT_FAILURE;
-    }
     setrlimit (RLIMIT_CORE, &no_core);
     tree_adopt ();
     unsetenv ("DPOOL_ENDPOINT");
     atexit (clean);
     stage_take_signals ();
-    signal (SIGPIPE, SIG_IGN);
-    printf ("chaos: seed %" PRIu64 ", logs in %s\n", options.seed, folder);
-    if (!run (&options, folder)) {
-        tell_how_to_repeat (&options, folder);
-        return EXIT_FAILURE;
-    }
-    printf ("All is well.%s\n", options.keeps ? " The logs are kept." : "");
-    if (!options.keeps)
-        remove_folder (folder);
-    return EXIT_SUCCESS;
+    if (options.n_brokers == 0 && !options.has_figures)
+        return run_both (options) ? EXIT_SUCCESS : EXIT_FAILURE;
+    if (options.n_brokers == 0)
+        options.n_brokers = 1;
+    bool is_well = run (&options);
+    if (!is_well)
+        tell_how_to_repeat (&options);
+    return is_well ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -34,7 +34,8 @@ static dpool_t *open_pool (const char *endpoints)
         dpool_t *pool = dpool_open (endpoints, NULL);
         if (pool)
             return pool;
-        if (errno != DPOOL_ENOBROKER) {
+        /* A proxy in front of a broker that is down accepts, and closes. */
+        if (errno != DPOOL_ENOBROKER && errno != DPOOL_ENOTDPOOL) {
             fprintf (stderr, "chaos-client: cannot open %s: %s\n", endpoints, dpool_last_error ()->message);
             exit (EXIT_FAILURE);
         }

@@ -9,7 +9,7 @@
 typedef struct options_s {
     uint64_t seed, n_tasks;
     unsigned n_rounds;  /* of all kinds of faults, at least */
-    unsigned n_brokers; /* 1 or 2 */
+    unsigned n_brokers; /* 1 or 2; 0: both, one after the other */
     const char *faults; /* their names, with commas between; NULL: all */
     unsigned gap_ms;    /* between two faults, on average */
     bool keeps;         /* the logs, also when all was well */

@@ -206,6 +206,9 @@ void stage_finish (stage_t *self)
     }
     for (size_t i = 0; i < self->n_leavers; i++)
         process_destroy (&self->leavers[i].process);
+    self->n_leavers = 0;
     history_destroy (&self->history);
-    fclose (self->timeline);
+    if (self->timeline)
+        fclose (self->timeline);
+    self->timeline = NULL;
 }
