@@ -194,7 +194,8 @@ static void draw_fault (fault_t *fault, sim_t *sim)
     random_t *random = &sim->random;
     const scenario_t *scenario = &sim->scenario;
     bool is_restart = scenario->kind == SCENARIO_RESTART;
-    fault->kind = is_restart ? FAULT_KILL_BROKER : draw_kind (random);
+    bool is_cut = scenario->kind == SCENARIO_CUT;
+    fault->kind = is_cut ? FAULT_CUT : is_restart ? FAULT_KILL_BROKER : draw_kind (random);
     size_t client = sim_peer_of_client (random_below (random, scenario->n_clients));
     size_t worker = sim_peer_of_worker (random_below (random, scenario->n_workers));
     bool is_client = fault->kind == FAULT_KILL_CLIENT

@@ -36,8 +36,10 @@ typedef struct judge_s {
 
 void judge_init (judge_t *self, struct sim_s *sim);
 
-/* An item starts. */
-void judge_start (struct sim_s *sim, const item_t *item);
+/* An item starts, in a run of this name. */
+void judge_start (struct sim_s *sim, item_t *item, const start_t *name);
+/* Its worker has killed the process that it runs in. */
+void judge_stop (struct sim_s *sim, const item_t *item);
 /* A run that begins with this item is given to a child. */
 void judge_hand (struct sim_s *sim, const struct sim_child_s *child, const item_t *item);
 /* A child has begun a run. */

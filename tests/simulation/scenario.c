@@ -5,14 +5,18 @@ enum { SECOND_US = 1000000 };
 
 const char *scenario_name (scenario_kind_t kind)
 {
-    static const char *const names[] = { "calm", "restart", "rough", "wild" };
+    static const char *const names[] = { "calm", "cut", "restart", "rough", "wild" };
     return names[kind];
 }
 
 static scenario_kind_t draw_kind (random_t *random)
 {
     uint64_t roll = random_below (random, 100);
-    return roll < 25 ? SCENARIO_CALM : roll < 32 ? SCENARIO_RESTART : roll < 88 ? SCENARIO_ROUGH : SCENARIO_WILD;
+    return roll < 18   ? SCENARIO_CALM
+           : roll < 28 ? SCENARIO_CUT
+           : roll < 36 ? SCENARIO_RESTART
+           : roll < 88 ? SCENARIO_ROUGH
+                       : SCENARIO_WILD;
 }
 
 static void draw_size (scenario_t *self, random_t *random)
@@ -28,12 +32,12 @@ static void draw_size (scenario_t *self, random_t *random)
     self->n_clients = random_happens (random, 30) ? 2 : 1;
     self->n_workers = 1 + random_below (random, random_happens (random, 20) ? 3 : 2);
     self->n_brokers = self->kind == SCENARIO_ROUGH && random_happens (random, 25) ? 2 : 1;
-    static const size_t faults[] = { [SCENARIO_RESTART] = 1, [SCENARIO_ROUGH] = 4 };
+    static const size_t faults[] = { [SCENARIO_CUT] = 6, [SCENARIO_RESTART] = 1, [SCENARIO_ROUGH] = 4 };
     self->n_faults = faults[self->kind] > 0 ? 1 + random_below (random, faults[self->kind]) : 0;
     self->faults_us = 3 * SECOND_US;
 }
 
-static void draw_client (scenario_client_t *self, random_t *random, bool is_calm)
+static void draw_client (scenario_client_t *self, random_t *random, bool may_terminate)
 {
     static const size_t windows[] = { 1, 2, 5, 16, 64, 1000 };
     uint64_t roll = random_below (random, 100);
@@ -43,13 +47,14 @@ static void draw_client (scenario_client_t *self, random_t *random, bool is_calm
                                     : INITIALIZER_BAD;
     self->max_tasks_per_child = random_happens (random, 12) ? 1 + random_below (random, 3) : 0;
     self->window_tasks = RANDOM_OF (random, windows);
-    self->terminates_us = !is_calm && random_happens (random, 4) ? random_between (random, 1, 4 * SECOND_US) : 0;
+    if (may_terminate && random_happens (random, 8))
+        self->terminates_us = random_between (random, 1, 4 * SECOND_US);
 }
 
 static void draw_worker (scenario_t *self, random_t *random, size_t number)
 {
     self->processes[number] = 1 + random_below (random, self->kind == SCENARIO_WILD ? 4 : 3);
-    bool is_late = self->kind != SCENARIO_RESTART && random_happens (random, 20);
+    bool is_late = self->kind >= SCENARIO_ROUGH && random_happens (random, 20);
     self->joins_us[number] = random_between (random, 0, is_late ? SECOND_US : 2000);
 }
 
@@ -58,21 +63,17 @@ void scenario_draw (scenario_t *self, random_t *random)
     static const int64_t delays_us[] = { 50, 200, 1000, 5000, 40000 };
     *self = (scenario_t) { .kind = draw_kind (random) };
     draw_size (self, random);
-    bool is_restart = self->kind == SCENARIO_RESTART;
-    self->delay_us = is_restart ? 200 : RANDOM_OF (random, delays_us);
+    bool is_prompt = self->kind == SCENARIO_CUT || self->kind == SCENARIO_RESTART;
+    bool has_faults = self->kind >= SCENARIO_ROUGH;
+    self->delay_us = is_prompt ? 200 : RANDOM_OF (random, delays_us);
     self->jitter_us = random_between (random, 0, 2 * self->delay_us);
     for (size_t i = 0; i < self->n_clients; i++)
-        draw_client (&self->clients[i], random, is_restart);
+        draw_client (&self->clients[i], random, has_faults);
     for (size_t i = 0; i < self->n_workers; i++)
         draw_worker (self, random, i);
     self->lease_ms = random_between (random, 6000, 12000);
-    self->orphan_ms = random_between (random, is_restart ? 6000 : 3000, 12000);
+    self->orphan_ms = random_between (random, has_faults ? 3000 : 6000, 12000);
     self->cancel_grace_ms = random_between (random, 20, 1000);
-    if (!is_restart && random_happens (random, 25)) { /* room for a handful of tasks or results */
-        self->memory_limit = 8 * 1024;
-        self->least_room = 512;
-    }
-    bool has_faults = self->kind == SCENARIO_ROUGH || self->kind == SCENARIO_WILD;
     self->failing_starts = has_faults && random_happens (random, 15) ? 20 : 0;
     self->failing_sends = has_faults && random_happens (random, 10) ? 3 : 0;
 }

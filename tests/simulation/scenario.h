@@ -9,7 +9,8 @@ enum { SCENARIO_CLIENTS = 4, SCENARIO_WORKERS = 5 };
 
 typedef enum {
     SCENARIO_CALM,    /* nothing fails but what the functions do themselves: each outcome is foretold */
-    SCENARIO_RESTART, /* only the broker is killed and comes back at once: nothing is run twice */
+    SCENARIO_CUT,     /* only connections break, and come back at once: likewise */
+    SCENARIO_RESTART, /* only the broker is killed and comes back at once: nothing is run twice at a time */
     SCENARIO_ROUGH,   /* a few faults in a small world */
     SCENARIO_WILD     /* many faults in a large one */
 } scenario_kind_t;

@@ -113,6 +113,7 @@ static void die_of_worker (sim_child_t *self, int signal)
         bool is_over = item->call->limit_ms > 0 && ran_us > (int64_t) item->call->limit_ms * 1000;
         *(is_over && signal == SIGKILL ? &item->n_overruns : &item->n_stops) += 1;
         tell (self, "is killed by its worker in", item);
+        judge_stop (sim_of (self), item);
     }
     die (self, signal, 0);
 }
@@ -171,7 +172,7 @@ static void begin_item (sim_child_t *self)
     slot_begin (self->slot, self->order->serial, self->n_done, sim->schedule.now_us / 1000);
     item->n_starts++;
     tell (self, "starts", item);
-    judge_start (sim, item);
+    judge_start (sim, item, &self->order->name);
     bool is_hanging = item->deed == DEED_HANG;
     bool is_told = item->is_polite && slot_is_cancelled (self->slot, self->order->serial);
     go_on_at (self, sim->schedule.now_us + (is_told ? POLITE_US : is_hanging ? hang_us : item->run_us));
@@ -304,6 +305,7 @@ void sim_child_hand (sim_child_t *self, uint64_t serial, const crew_task_t *task
     dp_reader_init (&arguments, task->payload.data, task->payload.len);
     order->serial = serial;
     order->n_items = task->n_items;
+    order->name = sim_worker_name_of (self->worker, self->place, serial);
     for (size_t i = 0; i < task->n_items; i++) {
         order->items[i] = workload_item (&sim->workload, &arguments);
         if (order->items[i] == NULL || order->items[i]->index != task->first + i) {

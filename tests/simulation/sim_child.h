@@ -22,7 +22,8 @@ typedef enum { CHILD_NONE, CHILD_FORKED, CHILD_UP, CHILD_DEAD } sim_child_state_
 typedef struct order_s {
     dp_list_t in_channel;
     uint64_t serial; /* or the mark */
-    bool is_mark, is_at_most_once;
+    start_t name;
+    bool is_mark;
     size_t n_items;
     item_t *items[];
 } order_t;

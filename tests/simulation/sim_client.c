@@ -185,8 +185,10 @@ static void start_call (sim_client_t *self, call_t *call)
         .is_unordered = call->kind == CALL_IMAP_UNORDERED,
         .owner = call,
     };
-    SIM_TELL (self->node.sim, self->node.name, "calls %s %s: call %zu, %zu items, chunks of %zu%s",
-              names[call->kind], call->function, call->number, call->n_items, call->chunk_size,
+    SIM_TELL (self->node.sim, self->node.name,
+              "calls %s %s: call %zu, %zu items, chunks of %zu, limit %llu ms, %u retries%s", names[call->kind],
+              call->function, call->number, call->n_items, call->chunk_size,
+              (unsigned long long) call->limit_ms, call->max_retries,
               call->is_at_most_once ? ", at most once" : "");
     call->is_started = true;
     call->job = job_new (&spec);

@@ -256,6 +256,17 @@ static int64_t act (node_t *node)
     return deadline_ms;
 }
 
+start_t sim_worker_name_of (const sim_worker_t *self, size_t place, uint64_t serial)
+{
+    const dp_list_t *runs = &self->crew->places[place]->runs;
+    for (const dp_list_t *node = runs->next; node != runs; node = node->next) {
+        const crew_run_t *run = DP_CONTAINER (node, crew_run_t, in_queue);
+        if (run->serial == serial)
+            return (start_t) { run->id, run->attempt, self->number << 32 | self->n_lives };
+    }
+    return (start_t) { .id = 0 };
+}
+
 /* ---- What is left --------------------------------------------------------------------------- */
 
 void sim_worker_describe_rest (const sim_worker_t *self, char *text, size_t size)

@@ -34,6 +34,9 @@ void sim_worker_kill (sim_worker_t *self);
    reborn_after_us > 0. */
 void sim_worker_drain (sim_worker_t *self, bool is_now, int64_t reborn_after_us);
 
+/* The name of the run that a child has under this serial. */
+start_t sim_worker_name_of (const sim_worker_t *self, size_t place, uint64_t serial);
+
 /* What is left in its crew's tables; "" = nothing. */
 void sim_worker_describe_rest (const sim_worker_t *self, char *text, size_t size);
 bool sim_worker_is_connected (const sim_worker_t *self);

@@ -13,7 +13,7 @@ enum {
 
 /* ---- Drawing -------------------------------------------------------------------------------- */
 
-static void draw_item (item_t *item, random_t *random, bool is_troubled, int64_t scale_us)
+static void draw_item (item_t *item, random_t *random, bool is_troubled, bool may_hang, int64_t scale_us)
 {
     item->run_us = random_between (random, scale_us / 4, scale_us * 2);
     item->is_polite = random_happens (random, 40);
@@ -27,7 +27,7 @@ static void draw_item (item_t *item, random_t *random, bool is_troubled, int64_t
     else if (roll < 30) {
         item->deed = DEED_CRASH;
         item->n_crashes = roll < 20 ? 1 : 1000;
-    } else if (roll < 40 && (item->call->limit_ms > 0 || item->call->cancels_us > 0))
+    } else if (roll < 50 && may_hang)
         item->deed = DEED_HANG;
 }
 
@@ -90,11 +90,13 @@ void workload_init (workload_t *self, sim_t *sim)
     item_t *item = self->items;
     for (call = self->calls; call < self->calls + self->n_calls; call++) {
         bool is_troubled = random_happens (random, 30);
+        bool may_hang = call->limit_ms > 0 || call->cancels_us > 0
+                        || sim->scenario.clients[call->client - sim->clients].terminates_us > 0;
         call->items = item;
         for (size_t i = 0; i < call->n_items; i++, item++) {
             item->call = call;
             item->index = i;
-            draw_item (item, random, is_troubled, scales_us[call->number]);
+            draw_item (item, random, is_troubled, may_hang, scales_us[call->number]);
             self->has_culprits |= item->deed == DEED_CRASH || item->deed == DEED_HANG;
         }
     }

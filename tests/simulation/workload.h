@@ -23,6 +23,13 @@ typedef enum {
 
 typedef struct call_s call_t;
 
+/* The name of a run that started an item, and where that was. */
+typedef struct start_s {
+    uint64_t id, attempt, life; /* life: of which worker, in which incarnation */
+} start_t;
+
+enum { ITEM_STARTS = 8 }; /* so many are remembered */
+
 typedef struct item_s {
     call_t *call;
     size_t index; /* in the call */
@@ -34,6 +41,7 @@ typedef struct item_s {
     bool is_large;    /* its arguments take a frame of their own */
     /* what happened */
     unsigned n_starts, n_values, n_failures;
+    start_t starts[ITEM_STARTS];
     unsigned n_deaths;   /* its process died in it, of itself or by a stranger */
     unsigned n_overruns; /* it was killed after its time limit */
     unsigned n_stops;    /* it was killed otherwise by its worker */
