@@ -12,7 +12,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,16 +20,6 @@ static int complain (void)
 {
     fprintf (stderr, "dpool-broker: %s\n", dpool_last_error ()->message);
     return -1;
-}
-
-/* A descriptor a peer: without this a thousand workers are too many. */
-static void raise_descriptor_limit (void)
-{
-    struct rlimit limit;
-    if (getrlimit (RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit (RLIMIT_NOFILE, &limit);
-    }
 }
 
 /* Before any thread is there, so that all of them have the signals blocked and only the loop reads them. */
@@ -119,8 +108,8 @@ int main (int argc, char **argv)
         return EXIT_FAILURE;
     }
     setvbuf (stdout, NULL, _IOLBF, 0);
-    umask (077); /* an ipc endpoint is for this user only */
-    raise_descriptor_limit ();
+    umask (077);                /* an ipc endpoint is for this user only */
+    dp_standard_raise_limit (); /* a descriptor a peer */
     int rc = -1;
     int signals = open_signals ();
     void *context = signals >= 0 ? zmq_ctx_new () : NULL;

@@ -2,6 +2,7 @@
 #include "net/standard.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 int dp_standard_fill (void)
@@ -14,4 +15,13 @@ int dp_standard_fill (void)
         return -1;
     close (fd);
     return 0;
+}
+
+void dp_standard_raise_limit (void)
+{
+    struct rlimit limit;
+    if (getrlimit (RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit (RLIMIT_NOFILE, &limit);
+    }
 }

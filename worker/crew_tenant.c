@@ -220,7 +220,7 @@ void crew_pool_failed (crew_t *self, int64_t now_ms, crew_pool_t *pool, const dp
         dp_no_memory (sizeof *error);
     pool->n_failed_starts++;
     crew_log_error (self, "a child could not start (%u in a row): %s", pool->n_failed_starts,
-              pool->failure->message);
+                    pool->failure->message);
     bool has_initializer = pool->session.initializer && *pool->session.initializer;
     if (has_initializer) {
         if (pool->n_failed_starts >= CREW_MAX_FAILED_STARTS)

@@ -45,8 +45,7 @@ static int check_endpoint (void *context, const char *endpoint)
     errno = code;
     if (rc == 0)
         return 0;
-    return dp_fail (code, "'%s' is no endpoint to connect to (%s): use tcp://host:port or ipc:///path",
-                    endpoint, zmq_strerror (code));
+    return dp_fail (code, "cannot connect to %s: %s", endpoint, zmq_strerror (code));
 }
 
 static int open_brokers (worker_t *self, void *context, const worker_config_t *config)
@@ -250,8 +249,12 @@ static void open_connection (worker_t *self, int64_t now_ms, const crew_action_t
 {
     worker_broker_t *broker = &self->brokers[action->broker];
     broker->is_broken = broker->is_heard = false;
-    if (dp_connection_open (broker->connection, broker->endpoint) < 0)
-        note_broken (self, now_ms, action->broker);
+    if (dp_connection_open (broker->connection, broker->endpoint) == 0)
+        return;
+    if (!broker->is_complained)
+        worker_log (self, "cannot connect to %s: %s; trying on", broker->endpoint, zmq_strerror (errno));
+    broker->is_complained = true;
+    note_broken (self, now_ms, action->broker);
 }
 
 /* It broke, or it never greeted us, or fell silent. */

@@ -112,6 +112,7 @@ static int serve (const worker_options_t *options)
         .log = print_line,
     };
     int status = STATUS_FAILED;
+    dp_standard_raise_limit (); /* not that of the children: the zygote is there */
     int signal_fd = catch_signals ();
     void *context = signal_fd >= 0 ? zmq_ctx_new () : NULL;
     worker_t *worker = context != NULL ? worker_new (context, &config) : NULL;

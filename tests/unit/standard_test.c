@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -50,10 +51,25 @@ static void fills_those_that_are_closed_and_no_others (void **state)
     }
 }
 
+static void raises_the_limit_of_descriptors_to_what_is_allowed (void **state)
+{
+    (void) state;
+    struct rlimit before, limit;
+    assert_int_equal (getrlimit (RLIMIT_NOFILE, &before), 0);
+    limit = before;
+    limit.rlim_cur = 64;
+    assert_int_equal (setrlimit (RLIMIT_NOFILE, &limit), 0);
+    dp_standard_raise_limit ();
+    assert_int_equal (getrlimit (RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal (limit.rlim_cur, before.rlim_max);
+    setrlimit (RLIMIT_NOFILE, &before);
+}
+
 int main (void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test (fills_those_that_are_closed_and_no_others),
+        cmocka_unit_test (raises_the_limit_of_descriptors_to_what_is_allowed),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
