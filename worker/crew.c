@@ -23,13 +23,11 @@ static void free_texts (char **texts, size_t n)
     dp_free (texts);
 }
 
-/* Sessions with children of their own need places too. */
 static size_t clamp_processes (size_t processes)
 {
-    size_t most = CREW_MAX_PLACES / 4 * 3;
     if (processes < 1)
         return 1;
-    return processes < most ? processes : most;
+    return processes < CREW_MAX_PROCESSES ? processes : CREW_MAX_PROCESSES;
 }
 
 crew_t *crew_new (const crew_config_t *config, int64_t now_ms)

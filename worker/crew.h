@@ -149,8 +149,10 @@ bool crew_next_action (crew_t *self, crew_action_t *action);
 dp_outbox_t *crew_outbox (crew_t *self);
 
 /* Places that have ever been used: the edge's arrays need so many (it grows, never shrinks; each place is
-   used again). At most CREW_MAX_PLACES; the common children take no more than three quarters of them. */
-#define CREW_MAX_PLACES 1024
+   used again). At most CREW_MAX_PLACES; beyond those of the common children they are for the sessions that
+   have children of their own. */
+#define CREW_MAX_PROCESSES 1024
+#define CREW_MAX_PLACES (CREW_MAX_PROCESSES + 384)
 size_t crew_n_places (const crew_t *self);
 
 #endif

@@ -108,8 +108,9 @@ static int open_crew (worker_t *self, const worker_config_t *config)
         .seed = dp_random (),
     };
     crew.n_functions = zygote_functions (&crew.functions);
-    if (crew.processes > CREW_MAX_PLACES)
-        return dp_fail (EINVAL, "%zu processes are too many: %d at most", crew.processes, CREW_MAX_PLACES);
+    if (config->processes > CREW_MAX_PROCESSES)
+        return dp_fail (EINVAL, "%d processes are too many: %d at most", config->processes,
+                        CREW_MAX_PROCESSES);
     self->crew = crew_new (&crew, dp_clock_ms ());
     return self->crew != NULL ? 0 : dp_fail (ENOMEM, "no memory for a worker");
 }

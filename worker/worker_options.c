@@ -62,9 +62,9 @@ static int parse_processes (struct argp_state *state, const char *text)
     char *end;
     errno = 0;
     long number = strtol (text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || number < 1 || number > CREW_MAX_PLACES)
+    if (errno != 0 || end == text || *end != '\0' || number < 1 || number > CREW_MAX_PROCESSES)
         argp_error (state, "--processes %s: give a number from 1 to %d, or leave it out for one a usable CPU",
-                    text, CREW_MAX_PLACES);
+                    text, CREW_MAX_PROCESSES);
     return (int) number;
 }
 
