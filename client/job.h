@@ -35,7 +35,9 @@ typedef struct job_task_s {
     dp_list_t in_job;
     dp_list_t in_cancelling; /* in the session's, once it was cancelled */
     struct job_s *job;
-    uint64_t id, base; /* base: how often its items were started under other ids (R7) */
+    uint64_t id;
+    uint64_t base;     /* the last attempt's number under other ids: its own are higher (R7) */
+    uint64_t n_starts; /* how often its items were started under other ids, as far as known */
     size_t first, n;
     size_t payload_len;
     unsigned n_submissions;

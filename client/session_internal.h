@@ -74,9 +74,14 @@ void session_make_ready (session_t *self, job_t *job);
 void session_fail_task (session_t *self, job_task_t *task, outcome_status_t status, const char *message);
 /* Take a task out of the books and free it. */
 void session_drop_task (session_t *self, job_task_t *task);
+/* What is known of the attempts at some items: the last one's number, and how many have started. */
+typedef struct session_count_s {
+    uint64_t base, n_starts;
+} session_count_t;
+
 /* Put the task's unfinished items into new tasks that are sent before all others, items that were blamed each
-   alone, and drop it. n_starts: how often those were started, its own run included; and the others. */
-void session_retry_task (session_t *self, job_task_t *task, uint64_t n_starts, uint64_t n_starts_of_rest);
+   alone, and drop it. */
+void session_retry_task (session_t *self, job_task_t *task, session_count_t blamed, session_count_t rest);
 /* The broker does not have the task: send it again before all others. */
 void session_resubmit_task (session_t *self, job_task_t *task);
 /* Send what may be sent now. */

@@ -24,8 +24,8 @@ typedef struct delivery_s {
 static uint64_t starts_of (const job_task_t *task, uint64_t attempt)
 {
     if (attempt <= task->base)
-        return task->base;
-    return task->base + (attempt - task->base - 1) % SESSION_SUBMISSION_STEP + 1;
+        return task->n_starts;
+    return task->n_starts + (attempt - task->base - 1) % SESSION_SUBMISSION_STEP + 1;
 }
 
 /* Is the task over for something that happened to one of its items, so that the others may be tried again? */
@@ -223,8 +223,12 @@ static void finish_task (session_t *self, delivery_t *delivery)
         if (item != NULL && item->state != ITEM_FINISHED)
             judge_rest (delivery, i, item);
     }
-    uint64_t n_starts = delivery->n_starts;
-    session_retry_task (self, task, n_starts, n_starts > 0 ? n_starts - 1 : 0);
+    /* The rest did not start in this run. */
+    uint64_t n_starts = delivery->n_starts, attempt = delivery->result->attempt;
+    session_count_t blamed = { attempt > task->base ? attempt : task->base, n_starts };
+    session_count_t rest
+        = { attempt > task->base ? attempt - 1 : task->base, n_starts > 0 ? n_starts - 1 : 0 };
+    session_retry_task (self, task, blamed, rest);
 }
 
 /* ---- Results -------------------------------------------------------------------------------- */

@@ -70,10 +70,11 @@ void session_fail_task (session_t *self, job_task_t *task, outcome_status_t stat
 
 /* ---- Once more ------------------------------------------------------------------------------ */
 
-static void retry (session_t *self, job_t *job, size_t first, size_t n, uint64_t base)
+static void retry (session_t *self, job_t *job, size_t first, size_t n, session_count_t count)
 {
     job_task_t *task = new_task (job, ++self->last_id, first, n);
-    task->base = base;
+    task->base = count.base;
+    task->n_starts = count.n_starts;
     dp_list_append (&self->again, &task->in_order);
 }
 
@@ -83,7 +84,7 @@ static bool is_unfinished (const job_t *job, size_t index)
     return item != NULL && item->state != ITEM_FINISHED;
 }
 
-void session_retry_task (session_t *self, job_task_t *task, uint64_t n_starts, uint64_t n_starts_of_rest)
+void session_retry_task (session_t *self, job_task_t *task, session_count_t blamed, session_count_t rest)
 {
     job_t *job = task->job;
     size_t end = task->first + task->n;
@@ -92,12 +93,12 @@ void session_retry_task (session_t *self, job_task_t *task, uint64_t n_starts, u
         if (!is_unfinished (job, i))
             continue;
         if (job_item (job, i)->n_blames > 0) {
-            retry (self, job, i, 1, n_starts);
+            retry (self, job, i, 1, blamed);
             continue;
         }
         while (i + n < end && is_unfinished (job, i + n) && job_item (job, i + n)->n_blames == 0)
             n++;
-        retry (self, job, i, n, n_starts_of_rest);
+        retry (self, job, i, n, rest);
     }
     session_drop_task (self, task);
 }
@@ -105,7 +106,10 @@ void session_retry_task (session_t *self, job_task_t *task, uint64_t n_starts, u
 void session_resubmit_task (session_t *self, job_task_t *task)
 {
     if (task->is_partial) {
-        session_retry_task (self, task, task->base + 1, task->base + 1); /* where it was, all may have run */
+        /* Where it was, all may have run, and more than once. */
+        session_count_t all
+            = { task->base + (uint64_t) SESSION_SUBMISSION_STEP * task->n_submissions, task->n_starts + 1 };
+        session_retry_task (self, task, all, all);
         return;
     }
     if (task->running_at_ms != 0)
@@ -163,7 +167,7 @@ static void send_again (session_t *self, job_task_t *task)
         return;
     }
     for (size_t i = 0; task->n > 1 && i < task->n; i++)
-        retry (self, job, task->first + i, 1, task->base);
+        retry (self, job, task->first + i, 1, (session_count_t) { task->base, task->n_starts });
     if (task->n == 1)
         fail_too_large (self, job, task->first, task->payload_len);
     session_drop_task (self, task);
