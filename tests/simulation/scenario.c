@@ -74,6 +74,10 @@ void scenario_draw (scenario_t *self, random_t *random)
     self->lease_ms = random_between (random, 6000, 12000);
     self->orphan_ms = random_between (random, has_faults ? 3000 : 6000, 12000);
     self->cancel_grace_ms = random_between (random, 20, 1000);
+    if (!is_prompt && random_happens (random, 25)) { /* room for a handful of tasks or results */
+        self->memory_limit = 8 * 1024;
+        self->least_room = 512;
+    }
     self->failing_starts = has_faults && random_happens (random, 15) ? 20 : 0;
     self->failing_sends = has_faults && random_happens (random, 10) ? 3 : 0;
 }
