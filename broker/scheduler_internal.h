@@ -44,6 +44,7 @@ typedef struct peer_s {
     uint64_t id, connection; /* connection 0 = broken */
     uint64_t hello;          /* the counter of its HELLO: the highest owns the peer (R1) */
     int64_t hello_at_ms, heard_at_ms, pinged_at_ms, broken_at_ms;
+    int64_t patience_ms;          /* of silence beside the usual: a large message is on its way (R11) */
     uint64_t n_received, n_acked; /* results taken over on this connection, and acknowledged (R3) */
     char host[256], name[256];
     uint64_t pid;

@@ -113,7 +113,7 @@ static void on_hello (scheduler_t *self, int64_t now_ms, uint64_t connection, wi
                      : scheduler_hello_worker (self, connection, message);
     peer->hello = hello->connection;
     peer->hello_at_ms = peer->heard_at_ms = now_ms;
-    peer->pinged_at_ms = 0;
+    peer->pinged_at_ms = peer->patience_ms = 0;
     peer->n_received = peer->n_acked = 0;
     peer->pid = hello->pid;
     copy_line (peer->host, sizeof peer->host, hello->host);
@@ -137,6 +137,13 @@ static void on_nothing (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_me
 {
     (void) self, (void) now_ms, (void) peer,
         (void) message; /* PONG, ACK: the sign of life and the ack were taken */
+}
+
+static void on_large (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
+{
+    (void) now_ms;
+    uint64_t most = self->config.max_payload_bytes + WIRE_MAX_ENVELOPE;
+    peer->patience_ms = (int64_t) ((message->large < most ? message->large : most) / LINK_BYTES_A_MS);
 }
 
 static void on_bye (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
@@ -178,6 +185,7 @@ static const struct {
     [WIRE_PONG] = { on_nothing, on_nothing },
     [WIRE_ACK] = { on_nothing, on_nothing },
     [WIRE_BYE] = { on_bye, on_bye },
+    [WIRE_LARGE] = { on_large, on_large },
     [WIRE_CLAIM] = { scheduler_on_claim, NULL },
     [WIRE_CANCEL] = { scheduler_on_cancel, NULL },
     [WIRE_QUERY] = { scheduler_on_query, NULL },
@@ -227,7 +235,7 @@ void scheduler_receive (scheduler_t *self, int64_t now_ms, uint64_t connection, 
         return;
     }
     peer->heard_at_ms = now_ms;
-    peer->pinged_at_ms = 0;
+    peer->pinged_at_ms = peer->patience_ms = 0;
     if (peer->role == WIRE_ROLE_CLIENT)
         scheduler_on_ack (self, DP_CONTAINER (peer, session_record_t, peer), message->ack);
     else

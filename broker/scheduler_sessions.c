@@ -125,6 +125,7 @@ void scheduler_end_session (scheduler_t *self, session_record_t *session, const 
 
 void scheduler_check_session (scheduler_t *self, int64_t now_ms, session_record_t *session)
 {
-    if (!self->config.is_embedded && now_ms - session->peer.heard_at_ms >= self->config.client_lease_ms)
+    if (!self->config.is_embedded
+        && now_ms - session->peer.heard_at_ms - session->peer.patience_ms >= self->config.client_lease_ms)
         scheduler_end_session (self, session, "is gone (no sign of life for its lease)");
 }

@@ -259,7 +259,7 @@ void scheduler_check_worker (scheduler_t *self, int64_t now_ms, worker_record_t 
     }
     if (now_ms - peer->hello_at_ms >= SCHEDULER_ORPHAN_MS)
         scheduler_drop_orphans (self, worker);
-    int64_t silent_ms = now_ms - peer->heard_at_ms;
+    int64_t silent_ms = now_ms - peer->heard_at_ms - peer->patience_ms;
     if (self->config.is_embedded || silent_ms < SCHEDULER_SUSPECT_MS)
         return;
     if (silent_ms >= self->config.worker_silence_ms) {

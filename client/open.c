@@ -44,6 +44,9 @@ static int take_options (dpool_options_t *self, const dpool_options_t *given)
     if (self->connect_timeout_ms < 0)
         return dp_fail (EINVAL, "connect_timeout_ms is %d: use 0 for the default, or milliseconds from 1 on",
                         self->connect_timeout_ms);
+    if (self->broker_timeout_ms < 0)
+        return dp_fail (EINVAL, "broker_timeout_ms is %d: use 0 for never, or milliseconds from 1 on",
+                        self->broker_timeout_ms);
     if (self->submit_timeout_ms < -1)
         return dp_fail (EINVAL,
                         "submit_timeout_ms is %d: use -1 to wait, 0 not to, or milliseconds from 1 on",
@@ -131,6 +134,7 @@ static int make_session (dpool_t *self, const dpool_options_t *options)
         .max_tasks_per_child = (uint64_t) options->max_tasks_per_child,
         .max_tasks = self->max_applies,
         .max_bytes = self->max_bytes,
+        .broker_timeout_ms = options->broker_timeout_ms,
     };
     if (options->initializer_args != NULL)
         config.initializer_args

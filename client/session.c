@@ -3,6 +3,7 @@
 
 #include "core/memory.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- Life ----------------------------------------------------------------------------------- */
@@ -26,6 +27,7 @@ session_t *session_new (const session_config_t *config, int64_t now_ms)
     self->max_tasks_per_child = config->max_tasks_per_child;
     self->max_tasks = config->max_tasks;
     self->max_bytes = config->max_bytes;
+    self->broker_timeout_ms = config->broker_timeout_ms;
     self->max_payload = DP_DEFAULT_MAX_PAYLOAD;
     self->host = dp_strdup (config->host);
     self->name = dp_strdup (config->name);
@@ -337,10 +339,28 @@ static void send_out (session_t *self, int64_t now_ms)
         dp_link_sent (&self->link, now_ms);
 }
 
+/* What waits for a broker that does not come ends after a while, if the user wants that. */
+static int64_t give_up_broker (session_t *self, int64_t now_ms)
+{
+    if (self->broker_timeout_ms == 0 || self->link.state == LINK_UP || dp_list_is_empty (&self->jobs))
+        return DP_NEVER;
+    int64_t end_ms = self->link.down_since_ms + self->broker_timeout_ms;
+    if (now_ms < end_ms)
+        return end_ms;
+    char message[128];
+    snprintf (message, sizeof message, "the broker is gone, and did not return within %lld ms",
+              (long long) self->broker_timeout_ms);
+    DP_LIST_EACH (&self->jobs, node)
+        session_end_job (self, DP_CONTAINER (node, job_t, in_session), OUTCOME_BROKER_LOST, message);
+    return DP_NEVER;
+}
+
 int64_t session_tick (session_t *self, int64_t now_ms)
 {
     run_link (self, now_ms);
     int64_t deadline_ms = expire_cancels (self, now_ms);
+    int64_t broker_ms = give_up_broker (self, now_ms);
+    deadline_ms = broker_ms < deadline_ms ? broker_ms : deadline_ms;
     if (self->link.state == LINK_UP) {
         session_submit_ready (self);
         send_out (self, now_ms);

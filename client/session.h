@@ -23,6 +23,7 @@ typedef struct session_config_s {
     size_t initializer_args_len;
     uint64_t seed, max_tasks_per_child;
     size_t max_tasks, max_bytes; /* under way to the broker at a time */
+    int64_t broker_timeout_ms;   /* all ends after so long without a broker; 0 = never */
 } session_config_t;
 
 /* NULL with ENOMEM. */

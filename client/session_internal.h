@@ -31,6 +31,7 @@ struct session_s {
     uint8_t *initializer_args;
     size_t initializer_args_len;
     size_t max_tasks, max_bytes;
+    int64_t broker_timeout_ms;
     /* what the broker said */
     uint64_t epoch, incarnation; /* incarnation: counts the sessions that brokers have made for us (R6) */
     uint64_t welcomed;           /* the last connection that got its WELCOME */

@@ -84,6 +84,12 @@ static void on_room (session_t *self, int64_t now_ms, wire_message_t *message)
     self->room = message->room;
 }
 
+static void on_large (session_t *self, int64_t now_ms, wire_message_t *message)
+{
+    (void) now_ms;
+    dp_link_expect (&self->link, message->large);
+}
+
 /* ---- Missing and progress ------------------------------------------------------------------- */
 
 static void on_missing_task (session_t *self, job_task_t *task)
@@ -181,6 +187,7 @@ static const struct {
     [WIRE_BYE] = { on_bye, true },          [WIRE_WORKERS] = { on_workers, false },
     [WIRE_MISSING] = { on_missing, false }, [WIRE_PROGRESS] = { on_progress, false },
     [WIRE_ANSWER] = { on_answer, false },   [WIRE_ROOM] = { on_room, false },
+    [WIRE_LARGE] = { on_large, false },
 };
 
 void session_receive (session_t *self, int64_t now_ms, wire_message_t *message, dp_blob_t *const *blobs)

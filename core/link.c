@@ -32,7 +32,12 @@ void dp_link_welcomed (dp_link_t *self, int64_t now_ms)
 void dp_link_received (dp_link_t *self, int64_t now_ms)
 {
     self->received_at_ms = now_ms;
-    self->pinged_at_ms = 0;
+    self->pinged_at_ms = self->patience_ms = 0;
+}
+
+void dp_link_expect (dp_link_t *self, uint64_t bytes)
+{
+    self->patience_ms = (int64_t) (bytes / LINK_BYTES_A_MS);
 }
 
 void dp_link_sent (dp_link_t *self, int64_t now_ms)
@@ -87,7 +92,7 @@ static dp_link_command_t open_link (dp_link_t *self, int64_t now_ms)
     self->state = LINK_GREETING;
     self->connection++;
     self->opened_at_ms = self->sent_at_ms = self->received_at_ms = now_ms;
-    self->pinged_at_ms = 0;
+    self->pinged_at_ms = self->patience_ms = 0;
     return LINK_OPEN;
 }
 
@@ -106,7 +111,7 @@ dp_link_command_t dp_link_tick (dp_link_t *self, int64_t now_ms)
     forgive_lag (self, now_ms);
     if (self->state == LINK_GREETING && now_ms - self->opened_at_ms >= LINK_WELCOME_MS)
         dp_link_broken (self, now_ms);
-    if (self->state == LINK_UP && now_ms - self->received_at_ms >= LINK_SILENCE_MS)
+    if (self->state == LINK_UP && now_ms - self->received_at_ms >= LINK_SILENCE_MS + self->patience_ms)
         dp_link_broken (self, now_ms);
     if (self->must_close) {
         self->must_close = false;

@@ -24,6 +24,7 @@ enum {
     LINK_FAILOVER_MS = 3000,  /* trouble with an endpoint for so long: try the next (R13) */
     LINK_MIN_BACKOFF_MS = 100,
     LINK_MAX_BACKOFF_MS = 1000, /* first try at once, then full jitter up to this (R12) */
+    LINK_BYTES_A_MS = 64,       /* the slowest path that a large message is waited for: 64 KB/s (R11) */
     LINK_MAX_LAG_MS = 1000      /* a turn of the own loop counts for at most so much silence */
 };
 
@@ -43,8 +44,9 @@ typedef struct dp_link_s {
     uint64_t connection;          /* how many connections were opened: HELLO's counter */
     uint64_t random;              /* state of the jitter */
     int64_t opened_at_ms, sent_at_ms, received_at_ms, pinged_at_ms, ticked_at_ms;
-    int64_t retry_at_ms, down_since_ms,
-        endpoint_since_ms; /* down_since: the last moment it was UP, or the start */
+    int64_t patience_ms; /* of silence that is allowed beside the usual */
+    int64_t retry_at_ms, endpoint_since_ms;
+    int64_t down_since_ms; /* the last moment it was UP, or the start */
     unsigned n_failures;   /* in a row, without WELCOME */
     bool must_close;
 } dp_link_t;
@@ -55,6 +57,7 @@ void dp_link_init (dp_link_t *self, size_t n_endpoints, uint64_t seed, int64_t n
 /* Tell what happened. A broken link (monitor, WHO, failed send) is DOWN at once and retries by itself. */
 void dp_link_welcomed (dp_link_t *self, int64_t now_ms);
 void dp_link_received (dp_link_t *self, int64_t now_ms); /* any message */
+void dp_link_expect (dp_link_t *self, uint64_t bytes);   /* the next message is so large */
 void dp_link_sent (dp_link_t *self, int64_t now_ms);     /* any message */
 void dp_link_broken (dp_link_t *self, int64_t now_ms);
 

@@ -161,6 +161,13 @@ static const char *decode_room (wire_message_t *message, dp_reader_t *reader, wi
     return check_rows (message, reader, frames, check_session);
 }
 
+static const char *decode_large (wire_message_t *message, dp_reader_t *reader, wire_frames_t *frames)
+{
+    (void) frames;
+    message->large = dp_reader_uint (reader);
+    return NULL;
+}
+
 static const char *decode_groups (wire_message_t *message, dp_reader_t *reader, wire_frames_t *frames)
 {
     return check_rows (message, reader, frames, check_group);
@@ -236,6 +243,7 @@ static const struct {
     [WIRE_RELEASE] = { "RELEASE", 3, decode_results },
     [WIRE_DRAIN] = { "DRAIN", 0, decode_nothing },
     [WIRE_ROOM] = { "ROOM", 2, decode_room },
+    [WIRE_LARGE] = { "LARGE", 1, decode_large },
 };
 
 static bool is_known (uint64_t kind)

@@ -23,11 +23,12 @@
 #define WIRE_VERSION_MIN 1 /* and the oldest */
 #define WIRE_MAX_FRAMES 64 /* the envelope included */
 #define WIRE_MAX_ENVELOPE (1024u * 1024)
-#define WIRE_BATCH_BYTES (64u * 1024) /* a batch is sent off when its envelope reaches this … */
-#define WIRE_BATCH_RECORDS 1024u      /* … or this many records */
-#define WIRE_INLINE_MAX (32u * 1024)  /* a longer payload travels in a frame of its own */
-#define WIRE_MAX_FULL 65536u          /* sessions in a ROOM */
-#define WIRE_RECORD_BYTES 256u        /* what a task or a result counts for besides its payload (R9) */
+#define WIRE_BATCH_BYTES (64u * 1024)   /* a batch is sent off when its envelope reaches this … */
+#define WIRE_BATCH_RECORDS 1024u        /* … or this many records */
+#define WIRE_INLINE_MAX (32u * 1024)    /* a longer payload travels in a frame of its own */
+#define WIRE_LARGE_BYTES (1024u * 1024) /* a message whose frames have more is announced by LARGE (R11) */
+#define WIRE_MAX_FULL 65536u            /* sessions in a ROOM */
+#define WIRE_RECORD_BYTES 256u          /* what a task or a result counts for besides its payload (R9) */
 
 typedef enum {
     WIRE_HELLO = 1,
@@ -56,6 +57,7 @@ typedef enum {
     WIRE_RELEASE = 24,     /* worker → broker */
     WIRE_DRAIN = 25,       /* broker → worker */
     WIRE_ROOM = 26,        /* broker → client, worker */
+    WIRE_LARGE = 27,       /* both ways, in front of a large message */
     WIRE_KINDS
 } wire_kind_t;
 
@@ -200,6 +202,7 @@ typedef struct wire_message_s {
         wire_answer_t answer;
         uint64_t workers; /* WORKERS: processes of all workers now */
         uint64_t room;    /* ROOM: bytes that may be under way (R9); its records are the full sessions */
+        uint64_t large;   /* LARGE: bytes of the message behind it */
     };
     bool is_last;          /* CLAIM, RUNS: the list ends here */
     uint64_t window_tasks; /* worker's RESULTS, RELEASE: its window now; 0 = unchanged */
@@ -261,6 +264,8 @@ void wire_put_welcome (dp_outbox_t *out, uint64_t to, const wire_welcome_t *welc
 void wire_put_refused (dp_outbox_t *out, uint64_t to, wire_refusal_t code, const char *text);
 void wire_put_bare (dp_outbox_t *out, uint64_t to, wire_kind_t kind,
                     uint64_t ack); /* WHO PING PONG BYE ACK DRAIN */
+void wire_put_number (dp_outbox_t *out, uint64_t to, wire_kind_t kind /* WORKERS SESSION_END LARGE */,
+                      uint64_t ack, uint64_t number);
 void wire_put_workers (dp_outbox_t *out, uint64_t to, uint64_t ack, uint64_t processes);
 /* sessions: the full ones, WIRE_MAX_FULL at most. */
 void wire_put_room (dp_outbox_t *out, uint64_t to, uint64_t ack, uint64_t bytes, const uint64_t *sessions,

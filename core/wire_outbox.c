@@ -142,11 +142,16 @@ void wire_put_bare (dp_outbox_t *out, uint64_t to, wire_kind_t kind, uint64_t ac
     wire_outbox_put (out, start (to, kind, ack, 0));
 }
 
+void wire_put_number (dp_outbox_t *out, uint64_t to, wire_kind_t kind, uint64_t ack, uint64_t number)
+{
+    dp_outgoing_t *message = start (to, kind, ack, 1);
+    wire_write_uint (message, number);
+    wire_outbox_put (out, message);
+}
+
 void wire_put_workers (dp_outbox_t *out, uint64_t to, uint64_t ack, uint64_t processes)
 {
-    dp_outgoing_t *message = start (to, WIRE_WORKERS, ack, 1);
-    wire_write_uint (message, processes);
-    wire_outbox_put (out, message);
+    wire_put_number (out, to, WIRE_WORKERS, ack, processes);
 }
 
 void wire_put_room (dp_outbox_t *out, uint64_t to, uint64_t ack, uint64_t bytes, const uint64_t *sessions,
@@ -167,9 +172,7 @@ void wire_put_session (dp_outbox_t *out, uint64_t to, uint64_t ack, const wire_s
 
 void wire_put_session_end (dp_outbox_t *out, uint64_t to, uint64_t ack, uint64_t session)
 {
-    dp_outgoing_t *message = start (to, WIRE_SESSION_END, ack, 1);
-    wire_write_uint (message, session);
-    wire_outbox_put (out, message);
+    wire_put_number (out, to, WIRE_SESSION_END, ack, session);
 }
 
 void wire_put_query (dp_outbox_t *out, uint64_t to, uint64_t ack, const wire_query_t *query)

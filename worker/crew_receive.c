@@ -152,6 +152,12 @@ static void on_room (crew_t *self, const received_t *received)
     crew_broker_make_room (received->broker, received->message);
 }
 
+static void on_large (crew_t *self, const received_t *received)
+{
+    (void) self;
+    dp_link_expect (&received->broker->link, received->message->large);
+}
+
 /* ---- The table --------------------------------------------------------------------------------- */
 
 typedef void (handler_t) (crew_t *self, const received_t *received);
@@ -160,7 +166,7 @@ static handler_t *const handlers[WIRE_KINDS] = {
     [WIRE_PING] = on_ping,       [WIRE_BYE] = on_bye,       [WIRE_TASKS] = on_tasks,
     [WIRE_SESSION] = on_session, [WIRE_ADOPT] = on_adopt,   [WIRE_SESSION_END] = on_session_end,
     [WIRE_CANCEL] = on_cancel,   [WIRE_REVOKE] = on_revoke, [WIRE_DRAIN] = on_drain,
-    [WIRE_ROOM] = on_room,
+    [WIRE_ROOM] = on_room,       [WIRE_LARGE] = on_large,
 };
 
 /* These come before, or instead of, a welcome. */

@@ -166,11 +166,13 @@ typedef struct dpool_options_s {
     size_t max_unfinished_bytes;           /* the window; 0 = default (256 MiB) */
     const char *key_file;                  /* CURVE: own certificate */
     const char *server_key;                /* CURVE: the broker's public key (Z85), or its file */
+    int broker_timeout_ms;                 /* unfinished work ends as DPOOL_EBROKERLOST when no broker can be
+                                              reached for so long; 0 = never: it waits for its return */
 } dpool_options_t;
 
-#define DPOOL_OPTIONS_INIT                                                     \
-    {                                                                          \
-        sizeof (dpool_options_t), 0, 0, NULL, NULL, 0, 0, -1, 0, 0, NULL, NULL \
+#define DPOOL_OPTIONS_INIT                                                        \
+    {                                                                             \
+        sizeof (dpool_options_t), 0, 0, NULL, NULL, 0, 0, -1, 0, 0, NULL, NULL, 0 \
     }
 
 /* Open a pool. endpoint NULL or "local": the embedded pool, with one child process a usable CPU and

@@ -173,6 +173,24 @@ static void backs_off_with_jitter_up_to_a_second (void **state)
     assert_true (longest_ms > LINK_MAX_BACKOFF_MS * 9 / 10);
 }
 
+static void waits_longer_for_a_message_that_is_announced_as_large (void **state)
+{
+    (void) state;
+    dp_link_t link;
+    dp_link_init (&link, 1, 1, 0);
+    assert_int_equal (dp_link_tick (&link, 0), LINK_OPEN);
+    dp_link_welcomed (&link, 0);
+    dp_link_expect (&link, 640000); /* ten seconds */
+    for (int64_t now_ms = 500; now_ms < 15000; now_ms += 500)
+        while (dp_link_tick (&link, now_ms) != LINK_NOTHING)
+            assert_int_equal (link.state, LINK_UP);
+    dp_link_received (&link, 14500); /* that was it */
+    for (int64_t now_ms = 15000; now_ms < 19500; now_ms += 500)
+        while (dp_link_tick (&link, now_ms) != LINK_NOTHING)
+            assert_int_equal (link.state, LINK_UP);
+    assert_int_equal (dp_link_tick (&link, 19500), LINK_CLOSE);
+}
+
 static void gives_equal_jitter_for_equal_seeds (void **state)
 {
     (void) state;
@@ -243,6 +261,7 @@ int main (void)
         cmocka_unit_test (blames_nobody_for_its_own_pause),
         cmocka_unit_test (closes_before_it_opens_anew),
         cmocka_unit_test (backs_off_with_jitter_up_to_a_second),
+        cmocka_unit_test (waits_longer_for_a_message_that_is_announced_as_large),
         cmocka_unit_test (gives_equal_jitter_for_equal_seeds),
         cmocka_unit_test (stays_with_an_endpoint_while_its_trouble_is_young),
         cmocka_unit_test (comes_round_to_the_first_endpoint_again),

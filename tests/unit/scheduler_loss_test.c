@@ -334,6 +334,22 @@ static void the_parts_of_a_late_winner_are_not_lost (void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
 
+static void a_worker_may_be_silent_while_a_large_message_comes (void **state)
+{
+    (void) state;
+    srig_client (t, 1);
+    srig_worker (t, 1, 1);
+    wire_put_number (&t->out, 0, WIRE_LARGE, 0, 640000); /* ten seconds */
+    srig_send (t, t->workers[1].connection);
+    srig_submit (t, 1, 1, 1);
+    srig_turn (t);
+    srig_pass (t, 12000);
+    assert_int_equal (srig_stats (t).n_workers, 1);
+    srig_expect_tasks (t, 1, "1"); /* and is no suspect either */
+    srig_pass (t, 4000);
+    assert_int_equal (srig_stats (t).n_workers, 0);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
@@ -356,6 +372,7 @@ int main (void)
         TEST (the_late_value_of_a_lost_worker_wins),
         TEST (a_late_value_saves_the_second_run),
         TEST (the_parts_of_a_late_winner_are_not_lost),
+        TEST (a_worker_may_be_silent_while_a_large_message_comes),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -225,6 +225,53 @@ static void a_missing_chunk_is_cut_for_a_broker_that_takes_less (void **state)
     fixture_free (&f);
 }
 
+/* ---- A broker that does not return ------------------------------------------------------------- */
+
+static void work_waits_for_a_broker_unless_its_user_gives_up (void **state)
+{
+    (void) state;
+    fixture_t *f = fixture_up (4);
+    job_t *job = fixture_list (f, 3, plain);
+    fixture_turn (f);
+    session_broken (f->session, f->now_ms);
+    fixture_pass (f, 3600 * 1000);
+    assert_int_equal (job->n_finished, 0);
+
+    f->session->broker_timeout_ms = 3600 * 1000 + 5000;
+    fixture_pass (f, 4900);
+    assert_int_equal (job->n_finished, 0);
+    fixture_pass (f, 200);
+    for (size_t i = 0; i < 3; i++)
+        fixture_assert_error (job, i, DPOOL_EBROKERLOST);
+
+    job_t *late = fixture_list (f, 1, plain); /* still nobody is there */
+    fixture_pass (f, 200);
+    fixture_assert_error (late, 0, DPOOL_EBROKERLOST);
+    fixture_assert_clean (f);
+    fixture_free (&f);
+}
+
+static void what_was_given_up_is_not_claimed_from_a_broker_that_returns (void **state)
+{
+    (void) state;
+    fixture_t *f = fixture_up (4);
+    f->session->broker_timeout_ms = 1000;
+    fixture_list (f, 3, plain);
+    fixture_turn (f);
+    session_broken (f->session, f->now_ms);
+    fixture_pass (f, 1100);
+    fixture_welcome (f, true, 4);
+    fixture_forget (f);
+    fixture_turn (f);
+    assert_int_equal (f->n_claims, 0);
+    job_t *job = fixture_list (f, 1, plain);
+    fixture_turn (f);
+    assert_int_equal (fixture_work_off (f), 1);
+    fixture_assert_value (job, 0);
+    fixture_assert_clean (f);
+    fixture_free (&f);
+}
+
 /* ---- The broker's room (R9) ------------------------------------------------------------------ */
 
 static void give_room (fixture_t *f, uint64_t bytes)
@@ -385,6 +432,8 @@ int main (void)
         cmocka_unit_test (a_task_that_was_seen_to_run_is_not_sent_again_if_at_most_once),
         cmocka_unit_test (of_a_missing_task_only_the_items_without_outcome_are_sent_again),
         cmocka_unit_test (a_missing_chunk_is_cut_for_a_broker_that_takes_less),
+        cmocka_unit_test (work_waits_for_a_broker_unless_its_user_gives_up),
+        cmocka_unit_test (what_was_given_up_is_not_claimed_from_a_broker_that_returns),
         cmocka_unit_test (sends_no_more_than_the_broker_has_room_for),
         cmocka_unit_test (one_task_is_sent_however_little_room_there_is),
         cmocka_unit_test (what_a_broker_lacks_waits_for_its_room_too),

@@ -133,6 +133,9 @@ static void brings_single_messages_across (void **state)
     take (WIRE_WORKERS);
     assert_int_equal (message.workers, 16);
 
+    wire_put_number (&out, 1, WIRE_LARGE, 4, 3 << 20);
+    take (WIRE_LARGE);
+    assert_int_equal (message.large, 3 << 20);
     uint64_t full[] = { 3, UINT64_MAX }, id;
     wire_put_room (&out, 1, 4, 1 << 20, full, 2);
     take (WIRE_ROOM);
@@ -442,6 +445,10 @@ static void keeps_messages_near_their_size_whatever_the_payloads (void **state)
         wire_flush (&batch, &out, 0, 0, 0);
         size_t n = 0;
         while (out.first) {
+            if (out.first->kind == WIRE_LARGE) {
+                take (WIRE_LARGE);
+                assert_true (message.large > WIRE_LARGE_BYTES);
+            }
             take (WIRE_TASKS);
             assert_true (total (outgoing) <= WIRE_BATCH_BYTES + sizes[s] + 100);
             assert_true (sizes[s] > WIRE_BATCH_BYTES || total (outgoing) <= WIRE_BATCH_BYTES + 100);
