@@ -61,6 +61,13 @@ static void explain_queued (const scheduler_t *self, int64_t now_ms, const task_
     } else if (task->n_losses > 0) {
         say (answer, DPOOL_REASON_RETRYING, since_ms);
         snprintf (text, size, "it waits for another try: its worker was lost");
+    } else if (task->session->is_full) {
+        answer->ahead = count_ahead (task);
+        say (answer, DPOOL_REASON_QUEUED, since_ms);
+        snprintf (
+            text, size,
+            "it waits until this program takes its results: %llu bytes of them fill the broker's memory",
+            (unsigned long long) task->session->held_bytes);
     } else {
         answer->ahead = count_ahead (task);
         say (answer, DPOOL_REASON_QUEUED, since_ms);

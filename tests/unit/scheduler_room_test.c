@@ -2,6 +2,8 @@
 /* scheduler_room_test.c - a broker with a memory limit: whom it gives how much room, and who waits when. */
 #include "tests/unit/scheduler_rig.h"
 
+#include <string.h>
+
 enum { KB = 1024, MB = 1024 * KB, LIMIT = 64 * MB, LEAST_ROOM = 256 * KB };
 
 static srig_t *t;
@@ -200,6 +202,9 @@ static void a_session_that_does_not_take_its_results_becomes_full (void **state)
     srig_turn (t);
     srig_expect_tasks (t, 1, "1"); /* of the other client: nobody else is held up */
     assert_int_equal (t->workers[1].tasks.rows[0].session, 102);
+    srig_query (t, 1, WIRE_QUERY_EXPLAIN, 11);
+    assert_int_equal (t->clients[1].answer.reason, DPOOL_REASON_QUEUED);
+    assert_non_null (strstr (t->clients[1].text, "takes its results"));
 
     for (int i = 0; i < 8; i++) {
         srig_ack (t, 1);
