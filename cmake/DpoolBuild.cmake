@@ -96,6 +96,7 @@ function(dpool_add_joined target)
     COMMAND "${CMAKE_OBJCOPY}" --localize-hidden "${joined}"
     DEPENDS ${objects} COMMAND_EXPAND_LISTS VERBATIM)
   target_sources(${target} PRIVATE "${joined}")
+  add_dependencies(${target} ${ARGN}) # make knows of no objects of other targets
 endfunction()
 
 # dpool_library(<target> SHARED|STATIC|INSIDE): libdpool, of all rooms. INSIDE is an archive for the tests,
