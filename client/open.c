@@ -204,15 +204,26 @@ static int init (dpool_t *self, const char *endpoint, const dpool_options_t *opt
 
 /* ---- The first connection ------------------------------------------------------------------- */
 
-static int fail_connect (const dpool_t *self)
+/* Long arguments of the initializer are in the first message: a broker with a low limit hangs up on it. */
+static int fail_handshaken (const char *endpoint, const dpool_items_t *initializer_args)
+{
+    size_t len = initializer_args != NULL ? dp_items_longest (initializer_args) : 0;
+    if (len > WIRE_MAX_ENVELOPE)
+        return dp_fail (DPOOL_ENOTDPOOL,
+                        "what listens at %s is not a dpool broker, or does not take the %zu bytes of "
+                        "initializer_args: check the port, and the broker's --max-payload",
+                        endpoint, len);
+    return dp_fail (DPOOL_ENOTDPOOL, "what listens at %s is not a dpool broker: check the port", endpoint);
+}
+
+static int fail_connect (const dpool_t *self, const dpool_items_t *initializer_args)
 {
     const char *endpoint = self->endpoints[session_endpoint (self->session)];
     switch (self->reach) {
     case DP_CONNECTED:
     case DP_NOT_ZMQ:
     case DP_HANDSHAKEN:
-        return dp_fail (DPOOL_ENOTDPOOL, "what listens at %s is not a dpool broker: check the port",
-                        endpoint);
+        return fail_handshaken (endpoint, initializer_args);
     case DP_REFUSED:
         return dp_fail (DPOOL_ENOBROKER,
                         "nothing listens at %s: start dpool-broker there, or check host and port", endpoint);
@@ -235,8 +246,9 @@ static bool is_hopeless (const dpool_t *self, int64_t now_ms, int64_t hopeless_a
     return now_ms >= hopeless_at_ms && self->reach != DP_CONNECTING;
 }
 
-static int wait_for_welcome (dpool_t *self, int connect_timeout_ms)
+static int wait_for_welcome (dpool_t *self, const dpool_options_t *options)
 {
+    int connect_timeout_ms = options->connect_timeout_ms;
     int64_t now_ms = dp_clock_ms ();
     int64_t deadline_ms = now_ms + (connect_timeout_ms != 0 ? connect_timeout_ms : CONNECT_TIMEOUT_MS);
     int64_t hopeless_at_ms = connect_timeout_ms != 0 ? deadline_ms : now_ms + TROUBLE_MS;
@@ -251,7 +263,7 @@ static int wait_for_welcome (dpool_t *self, int connect_timeout_ms)
         else if (refusal != 0)
             rc = fail_refused (refusal, text);
         else if (now_ms >= deadline_ms || is_hopeless (self, now_ms, hopeless_at_ms))
-            rc = fail_connect (self);
+            rc = fail_connect (self, options->initializer_args);
         else if (waiter_wait (&self->waiters, &self->lock,
                               now_ms < hopeless_at_ms ? hopeless_at_ms : deadline_ms)
                      < 0
@@ -275,7 +287,7 @@ dpool_t *dpool_open (const char *endpoint, const dpool_options_t *options)
         dp_fail (ENOMEM, "out of memory");
         return NULL;
     }
-    if (init (self, endpoint, &taken) < 0 || wait_for_welcome (self, taken.connect_timeout_ms) < 0) {
+    if (init (self, endpoint, &taken) < 0 || wait_for_welcome (self, &taken) < 0) {
         /* Destruction must not hide why. */
         dpool_error_t *error = dp_error_copy (dpool_last_error ());
         if (self->session != NULL)

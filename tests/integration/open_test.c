@@ -220,6 +220,26 @@ static void works_in_a_child_process_of_the_program (void **state)
     cluster_destroy (&cluster);
 }
 
+static void hints_at_arguments_of_the_initializer_that_the_broker_does_not_take (void **state)
+{
+    (void) state;
+    enum { LEN = 4 << 20 };
+    const char *arguments[] = { "--max-payload=1K", NULL };
+    cluster_t *cluster = cluster_new (arguments);
+    dpool_options_t options = DPOOL_OPTIONS_INIT;
+    dpool_items_t *items = assert_made (dpool_items_new ());
+    void *bytes = calloc (1, LEN);
+    assert_ok (dpool_items_add (items, "b", (const void *) bytes, (size_t) LEN));
+    free (bytes);
+    options.initializer = "set_initial";
+    options.initializer_args = items;
+    options.connect_timeout_ms = 700;
+    assert_not_made (dpool_open (cluster_endpoint (cluster), &options), DPOOL_ENOTDPOOL);
+    assert_says ("initializer_args");
+    dpool_items_destroy (&items);
+    cluster_destroy (&cluster);
+}
+
 int main (int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
@@ -228,6 +248,7 @@ int main (int argc, char **argv)
         cmocka_unit_test (tells_that_nothing_listens),
         cmocka_unit_test (tells_that_something_else_listens),
         cmocka_unit_test (names_what_is_wrong_with_an_endpoint),
+        cmocka_unit_test (hints_at_arguments_of_the_initializer_that_the_broker_does_not_take),
         cmocka_unit_test (gives_up_on_what_never_answers),
         cmocka_unit_test (can_be_interrupted),
         cmocka_unit_test (waits_for_the_first_worker),
