@@ -224,6 +224,12 @@ static int fail_connect (const dpool_t *self, const dpool_items_t *initializer_a
     case DP_NOT_ZMQ:
     case DP_HANDSHAKEN:
         return fail_handshaken (endpoint, initializer_args);
+    case DP_UNKNOWN:
+        return dp_fail (DPOOL_ENOBROKER, "the host of %s is not known: check how it is written, and DNS",
+                        endpoint);
+    case DP_LOOKING_UP:
+        return dp_fail (DPOOL_ENOBROKER, "no name server told the address of %s in time: check DNS",
+                        endpoint);
     case DP_REFUSED:
         return dp_fail (DPOOL_ENOBROKER,
                         "nothing listens at %s: start dpool-broker there, or check host and port", endpoint);
@@ -243,7 +249,7 @@ static int fail_refused (wire_refusal_t refusal, const char *text)
 /* A port that is closed, or not ours, will hardly change in five seconds; a host that boots may. */
 static bool is_hopeless (const dpool_t *self, int64_t now_ms, int64_t hopeless_at_ms)
 {
-    return now_ms >= hopeless_at_ms && self->reach != DP_CONNECTING;
+    return now_ms >= hopeless_at_ms && self->reach != DP_CONNECTING && self->reach != DP_LOOKING_UP;
 }
 
 static int wait_for_welcome (dpool_t *self, const dpool_options_t *options)

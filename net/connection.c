@@ -3,6 +3,7 @@
 
 #include "core/memory.h"
 #include "net/address.h"
+#include "net/lookup.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,9 +11,12 @@
 
 struct dp_connection_s {
     void *context;
-    void *socket;     /* NULL while closed */
-    void *monitor;    /* likewise, and NULL on inproc, which has no events and never breaks */
-    dp_outbox_t kept; /* not sent yet, oldest first */
+    void *socket;        /* NULL while closed */
+    void *monitor;       /* likewise, and NULL on inproc, which has no events and never breaks */
+    dp_lookup_t *lookup; /* of the endpoint's name; kept while its name server is silent */
+    bool is_looking_up;  /* and the socket is to be connected then */
+    size_t address;      /* which of those that the name has: the next one after a failure */
+    dp_outbox_t kept;    /* not sent yet, oldest first */
     dp_reach_t reach;
     bool is_broken, is_greeted; /* greeted: HELLO was written on this socket */
 };
@@ -32,6 +36,7 @@ void dp_connection_destroy (dp_connection_t **self_p)
     if (*self_p == NULL)
         return;
     dp_connection_close (*self_p, 0);
+    dp_lookup_drop (&(*self_p)->lookup);
     dp_free (*self_p);
     *self_p = NULL;
 }
@@ -73,14 +78,21 @@ static int open_monitor (dp_connection_t *self)
     return zmq_connect (self->monitor, endpoint);
 }
 
-int dp_connection_open (dp_connection_t *self, const char *endpoint)
+/* The address of the name, for now: the next connection asks again. */
+static int look_up (dp_connection_t *self, const char *endpoint)
 {
-    dp_connection_close (self, 0);
+    if (self->lookup != NULL && !dp_lookup_is_of (self->lookup, endpoint))
+        dp_lookup_drop (&self->lookup);
+    if (self->lookup == NULL)
+        self->lookup = dp_lookup_new (endpoint);
+    self->is_looking_up = self->lookup != NULL;
+    self->reach = DP_LOOKING_UP;
+    return self->is_looking_up ? 0 : -1;
+}
+
+static int open_socket (dp_connection_t *self, const char *endpoint)
+{
     bool is_inproc = strncmp (endpoint, "inproc://", 9) == 0;
-    if (!is_inproc && dp_address_fault (endpoint) != NULL) {
-        errno = EINVAL;
-        return -1;
-    }
     self->socket = zmq_socket (self->context, ZMQ_DEALER);
     if (self->socket == NULL)
         return -1;
@@ -92,13 +104,26 @@ int dp_connection_open (dp_connection_t *self, const char *endpoint)
         return -1;
     }
     self->reach = is_inproc ? DP_HANDSHAKEN : DP_CONNECTING;
-    self->is_broken = self->is_greeted = false;
     return 0;
+}
+
+int dp_connection_open (dp_connection_t *self, const char *endpoint)
+{
+    dp_connection_close (self, 0);
+    if (strncmp (endpoint, "inproc://", 9) != 0 && dp_address_fault (endpoint) != NULL) {
+        errno = EINVAL;
+        return -1;
+    }
+    self->is_broken = self->is_greeted = false;
+    if (self->reach != DP_HANDSHAKEN && self->reach != DP_LOOKING_UP)
+        self->address++;
+    return dp_lookup_is_needed (endpoint) ? look_up (self, endpoint) : open_socket (self, endpoint);
 }
 
 void dp_connection_close (dp_connection_t *self, int linger_ms)
 {
     dp_outbox_fini (&self->kept);
+    self->is_looking_up = false;
     if (self->monitor != NULL) {
         zmq_socket_monitor (self->socket, NULL, 0);
         zmq_close (self->monitor);
@@ -113,7 +138,23 @@ void dp_connection_close (dp_connection_t *self, int linger_ms)
 
 bool dp_connection_is_open (const dp_connection_t *self)
 {
-    return self->socket != NULL;
+    return self->socket != NULL || self->is_looking_up;
+}
+
+/* The name is known now, or known to be none. */
+static void end_lookup (dp_connection_t *self)
+{
+    char endpoint[DP_LOOKUP_ENDPOINT_MAX];
+    dp_lookup_state_t state = dp_lookup_state (self->lookup);
+    if (state == LOOKUP_PENDING)
+        return;
+    self->is_looking_up = false;
+    if (state == LOOKUP_FOUND)
+        dp_lookup_endpoint (self->lookup, self->address, endpoint);
+    dp_lookup_drop (&self->lookup);
+    if (state == LOOKUP_UNKNOWN)
+        self->reach = DP_UNKNOWN;
+    self->is_broken = state == LOOKUP_UNKNOWN || open_socket (self, endpoint) < 0;
 }
 
 static void note_event (dp_connection_t *self, uint16_t event)
@@ -140,6 +181,8 @@ static void note_event (dp_connection_t *self, uint16_t event)
 
 bool dp_connection_is_broken (dp_connection_t *self)
 {
+    if (self->is_looking_up)
+        end_lookup (self);
     while (self->monitor != NULL) {
         zmq_msg_t frame;
         zmq_msg_init (&frame);
@@ -173,6 +216,8 @@ dp_reach_t dp_connection_reach (const dp_connection_t *self)
 size_t dp_connection_poll (dp_connection_t *self, zmq_pollitem_t *items)
 {
     size_t n_items = 0;
+    if (self->is_looking_up)
+        items[n_items++] = (zmq_pollitem_t) { NULL, dp_lookup_fd (self->lookup), ZMQ_POLLIN, 0 };
     int wanted = self->kept.count > 0 ? ZMQ_POLLOUT : 0;
     if (self->socket != NULL)
         items[n_items++] = (zmq_pollitem_t) { self->socket, 0, (short) (ZMQ_POLLIN | wanted), 0 };
@@ -190,7 +235,7 @@ void dp_connection_push (dp_connection_t *self, dp_outgoing_t **message_p)
 {
     dp_outgoing_t *message = *message_p;
     *message_p = NULL;
-    if (self->socket == NULL || (!self->is_greeted && message->kind != WIRE_HELLO)) {
+    if (!dp_connection_is_open (self) || (!self->is_greeted && message->kind != WIRE_HELLO)) {
         dp_outgoing_destroy (&message);
         return;
     }

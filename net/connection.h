@@ -16,7 +16,8 @@ typedef struct dp_connection_s dp_connection_t;
 dp_connection_t *dp_connection_new (void *context);
 void dp_connection_destroy (dp_connection_t **self_p);
 
-/* Close what is open, then open a socket to the endpoint. 0, or -1 with errno (EINVAL: not an endpoint). */
+/* Close what is open, then open a socket to the endpoint; where it has a name, once that was looked up. 0, or
+   -1 with errno (EINVAL: not an endpoint). */
 int dp_connection_open (dp_connection_t *self, const char *endpoint);
 
 /* Close the socket; what was not sent within linger_ms is dropped (by ZeroMQ, in the background). */
@@ -28,8 +29,10 @@ bool dp_connection_is_broken (dp_connection_t *self);
 
 /* How far the last opened connection came: for errors that explain. */
 typedef enum {
+    DP_LOOKING_UP, /* for the address of its name */
+    DP_UNKNOWN,    /* there is no such name */
     DP_CONNECTING, /* no TCP connection yet */
-    DP_REFUSED,    /* nobody listens there, or the name is unknown */
+    DP_REFUSED,    /* nobody listens there */
     DP_CONNECTED,  /* TCP is up, ZeroMQ's handshake is not */
     DP_NOT_ZMQ,    /* it was up, but the handshake failed */
     DP_HANDSHAKEN  /* the peer speaks ZeroMQ */

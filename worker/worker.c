@@ -181,10 +181,14 @@ size_t worker_poll (worker_t *self, zmq_pollitem_t *items, size_t most)
 static const char *reach_text (dp_reach_t reach)
 {
     switch (reach) {
+    case DP_LOOKING_UP:
+        return "no name server tells its address";
+    case DP_UNKNOWN:
+        return "its name is not known";
     case DP_CONNECTING:
-        return "it does not answer, or its name is not found";
+        return "it does not answer";
     case DP_REFUSED:
-        return "nobody listens there, or its name is not known";
+        return "nobody listens there";
     case DP_CONNECTED:
         return "what listens there says nothing";
     case DP_HANDSHAKEN:

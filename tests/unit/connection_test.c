@@ -248,6 +248,41 @@ static void needs_no_monitor_in_one_process (void **state)
     assert_false (dp_connection_is_broken (self->connection));
 }
 
+/* ---- By name ---------------------------------------------------------------------------------- */
+
+static void looks_up_the_name_of_a_host (void **state)
+{
+    fixture_t *self = *state;
+    char endpoint[64];
+    snprintf (endpoint, sizeof endpoint, "tcp://localhost:%s", strrchr (self->endpoint, ':') + 1);
+    assert_int_equal (dp_connection_open (self->connection, endpoint), 0);
+    assert_true (dp_connection_is_open (self->connection));
+    assert_int_equal (dp_connection_reach (self->connection), DP_LOOKING_UP);
+    push (self, WIRE_HELLO);
+    assert_router_gets (self, WIRE_HELLO);
+    run_until_reach (self, DP_HANDSHAKEN);
+}
+
+static void tells_a_name_that_nobody_knows (void **state)
+{
+    fixture_t *self = *state;
+    assert_int_equal (dp_connection_open (self->connection, "tcp://no..name:5555"), 0);
+    push (self, WIRE_HELLO);
+    run_until_broken (self);
+    assert_int_equal (dp_connection_reach (self->connection), DP_UNKNOWN);
+}
+
+static void can_be_closed_while_it_looks_up (void **state)
+{
+    fixture_t *self = *state;
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal (dp_connection_open (self->connection, "tcp://localhost:5555"), 0);
+        dp_connection_close (self->connection, 0);
+        assert_false (dp_connection_is_open (self->connection));
+    }
+    assert_int_equal (dp_connection_open (self->connection, "tcp://no..name:5555"), 0);
+}
+
 /* ---- Against others -------------------------------------------------------------------------- */
 
 static void is_refused_where_nobody_listens (void **state)
@@ -327,6 +362,9 @@ int main (void)
         cmocka_unit_test_setup_teardown (delivers_a_last_message_when_it_is_closed, set_up, tear_down),
         cmocka_unit_test_setup_teardown (drops_what_is_pushed_while_it_is_closed, set_up, tear_down),
         cmocka_unit_test_setup_teardown (needs_no_monitor_in_one_process, set_up, tear_down),
+        cmocka_unit_test_setup_teardown (looks_up_the_name_of_a_host, set_up, tear_down),
+        cmocka_unit_test_setup_teardown (tells_a_name_that_nobody_knows, set_up, tear_down),
+        cmocka_unit_test_setup_teardown (can_be_closed_while_it_looks_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown (is_refused_where_nobody_listens, set_up, tear_down),
         cmocka_unit_test_setup_teardown (tells_a_server_that_is_not_zeromq, set_up, tear_down),
         cmocka_unit_test_setup_teardown (waits_at_a_server_that_says_nothing, set_up, tear_down),
