@@ -128,6 +128,11 @@ void crew_drain (crew_t *self, int64_t now_ms, bool is_now)
         if (self->places[i]->n_runs > 0)
             drain_child (self, self->places[i]);
     crew_hand_back (self, now_ms);
+    /* Whoever stops us waits, and whoever misses these runs can have them run elsewhere. */
+    if (self->orphan_ms > CREW_DRAIN_ORPHAN_MS)
+        self->orphan_ms = CREW_DRAIN_ORPHAN_MS;
+    for (size_t i = 0; i < self->n_brokers; i++)
+        self->brokers[i].orphans_at_ms = now_ms;
 }
 
 bool crew_is_gone (const crew_t *self)

@@ -269,6 +269,25 @@ static void drains_now_by_killing_and_says_what_had_started (void **state)
     rig_destroy (&rig);
 }
 
+static void drains_without_waiting_long_for_whom_nobody_speaks_for (void **state)
+{
+    WITH_RIG (1, 1);
+    rig_tasks (rig, 0, 1, 1);
+    rig_turn (rig, 0);
+    crew_broken (rig->crew, rig->now_ms, 0);
+    crew_drain (rig->crew, rig->now_ms, false);
+    rig_pass (rig, 100);
+    rig_welcome (rig, 0);
+    for (int i = 0; i < 7; i++) { /* the broker is there, and adopts nothing */
+        rig_pass (rig, 1000);
+        rig_bare (rig, 0, WIRE_PONG, 0);
+    }
+    rig_forget (rig);
+    rig_pass (rig, 1000);
+    rig_expect_part (rig, "signal");
+    rig_destroy (&rig);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
@@ -285,6 +304,7 @@ int main (void)
         cmocka_unit_test (takes_a_revoked_run_back_from_its_child),
         cmocka_unit_test (drains_by_finishing_what_runs_and_handing_back_the_rest),
         cmocka_unit_test (drains_when_the_broker_says_so),
+        cmocka_unit_test (drains_without_waiting_long_for_whom_nobody_speaks_for),
         cmocka_unit_test (is_gone_two_seconds_after_a_bye_that_nobody_answers),
         cmocka_unit_test (is_gone_two_seconds_after_its_drain_though_it_tries_to_reach_the_broker),
         cmocka_unit_test (says_in_hello_that_it_drains),
