@@ -116,8 +116,8 @@ static void tell (const run_t *self, const verdict_t *verdict)
         if (self->n_strikes[kind] > 0)
             printf (" %s %u", fault_name (kind), self->n_strikes[kind]);
     }
-    printf ("\ntasks: %" PRIu64 ", and %" PRIu64 " of clients that were killed; %" PRIu64 " starts, %" PRIu64
-            " of them again; %" PRIu64 " at-most-once tasks lost\n",
+    printf ("\ntasks: %" PRIu64 ", and %" PRIu64 " unfinished ones of killed clients; %" PRIu64
+            " starts, %" PRIu64 " of them again; %" PRIu64 " at-most-once tasks lost\n",
             verdict->n_tasks, verdict->n_forgiven, verdict->n_starts, verdict->n_again, verdict->n_lost_once);
     printf ("promises broken: %" PRIu64 ", other things wrong: %u, in %.0f s\n", verdict->n_broken,
             self->stage->n_complaints, (double) (record_now_us () - self->stage->start_us) / 1e6);

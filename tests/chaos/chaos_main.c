@@ -85,17 +85,22 @@ static void tell_how_to_repeat (const options_t *options)
             options->has_figures ? " --figures" : "");
 }
 
+static bool run_one (const options_t *options)
+{
+    bool is_well = run (options);
+    if (!is_well)
+        tell_how_to_repeat (options);
+    return is_well;
+}
+
 /* With one broker, and with two: half of the tasks and of the rounds each. */
 static bool run_both (options_t options)
 {
     bool is_well = true;
     options.n_tasks /= 2;
     options.n_rounds = (options.n_rounds + 1) / 2;
-    for (options.n_brokers = 1; options.n_brokers <= PARTY_MAX_BROKERS && is_well; options.n_brokers++) {
-        is_well = run (&options);
-        if (!is_well)
-            tell_how_to_repeat (&options);
-    }
+    for (options.n_brokers = 1; options.n_brokers <= PARTY_MAX_BROKERS && is_well; options.n_brokers++)
+        is_well = run_one (&options);
     return is_well;
 }
 
@@ -114,12 +119,8 @@ int main (int argc, char **argv)
     unsetenv ("DPOOL_ENDPOINT");
     atexit (clean);
     stage_take_signals ();
-    if (options.n_brokers == 0 && !options.has_figures)
-        return run_both (options) ? EXIT_SUCCESS : EXIT_FAILURE;
-    if (options.n_brokers == 0)
-        options.n_brokers = 1;
-    bool is_well = run (&options);
-    if (!is_well)
-        tell_how_to_repeat (&options);
+    bool is_well = options.n_brokers == 0 ? run_both (options) : run_one (&options);
+    if (is_well)
+        printf ("All is well.\n");
     return is_well ? EXIT_SUCCESS : EXIT_FAILURE;
 }

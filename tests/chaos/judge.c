@@ -64,7 +64,7 @@ static void visit (void *argument, uint64_t number, const entry_t *entry)
     check_always (self, number, entry);
     self->verdict.n_starts += entry->n_starts;
     self->verdict.n_again += entry->n_starts > 1 ? entry->n_starts - 1u : 0;
-    if (history_is_forgiven (self->history, task_client (number))) {
+    if (entry->n_outcomes == 0 && history_is_forgiven (self->history, task_client (number))) {
         self->verdict.n_forgiven++;
         return;
     }

@@ -11,8 +11,8 @@
 #include <stdio.h>
 
 typedef struct verdict_s {
-    uint64_t n_tasks;     /* of clients that live */
-    uint64_t n_forgiven;  /* of clients that were killed */
+    uint64_t n_tasks;     /* that have an outcome, or should */
+    uint64_t n_forgiven;  /* whose client was killed before their outcome came */
     uint64_t n_starts;    /* of all */
     uint64_t n_again;     /* starts beyond the first of a task */
     uint64_t n_lost_once; /* at most once, and lost or crashed */

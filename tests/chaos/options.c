@@ -89,6 +89,8 @@ void options_read (options_t *options, int argc, char **argv)
             refuse ();
         }
     }
+    if (options->has_figures && options->n_brokers == 0)
+        options->n_brokers = 1;
     if (optind != argc || options->n_brokers > 2)
         refuse ();
 }
