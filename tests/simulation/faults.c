@@ -134,12 +134,18 @@ static void end (const fault_t *fault)
 static const char *name_of (fault_kind_t kind)
 {
     static const char *const names[FAULT_KINDS] = {
-        [FAULT_CUT] = "connection breaks",         [FAULT_PART_TO_BROKER] = "partition, towards the broker",
-        [FAULT_PART_TO_PEER] = "partition, from the broker", [FAULT_PART] = "partition",
-        [FAULT_SLOW] = "slow connections",         [FAULT_PAUSE_PEER] = "peer is stopped",
-        [FAULT_PAUSE_BROKER] = "broker is stopped", [FAULT_KILL_BROKER] = "broker is killed",
-        [FAULT_KILL_WORKER] = "worker is killed",  [FAULT_KILL_CLIENT] = "client is killed",
-        [FAULT_DRAIN_WORKER] = "worker drains",    [FAULT_KILL_CHILD] = "child is killed",
+        [FAULT_CUT] = "connection breaks",
+        [FAULT_PART_TO_BROKER] = "partition, towards the broker",
+        [FAULT_PART_TO_PEER] = "partition, from the broker",
+        [FAULT_PART] = "partition",
+        [FAULT_SLOW] = "slow connections",
+        [FAULT_PAUSE_PEER] = "peer is stopped",
+        [FAULT_PAUSE_BROKER] = "broker is stopped",
+        [FAULT_KILL_BROKER] = "broker is killed",
+        [FAULT_KILL_WORKER] = "worker is killed",
+        [FAULT_KILL_CLIENT] = "client is killed",
+        [FAULT_DRAIN_WORKER] = "worker drains",
+        [FAULT_KILL_CHILD] = "child is killed",
         [FAULT_STOP_CHILD] = "child is stopped",
     };
     return names[kind];
@@ -198,8 +204,8 @@ static void draw_fault (fault_t *fault, sim_t *sim)
     fault->kind = is_cut ? FAULT_CUT : is_restart ? FAULT_KILL_BROKER : draw_kind (random);
     size_t client = sim_peer_of_client (random_below (random, scenario->n_clients));
     size_t worker = sim_peer_of_worker (random_below (random, scenario->n_workers));
-    bool is_client = fault->kind == FAULT_KILL_CLIENT
-                     || (!is_of_worker (fault->kind) && random_happens (random, 45));
+    bool is_client
+        = fault->kind == FAULT_KILL_CLIENT || (!is_of_worker (fault->kind) && random_happens (random, 45));
     fault->peer = is_client ? client : worker;
     fault->broker = random_below (random, scenario->n_brokers);
     fault->begins_us = random_between (random, is_restart ? 100000 : 1000, scenario->faults_us);

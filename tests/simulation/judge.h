@@ -25,12 +25,12 @@ typedef enum { PHASE_WORK, PHASE_SETTLE, PHASE_REST, PHASE_LEAVE, PHASE_OVER } p
 
 typedef struct judge_s {
     phase_t phase;
-    sim_event_t referee;        /* looks whether the phase is over */
-    int64_t phase_since_us; /* in WORK: or since the faults are over */
-    int64_t patience_us;    /* for WORK */
+    sim_event_t referee;          /* looks whether the phase is over */
+    int64_t phase_since_us;       /* in WORK: or since the faults are over */
+    int64_t patience_us;          /* for WORK */
     uint64_t n_messages, n_turns; /* when REST began */
     unsigned n_disturbed_rests;
-    const char *invariant;  /* that was broken; NULL = none */
+    const char *invariant; /* that was broken; NULL = none */
     char text[512];
 } judge_t;
 

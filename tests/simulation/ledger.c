@@ -120,7 +120,8 @@ static void check_order (const sim_broker_t *broker, const waiting_t *assigned)
     const ledger_t *self = &broker->ledger;
     for (size_t i = 0; i < self->n_tasks; i++) {
         const waiting_t *task = &self->tasks[i];
-        if (task->is_assigned || task->session != assigned->session || strcmp (task->route, assigned->route) != 0)
+        if (task->is_assigned || task->session != assigned->session
+            || strcmp (task->route, assigned->route) != 0)
             continue;
         bool is_before = task->priority != assigned->priority ? task->priority > assigned->priority
                                                               : task->id < assigned->id;
@@ -184,7 +185,7 @@ static void hear_client (sim_broker_t *broker, const connection_t *connection, w
 void ledger_received (sim_broker_t *broker, connection_t *connection, const wire_message_t *message)
 {
     bool is_of_worker
- = message->kind == WIRE_RESULTS || message->kind == WIRE_RELEASE || message->kind == WIRE_RUNS;
+        = message->kind == WIRE_RESULTS || message->kind == WIRE_RELEASE || message->kind == WIRE_RUNS;
     bool is_of_client = message->kind == WIRE_SUBMIT || message->kind == WIRE_CANCEL;
     if (message->kind == WIRE_HELLO)
         connection->window = message->hello.window_tasks;

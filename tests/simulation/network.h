@@ -47,7 +47,7 @@ struct connection_s {
     dp_list_t in_network;
     network_t *network;
     size_t peer, broker; /* numbers of the nodes */
-    sim_lane_t lanes[2];     /* by direction */
+    sim_lane_t lanes[2]; /* by direction */
     bool is_open[2];     /* the sender of this direction has it open */
     bool is_established; /* the two ends have met */
     unsigned n_inboxes;  /* parcels of it that lie in inboxes */
@@ -65,8 +65,8 @@ struct network_s {
     network_deliver_t *deliver;
     void *world;
     dp_list_t connections;
-    int64_t delay_us, jitter_us;         /* of all */
-    int64_t slowness_us[NETWORK_PEERS];  /* on top, of a slow peer */
+    int64_t delay_us, jitter_us;                        /* of all */
+    int64_t slowness_us[NETWORK_PEERS];                 /* on top, of a slow peer */
     unsigned blocks[2][NETWORK_PEERS][NETWORK_BROKERS]; /* partitions now, by direction */
     uint64_t n_broken;   /* connections that ended otherwise than by their peer's own will */
     uint64_t n_messages; /* sent, but for heartbeats and acknowledgements */

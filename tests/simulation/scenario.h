@@ -33,7 +33,7 @@ typedef struct scenario_s {
     size_t processes[SCENARIO_WORKERS];
     int64_t joins_us[SCENARIO_WORKERS];
     int64_t lease_ms, orphan_ms, cancel_grace_ms;
-    uint64_t memory_limit, least_room; /* of brokers, in bytes; 0 = the default */
+    uint64_t memory_limit, least_room;      /* of brokers, in bytes; 0 = the default */
     unsigned failing_starts, failing_sends; /* of a hundred */
     size_t n_faults;
     int64_t faults_us; /* they begin within so long */

@@ -266,9 +266,9 @@ void sim_broker_audit (const sim_broker_t *self, char *text, size_t size)
     count_sessions (scheduler, &n_tasks, &n_held, &n_queued);
     if (stats->n_assigned != n_runs || stats->n_queued != n_queued
         || stats->n_queued + stats->n_assigned + stats->n_finished != n_tasks)
-        snprintf (text, size,
-                  "%s counts %llu queued, %llu assigned, %llu finished; it has %zu queued, %zu assigned of %zu",
-                  self->node.name, (unsigned long long) stats->n_queued,
-                  (unsigned long long) stats->n_assigned, (unsigned long long) stats->n_finished, n_queued,
-                  n_runs, n_tasks);
+        snprintf (
+            text, size,
+            "%s counts %llu queued, %llu assigned, %llu finished; it has %zu queued, %zu assigned of %zu",
+            self->node.name, (unsigned long long) stats->n_queued, (unsigned long long) stats->n_assigned,
+            (unsigned long long) stats->n_finished, n_queued, n_runs, n_tasks);
 }

@@ -30,7 +30,7 @@ sim_child_t *sim_child_new (sim_worker_t *worker, size_t place)
     sim_child_t *self = dp_must_alloc (sizeof *self);
     self->worker = worker;
     self->place = place;
-    self->slot = aligned_alloc (_Alignof (slot_t), sizeof *self->slot);
+    self->slot = aligned_alloc (_Alignof(slot_t), sizeof *self->slot);
     if (self->slot == NULL)
         dp_no_memory (sizeof *self->slot);
     event_init (&self->event, do_next, self);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * sim_child.h - a child process of a worker, played: it reads its channel, claims runs at the gate of its slot
- * (the real one), works through their items in virtual time, and dies where their deeds say so. It runs
+ * sim_child.h - a child process of a worker, played: it reads its channel, claims runs at the gate of its
+ * slot (the real one), works through their items in virtual time, and dies where their deeds say so. It runs
  * though its worker's loop is stopped.
  */
 #ifndef SIM_CHILD_H_INCLUDED
@@ -41,18 +41,18 @@ typedef struct sim_child_s {
     size_t place;
     slot_t *slot;
     sim_child_state_t state;
-    sim_event_t event;          /* it is up, its item ends, or it reads on */
+    sim_event_t event; /* it is up, its item ends, or it reads on */
     initializer_t initializer;
-    uint64_t session;       /* whose it is; 0 = common */
+    uint64_t session; /* whose it is; 0 = common */
     dp_list_t channel, ring;
-    order_t *order;         /* the run that it is in */
-    size_t n_done;          /* of its items */
-    size_t n_given;         /* items of runs that it has claimed */
+    order_t *order; /* the run that it is in */
+    size_t n_done;  /* of its items */
+    size_t n_given; /* items of runs that it has claimed */
     int64_t item_since_us;
     int64_t stopped_until_us; /* by a stranger */
-    bool is_ending;         /* its channel was closed */
-    bool is_doomed;         /* a signal of its worker is under way */
-    int signal, exit_status; /* that it died of */
+    bool is_ending;           /* its channel was closed */
+    bool is_doomed;           /* a signal of its worker is under way */
+    int signal, exit_status;  /* that it died of */
 } sim_child_t;
 
 sim_child_t *sim_child_new (struct sim_worker_s *worker, size_t place);

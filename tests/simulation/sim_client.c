@@ -74,7 +74,8 @@ void sim_client_start (sim_client_t *self)
     self->session = session_new (&config, now_ms (self));
     SIM_TELL (sim, self->node.name, "starts");
     find_calls (self);
-    EACH_CALL (self, call) {
+    EACH_CALL (self, call)
+    {
         event_init (&call->event, act_on_call, call);
         schedule_at (&sim->schedule, &call->event, sim->schedule.now_us + call->starts_us);
     }
@@ -88,7 +89,8 @@ static void end (sim_client_t *self)
     sim_t *sim = self->node.sim;
     if (self->session == NULL)
         return;
-    EACH_CALL (self, call) {
+    EACH_CALL (self, call)
+    {
         schedule_cancel (&sim->schedule, &call->event);
         call->job = NULL;
     }
@@ -162,8 +164,7 @@ static dpool_items_t *make_list (const sim_client_t *self, const call_t *call)
 
 static void append_item (sim_client_t *self, call_t *call)
 {
-    dp_blob_t *arguments
-        = workload_arguments (&self->node.sim->workload, &call->items[call->n_appended++]);
+    dp_blob_t *arguments = workload_arguments (&self->node.sim->workload, &call->items[call->n_appended++]);
     if (job_append (call->job, arguments) < 0)
         sim_violate (self->node.sim, "a stream takes items", "call %zu", call->number);
     dp_blob_release (&arguments);
@@ -186,8 +187,8 @@ static void start_call (sim_client_t *self, call_t *call)
         .owner = call,
     };
     SIM_TELL (self->node.sim, self->node.name,
-              "calls %s %s: call %zu, %zu items, chunks of %zu, limit %llu ms, %u retries%s", names[call->kind],
-              call->function, call->number, call->n_items, call->chunk_size,
+              "calls %s %s: call %zu, %zu items, chunks of %zu, limit %llu ms, %u retries%s",
+              names[call->kind], call->function, call->number, call->n_items, call->chunk_size,
               (unsigned long long) call->limit_ms, call->max_retries,
               call->is_at_most_once ? ", at most once" : "");
     call->is_started = true;
@@ -369,7 +370,7 @@ static int64_t act (node_t *node)
     sim_client_t *self = DP_CONTAINER (node, sim_client_t, node);
     hear_broker (self);
     EACH_CALL (self, call)
-        draw_source (self, call);
+    draw_source (self, call);
     int64_t deadline_ms = session_tick (self->session, now_ms (self));
     for (dp_link_command_t command; (command = session_next_command (self->session)) != LINK_NOTHING;)
         carry_out (self, command);
@@ -393,12 +394,12 @@ bool sim_client_is_done (const sim_client_t *self, char *text, size_t size)
     if (self->session == NULL)
         return true;
     EACH_CALL (self, call)
-        if (!is_call_done (call)) {
-            snprintf (text, size, "call %zu of %s is not finished: %zu of %zu items, %zu taken", call->number,
-                      self->node.name, call->job != NULL ? call->job->n_finished : 0, call->n_items,
-                      call->n_taken);
-            return false;
-        }
+    if (!is_call_done (call)) {
+        snprintf (text, size, "call %zu of %s is not finished: %zu of %zu items, %zu taken", call->number,
+                  self->node.name, call->job != NULL ? call->job->n_finished : 0, call->n_items,
+                  call->n_taken);
+        return false;
+    }
     return true;
 }
 

@@ -65,9 +65,8 @@ static int play_again (const options_t *options, uint64_t seed)
     } else
         printf ("seed %" PRIu64 " (%s): all holds; %.1f s of virtual time, %" PRIu64 " events, %" PRIu64
                 " messages\n",
-                seed, scenario_name (sim.scenario.kind),
-                (double) (sim.schedule.now_us - SIM_BEGIN_US) / 1e6, sim.schedule.n_events,
-                sim.network.n_messages);
+                seed, scenario_name (sim.scenario.kind), (double) (sim.schedule.now_us - SIM_BEGIN_US) / 1e6,
+                sim.schedule.n_events, sim.network.n_messages);
     sim_fini (&sim);
     return is_broken ? 1 : 0;
 }

@@ -66,7 +66,8 @@ DPOOL_PRINTF (2, 3) static void add (text_t *self, const char *format, ...)
     int n = vsnprintf (self->data + self->len, sizeof self->data - self->len, format, arguments);
     va_end (arguments);
     if (n > 0)
-        self->len += (size_t) n < sizeof self->data - self->len ? (size_t) n : sizeof self->data - self->len - 1;
+        self->len
+            += (size_t) n < sizeof self->data - self->len ? (size_t) n : sizeof self->data - self->len - 1;
 }
 
 /* A session's lowest byte is its client's number; clients are not told their own. */

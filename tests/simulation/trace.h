@@ -33,8 +33,7 @@ void trace_init (trace_t *self, trace_mode_t mode);
 void trace_fini (trace_t *self);
 
 /* One line: when, who, what. */
-void trace_line (trace_t *self, int64_t now_us, const char *who, const char *format, ...)
-    DPOOL_PRINTF (4, 5);
+void trace_line (trace_t *self, int64_t now_us, const char *who, const char *format, ...) DPOOL_PRINTF (4, 5);
 
 /* A message, with its records as far as they fit into a line. The message is decoded, and is not changed. */
 void trace_message (trace_t *self, int64_t now_us, const char *from, const char *to,
