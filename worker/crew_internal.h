@@ -12,7 +12,7 @@ enum {
     CREW_TINY_US = 1000,          /* runs shorter than this are handed out several at a time … */
     CREW_AHEAD_US = 2000,         /* … as many as make up this much work … */
     CREW_MAX_AHEAD = 256,         /* … and never more than these */
-    CREW_DRAIN_ORPHAN_MS = 8000,  /* while draining nobody's runs are kept no longer; docker's stop kills after 10 s */
+    CREW_DRAIN_ORPHAN_MS = 6000,  /* while draining; docker stop kills after 10 s, and two go for signals */
     CREW_MAX_EXTRA = 1024,        /* the window is at most so much larger than the number of processes */
     CREW_STALL_MS = 5,            /* an item that takes longer gives the runs behind it back */
     CREW_OVERSTAY_MS = 20,        /* runs that wait longer, while no child gets free, go back to the broker */
