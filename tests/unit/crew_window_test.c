@@ -274,6 +274,8 @@ static void drains_without_waiting_long_for_whom_nobody_speaks_for (void **state
     WITH_RIG (1, 1);
     rig_tasks (rig, 0, 1, 1);
     rig_turn (rig, 0);
+    rig_claim (rig, 0, 1, 0);
+    rig_turn (rig, 0);
     crew_broken (rig->crew, rig->now_ms, 0);
     crew_drain (rig->crew, rig->now_ms, false);
     rig_pass (rig, 100);
