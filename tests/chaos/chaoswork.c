@@ -34,11 +34,16 @@ static void rest (uint64_t ms)
         continue;
 }
 
-static void crash (void)
+static _Noreturn void stay (void)
 {
-    kill (getpid (), SIGKILL);
     for (;;)
         pause ();
+}
+
+static _Noreturn void crash (void)
+{
+    kill (getpid (), SIGKILL);
+    stay ();
 }
 
 static int check_bytes (dpool_call_t *call, uint64_t number, const unsigned char *bytes, size_t size)
@@ -60,8 +65,8 @@ DPOOL_FUNCTION_AS (work, TASK_FUNCTION)
     task_kind_t kind = task_kind (number);
     if (kind == TASK_POISON || (kind == TASK_CRASH_ONCE && dpool_call_attempt (call) == 1))
         crash ();
-    while (kind == TASK_ENDLESS)
-        pause ();
+    if (kind == TASK_ENDLESS)
+        stay ();
     rest (task_sleep_ms (number));
     if (note (call, RECORD_END, number) < 0)
         return -1;

@@ -250,9 +250,9 @@ static bool measure_broker (figures_t *self)
     for (size_t i = 0; i < MANY; i++)
         n_again += was_running[i] && self->watch.tasks[i].n_starts > 1;
     size_t n_wrong = is_done ? count_wrong (result) : MANY;
-    printf (
-        "broker kill -9 with %zu unfinished: %zu of %zu running tasks started again, %zu wrong, all after %.1f s\n",
-        n_unfinished, n_again, n_running, n_wrong, (double) (record_now_us () - killed_us) / 1e6);
+    double took_s = (double) (record_now_us () - killed_us) / 1e6;
+    printf ("broker kill -9, %zu unfinished: %zu of %zu running started again, %zu wrong, %.1f s in all\n",
+            n_unfinished, n_again, n_running, n_wrong, took_s);
     dpool_async_result_destroy (&result);
     free (was_running);
     return n_wrong == 0 && n_again * 10 <= n_running;
