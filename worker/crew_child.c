@@ -83,6 +83,7 @@ void crew_child_hand (crew_t *crew, int64_t now_ms, crew_child_t *self, crew_run
     dp_list_append (&self->runs, &run->in_queue);
     self->n_items += run->n_items;
     self->pool->progress_at_ms = now_ms;
+    self->pool->n_handed_back = 0;
     crew_child_set_state (self, CHILD_BUSY);
     crew_want_hand (crew, self->place, run);
 }

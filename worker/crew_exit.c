@@ -25,6 +25,7 @@ void crew_child_ready (crew_t *self, int64_t now_ms, size_t place, int64_t pid)
     pool->retry_at_ms = 0;
     pool->is_broken = false;
     pool->progress_at_ms = now_ms;
+    pool->n_handed_back = 0;
     crew_child_set_state (child, CHILD_IDLE);
 }
 

@@ -178,6 +178,13 @@ void crew_hand_out (crew_t *self, int64_t now_ms)
 
 /* ---- Handing back ------------------------------------------------------------------------------ */
 
+/* A broker that knows no better worker sends what it gets back at once. */
+static int64_t overstay_ms (const crew_pool_t *pool)
+{
+    int64_t n = pool->n_handed_back < 6 ? 1 << pool->n_handed_back : CREW_MAX_OVERSTAYS;
+    return n * CREW_OVERSTAY_MS;
+}
+
 /* What waits beyond the plain number of processes was asked for in the belief that runs are short. The rest
    stays: the broker would only send it again. */
 static void hand_back_pool (crew_t *self, int64_t now_ms, crew_pool_t *pool)
@@ -190,10 +197,11 @@ static void hand_back_pool (crew_t *self, int64_t now_ms, crew_pool_t *pool)
         return;
     int64_t since_ms
         = run->waiting_since_ms > pool->progress_at_ms ? run->waiting_since_ms : pool->progress_at_ms;
-    if (now_ms - since_ms < CREW_OVERSTAY_MS) {
-        crew_due (self, since_ms + CREW_OVERSTAY_MS);
+    if (now_ms - since_ms < overstay_ms (pool)) {
+        crew_due (self, since_ms + overstay_ms (pool));
         return;
     }
+    pool->n_handed_back++;
     if (!self->is_measured || self->mean_us < CREW_OVERSTAY_MS * 1000)
         self->mean_us = CREW_OVERSTAY_MS * 1000;
     self->is_measured = true;

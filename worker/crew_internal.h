@@ -9,14 +9,15 @@
 #include "worker/crew.h"
 
 enum {
-    CREW_TINY_US = 1000,          /* runs shorter than this are handed out several at a time … */
-    CREW_AHEAD_US = 2000,         /* … as many as make up this much work … */
-    CREW_MAX_AHEAD = 256,         /* … and never more than these */
-    CREW_DRAIN_ORPHAN_MS = 6000,  /* while draining; docker stop kills after 10 s, and two go for signals */
-    CREW_MAX_EXTRA = 1024,        /* the window is at most so much larger than the number of processes */
-    CREW_STALL_MS = 5,            /* an item that takes longer gives the runs behind it back */
-    CREW_OVERSTAY_MS = 20,        /* runs that wait longer, while no child gets free, go back to the broker */
-    CREW_PART_MS = 10,            /* finished items of an unfinished run are reported after so long */
+    CREW_TINY_US = 1000,         /* runs shorter than this are handed out several at a time … */
+    CREW_AHEAD_US = 2000,        /* … as many as make up this much work … */
+    CREW_MAX_AHEAD = 256,        /* … and never more than these */
+    CREW_DRAIN_ORPHAN_MS = 6000, /* while draining; docker stop kills after 10 s, and two go for signals */
+    CREW_MAX_EXTRA = 1024,       /* the window is at most so much larger than the number of processes */
+    CREW_STALL_MS = 5,           /* an item that takes longer gives the runs behind it back */
+    CREW_OVERSTAY_MS = 20,   /* runs that wait longer, while no child gets free, go back to the broker … */
+    CREW_MAX_OVERSTAYS = 50, /* … which may send them again: then twice as long each time, up to 1 s */
+    CREW_PART_MS = 10,       /* finished items of an unfinished run are reported after so long */
     CREW_PART_BYTES = 256 * 1024, /* … or when they are so large */
     CREW_PROGRESS_MS = 100,
     CREW_BYE_MS = 2000,         /* the longest wait for an answer to BYE */
@@ -140,6 +141,7 @@ struct crew_pool_s {
     unsigned n_failed_starts; /* in a row */
     int64_t retry_at_ms;      /* no start before */
     int64_t progress_at_ms;   /* a run was handed out last, or a child came up */
+    unsigned n_handed_back;   /* times since then that runs went back to their brokers */
     bool is_broken;           /* its initializer was given up */
     bool is_ended;            /* its session has ended: freed with its last child */
     dpool_error_t *failure;   /* why the last start failed, or NULL */

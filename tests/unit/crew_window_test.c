@@ -4,6 +4,7 @@
 #include "tests/unit/crew_rig.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 #define WITH_RIG(processes, n_brokers) \
     (void) state;                      \
@@ -126,6 +127,29 @@ static void hands_back_what_waits_too_long_and_asks_for_less (void **state)
     rig_forget (rig);
     rig_pass (rig, 30);
     rig_expect (rig, "0< RELEASE w1 5.1, 4.1, 3.1\n");
+    rig_destroy (&rig);
+}
+
+static void hands_back_ever_more_slowly_while_nothing_gets_free (void **state)
+{
+    WITH_RIG (1, 2);
+    rig_tasks (rig, 0, 1, 1);
+    rig_turn (rig, 0);
+    rig_claim (rig, 0, 1, 0);
+    for (int64_t wait_ms = 20; wait_ms <= 1000; wait_ms = wait_ms == 640 ? 1000 : 2 * wait_ms) {
+        rig_tasks (rig, 1, 2, 2); /* another broker, which knows no better worker */
+        rig_turn (rig, 0);
+        rig_pass (rig, wait_ms - 1);
+        assert_null (strstr (rig->trace, "RELEASE"));
+        rig_pass (rig, 1);
+        rig_expect_part (rig, "1< RELEASE w1 2.1\n");
+    }
+    rig_value (rig, 0, 1, 2000000);
+    rig_tasks (rig, 1, 3, 4);
+    rig_turn (rig, 0);
+    rig_forget (rig);
+    rig_pass (rig, 20);
+    rig_expect_part (rig, "1< RELEASE w1 4.1\n");
     rig_destroy (&rig);
 }
 
@@ -301,6 +325,7 @@ int main (void)
         cmocka_unit_test (gives_what_was_taken_back_to_another_child),
         cmocka_unit_test (runs_taken_back_from_several_children_wait_in_their_order),
         cmocka_unit_test (hands_back_what_waits_too_long_and_asks_for_less),
+        cmocka_unit_test (hands_back_ever_more_slowly_while_nothing_gets_free),
         cmocka_unit_test (releases_tasks_beyond_any_window_it_ever_told),
         cmocka_unit_test (releases_a_waiting_run_that_is_revoked),
         cmocka_unit_test (takes_a_revoked_run_back_from_its_child),
