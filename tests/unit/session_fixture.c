@@ -399,3 +399,20 @@ void fixture_assert_clean (const fixture_t *self)
     assert_true (dp_list_is_empty (&session->again));
     assert_true (dp_list_is_empty (&session->cancelling));
 }
+
+job_t *fixture_one_task (fixture_t **self_p, job_spec_t spec)
+{
+    *self_p = fixture_up (4);
+    job_t *job = fixture_list (*self_p, 10, spec);
+    fixture_turn (*self_p);
+    assert_int_equal ((*self_p)->n_tasks, 1);
+    return job;
+}
+
+fixture_task_t fixture_take (fixture_t *self)
+{
+    assert_true (self->n_tasks > 0);
+    fixture_task_t task = self->tasks[0];
+    fixture_forget (self);
+    return task;
+}

@@ -42,12 +42,16 @@ typedef struct fixture_s {
 fixture_t *fixture_new (size_t max_tasks, size_t max_bytes);
 /* The same, connected to a broker with so many processes. */
 fixture_t *fixture_up (size_t processes);
+/* The same with four processes, and with a list of ten items in one task, which is noted as the first. */
+job_t *fixture_one_task (fixture_t **self_p, job_spec_t spec);
 void fixture_free (fixture_t **self_p);
 
 /* A turn of the loop: tick, and note all that is sent. Returns the deadline. */
 int64_t fixture_turn (fixture_t *self);
 /* Let time pass in turns of 100 ms. */
 void fixture_pass (fixture_t *self, int64_t ms);
+/* The first noted task; all are forgotten. */
+fixture_task_t fixture_take (fixture_t *self);
 /* Forget what was noted of tasks, claims and cancels. */
 void fixture_forget (fixture_t *self);
 /* The connection breaks, and a new one is made and welcomed. */

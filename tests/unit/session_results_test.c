@@ -9,31 +9,12 @@
 static const job_spec_t chunked = { .chunk_size = 10, .max_retries = 2 };
 static const job_spec_t once = { .chunk_size = 10, .max_retries = 2, .is_at_most_once = true };
 
-/* A list of ten items in one task, which is noted as the first. */
-static job_t *one_task (fixture_t **f, job_spec_t spec)
-{
-    *f = fixture_up (4);
-    job_t *job = fixture_list (*f, 10, spec);
-    fixture_turn (*f);
-    assert_int_equal ((*f)->n_tasks, 1);
-    return job;
-}
-
-/* The first noted task, and forget all. */
-static fixture_task_t take (fixture_t *f)
-{
-    assert_true (f->n_tasks > 0);
-    fixture_task_t task = f->tasks[0];
-    fixture_forget (f);
-    return task;
-}
-
 static void a_failed_item_fails_alone (void **state)
 {
     (void) state;
     fixture_t *f;
-    job_t *job = one_task (&f, chunked);
-    fixture_task_t task = take (f);
+    job_t *job = fixture_one_task (&f, chunked);
+    fixture_task_t task = fixture_take (f);
     dp_buffer_t row = DP_BUFFER_INIT;
     fixture_put_values (&row, &task, 0, 4);
     dpool_error_t error = { .message = "not today", .host = "far", .user_code = 5 };
@@ -58,8 +39,8 @@ static void items_are_finished_as_they_come_in_parts (void **state)
 {
     (void) state;
     fixture_t *f;
-    job_t *job = one_task (&f, chunked);
-    fixture_task_t task = take (f);
+    job_t *job = fixture_one_task (&f, chunked);
+    fixture_task_t task = fixture_take (f);
     for (size_t i = 0; i < 10; i += 5) {
         dp_buffer_t row = DP_BUFFER_INIT;
         fixture_put_values (&row, &task, i, 5);
@@ -76,8 +57,8 @@ static void a_finished_job_whose_task_goes_on_may_be_released (void **state)
 {
     (void) state;
     fixture_t *f;
-    job_t *job = one_task (&f, chunked);
-    fixture_task_t task = take (f);
+    job_t *job = fixture_one_task (&f, chunked);
+    fixture_task_t task = fixture_take (f);
     dp_buffer_t row = DP_BUFFER_INIT;
     fixture_put_values (&row, &task, 0, 10);
     fixture_result (f, &task, OUTCOME_VALUE, false, 0, 10, &row);
@@ -119,8 +100,8 @@ static void what_a_task_ends_as_holds_for_all_its_items (void **state)
                                                  OUTCOME_BAD_VALUE };
     for (size_t s = 0; s < sizeof statuses / sizeof statuses[0]; s++) {
         fixture_t *f;
-        job_t *job = one_task (&f, chunked);
-        fixture_task_t task = take (f);
+        job_t *job = fixture_one_task (&f, chunked);
+        fixture_task_t task = fixture_take (f);
         fixture_end (f, &task, statuses[s]);
         for (size_t i = 0; i < 10; i++)
             fixture_assert_error (job, i, outcome_code (statuses[s]));
@@ -135,8 +116,8 @@ static void the_reason_that_is_told_of_one_item_is_told_of_all (void **state)
 {
     (void) state;
     fixture_t *f;
-    job_t *job = one_task (&f, chunked);
-    fixture_task_t task = take (f);
+    job_t *job = fixture_one_task (&f, chunked);
+    fixture_task_t task = fixture_take (f);
     dp_buffer_t row = DP_BUFFER_INIT;
     dpool_error_t error = { .message = "no worker offers f; offered are g, h" };
     outcome_put_error (&row, OUTCOME_NO_FUNCTION, &error);
@@ -151,8 +132,8 @@ static void items_that_never_started_survive_a_lost_worker (void **state)
 {
     (void) state;
     fixture_t *f;
-    job_t *job = one_task (&f, once);
-    fixture_task_t task = take (f);
+    job_t *job = fixture_one_task (&f, once);
+    fixture_task_t task = fixture_take (f);
     dp_buffer_t row = DP_BUFFER_INIT;
     outcome_put_error (&row, OUTCOME_LOST, NULL);
     for (int i = 1; i < 10; i++)
@@ -170,8 +151,8 @@ static void of_a_cancelled_chunk_the_crashed_is_killed_and_the_rest_cancelled (v
 {
     (void) state;
     fixture_t *f;
-    job_t *job = one_task (&f, chunked);
-    fixture_task_t task = take (f);
+    job_t *job = fixture_one_task (&f, chunked);
+    fixture_task_t task = fixture_take (f);
     session_cancel (f->session, f->now_ms, job);
     fixture_crash (f, &task, 5);
     fixture_assert_value (job, 4);
@@ -187,8 +168,8 @@ static void a_retry_that_is_cancelled_before_it_is_sent_is_not_said_never_to_hav
 {
     (void) state;
     fixture_t *f;
-    job_t *job = one_task (&f, chunked);
-    fixture_task_t task = take (f);
+    job_t *job = fixture_one_task (&f, chunked);
+    fixture_task_t task = fixture_take (f);
     fixture_crash (f, &task, 0);
     session_cancel (f->session, f->now_ms, job);
     fixture_assert_error (job, 0, DPOOL_EKILLED);
@@ -206,8 +187,8 @@ static void a_malformed_row_fails_the_items_that_it_cannot_tell_of (void **state
     static const uint8_t tails[][2] = { { 0xc1, 0xc1 }, { 0x00, 0xc1 }, { 0x92, 0x00 }, { 0x01, 0xd9 } };
     for (size_t t = 0; t < sizeof tails / sizeof tails[0]; t++) {
         fixture_t *f;
-        job_t *job = one_task (&f, chunked);
-        fixture_task_t task = take (f);
+        job_t *job = fixture_one_task (&f, chunked);
+        fixture_task_t task = fixture_take (f);
         dp_buffer_t row = DP_BUFFER_INIT;
         fixture_put_values (&row, &task, 0, 4);
         dp_buffer_append (&row, tails[t], 2);
@@ -227,8 +208,8 @@ static void a_malformed_error_fails_its_item_alone (void **state)
 {
     (void) state;
     fixture_t *f;
-    job_t *job = one_task (&f, chunked);
-    fixture_task_t task = take (f);
+    job_t *job = fixture_one_task (&f, chunked);
+    fixture_task_t task = fixture_take (f);
     dp_buffer_t row = DP_BUFFER_INIT;
     fixture_put_values (&row, &task, 0, 4);
     static const uint8_t strange[] = { OUTCOME_CRASHED, 0x91, 0x01 }; /* an array where a map is due */
@@ -248,7 +229,7 @@ static void a_row_beyond_the_task_touches_no_other_item (void **state)
     fixture_t *f = fixture_up (4);
     job_t *job = fixture_list (f, 20, chunked);
     fixture_turn (f);
-    fixture_task_t task = take (f);
+    fixture_task_t task = fixture_take (f);
     dp_buffer_t row = DP_BUFFER_INIT;
     fixture_put_values (&row, &task, 0, 20);
     fixture_result (f, &task, OUTCOME_VALUE, false, 10, 10, &row);
@@ -264,8 +245,8 @@ static void an_item_gets_its_first_outcome_and_no_other (void **state)
 {
     (void) state;
     fixture_t *f;
-    job_t *job = one_task (&f, chunked);
-    fixture_task_t task = take (f);
+    job_t *job = fixture_one_task (&f, chunked);
+    fixture_task_t task = fixture_take (f);
     dp_buffer_t row = DP_BUFFER_INIT;
     fixture_put_values (&row, &task, 0, 10);
     fixture_result (f, &task, OUTCOME_VALUE, false, 0, 10, &row);
@@ -283,7 +264,7 @@ static void without_memory_for_its_result_a_task_fails (void **state)
 {
     (void) state;
     fixture_t *f;
-    job_t *job = one_task (&f, chunked);
+    job_t *job = fixture_one_task (&f, chunked);
     wire_batch_t batch = { 0 };
     dp_outbox_t out = { NULL, NULL, 0 };
     dp_buffer_t row = DP_BUFFER_INIT;

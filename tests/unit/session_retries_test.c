@@ -4,37 +4,16 @@
 
 #include "core/memory.h"
 
-#include <string.h>
-
 static const job_spec_t chunked = { .chunk_size = 10, .max_retries = 2 };
 static const job_spec_t once = { .chunk_size = 10, .max_retries = 2, .is_at_most_once = true };
-
-/* A list of ten items in one task, which is noted as the first. */
-static job_t *one_task (fixture_t **f, job_spec_t spec)
-{
-    *f = fixture_up (4);
-    job_t *job = fixture_list (*f, 10, spec);
-    fixture_turn (*f);
-    assert_int_equal ((*f)->n_tasks, 1);
-    return job;
-}
-
-/* The first noted task, and forget all. */
-static fixture_task_t take (fixture_t *f)
-{
-    assert_true (f->n_tasks > 0);
-    fixture_task_t task = f->tasks[0];
-    fixture_forget (f);
-    return task;
-}
 
 static void a_crash_is_tried_again_alone_and_its_siblings_as_another_task (void **state)
 {
     (void) state;
     fixture_t *f;
-    job_t *job = one_task (&f, chunked);
+    job_t *job = fixture_one_task (&f, chunked);
     fixture_list (f, 1, (job_spec_t) { .priority = 100 });
-    fixture_task_t task = take (f);
+    fixture_task_t task = fixture_take (f);
     fixture_crash (f, &task, 3);
     for (size_t i = 0; i < 3; i++)
         fixture_assert_value (job, i); /* kept */
@@ -60,12 +39,12 @@ static void the_third_crash_is_the_last (void **state)
 {
     (void) state;
     fixture_t *f;
-    job_t *job = one_task (&f, chunked);
-    fixture_task_t task = take (f);
+    job_t *job = fixture_one_task (&f, chunked);
+    fixture_task_t task = fixture_take (f);
     fixture_crash (f, &task, 9);
     for (int i = 0; i < 2; i++) {
         fixture_turn (f);
-        task = take (f);
+        task = fixture_take (f);
         assert_int_equal (task.first, 9);
         assert_int_equal (task.base, i + 1);
         assert_false (job_is_finished (job));
@@ -86,8 +65,8 @@ static void without_retries_the_first_crash_is_the_last (void **state)
 {
     (void) state;
     fixture_t *f;
-    job_t *job = one_task (&f, (job_spec_t) { .chunk_size = 10 });
-    fixture_task_t task = take (f);
+    job_t *job = fixture_one_task (&f, (job_spec_t) { .chunk_size = 10 });
+    fixture_task_t task = fixture_take (f);
     fixture_crash (f, &task, 0);
     fixture_assert_error (job, 0, DPOOL_ECRASHED);
     fixture_work_off (f);
@@ -100,14 +79,14 @@ static void attempts_do_not_count_the_steps_between_submissions (void **state)
 {
     (void) state;
     fixture_t *f;
-    job_t *job = one_task (&f, (job_spec_t) { .chunk_size = 10 });
+    job_t *job = fixture_one_task (&f, (job_spec_t) { .chunk_size = 10 });
     for (int i = 0; i < 2; i++) {
         fixture_reconnect (f, false);
         fixture_forget (f);
         fixture_missing (f, 1, 1);
         fixture_turn (f);
     }
-    fixture_task_t task = take (f);
+    fixture_task_t task = fixture_take (f);
     assert_int_equal (task.base, 2000);
     fixture_crash (f, &task, 0);
     assert_int_equal (job_item (job, 0)->error->attempts, 1);
@@ -122,18 +101,18 @@ static void numbers_of_attempts_rise_whatever_they_end_by (void **state)
 {
     (void) state;
     fixture_t *f;
-    job_t *job = one_task (&f, (job_spec_t) { .chunk_size = 10, .max_retries = 2 });
-    fixture_task_t task = take (f);
+    job_t *job = fixture_one_task (&f, (job_spec_t) { .chunk_size = 10, .max_retries = 2 });
+    fixture_task_t task = fixture_take (f);
     for (uint64_t i = 1; i <= 2; i++) {
         fixture_reconnect (f, false);
         fixture_forget (f);
         fixture_missing (f, task.id, task.id);
         fixture_turn (f);
-        task = take (f);
+        task = fixture_take (f);
         assert_int_equal (task.base, 1001 * i - 1);
         fixture_crash (f, &task, 0);
         fixture_turn (f);
-        task = take (f);
+        task = fixture_take (f);
         assert_int_equal (task.base, 1001 * i);
     }
     fixture_crash (f, &task, 0);
@@ -145,8 +124,8 @@ static void a_crash_without_a_name_is_charged_to_the_first_unfinished_item (void
 {
     (void) state;
     fixture_t *f;
-    job_t *job = one_task (&f, chunked);
-    fixture_task_t task = take (f);
+    job_t *job = fixture_one_task (&f, chunked);
+    fixture_task_t task = fixture_take (f);
     dp_buffer_t row = DP_BUFFER_INIT;
     fixture_put_values (&row, &task, 0, 2);
     fixture_result (f, &task, OUTCOME_VALUE, false, 0, 2, &row);
@@ -155,7 +134,7 @@ static void a_crash_without_a_name_is_charged_to_the_first_unfinished_item (void
     for (fixture_end (f, &task, OUTCOME_CRASHED); !job_is_finished (job); rounds++) {
         assert_true (rounds < 100); /* it comes to an end whatever a worker says */
         fixture_turn (f);
-        task = take (f);
+        task = fixture_take (f);
         fixture_end (f, &task, OUTCOME_CRASHED);
         fixture_reconnect (f, true);
         for (size_t i = 0; i < f->n_claims; i++)
@@ -171,8 +150,8 @@ static void a_time_out_is_not_tried_again_but_its_siblings_are (void **state)
 {
     (void) state;
     fixture_t *f;
-    job_t *job = one_task (&f, chunked);
-    fixture_task_t task = take (f);
+    job_t *job = fixture_one_task (&f, chunked);
+    fixture_task_t task = fixture_take (f);
     dp_buffer_t row = DP_BUFFER_INIT;
     fixture_put_values (&row, &task, 0, 1);
     outcome_put_error (&row, OUTCOME_TIMED_OUT, NULL);
@@ -195,8 +174,8 @@ static void a_time_out_without_a_name_hits_the_first_unfinished_item (void **sta
 {
     (void) state;
     fixture_t *f;
-    job_t *job = one_task (&f, chunked);
-    fixture_task_t task = take (f);
+    job_t *job = fixture_one_task (&f, chunked);
+    fixture_task_t task = fixture_take (f);
     fixture_end (f, &task, OUTCOME_TIMED_OUT);
     fixture_assert_error (job, 0, DPOOL_ETIMELIMIT);
     fixture_work_off (f);
@@ -208,8 +187,8 @@ static void at_most_once_a_crash_is_not_tried_again (void **state)
 {
     (void) state;
     fixture_t *f;
-    job_t *job = one_task (&f, once);
-    fixture_task_t task = take (f);
+    job_t *job = fixture_one_task (&f, once);
+    fixture_task_t task = fixture_take (f);
     fixture_crash (f, &task, 3);
     fixture_assert_error (job, 3, DPOOL_ECRASHED);
     fixture_turn (f);
@@ -228,8 +207,8 @@ static void at_most_once_an_item_without_a_word_is_lost (void **state)
     static const outcome_status_t statuses[] = { OUTCOME_CRASHED, OUTCOME_TIMED_OUT, OUTCOME_VALUE };
     for (size_t s = 0; s < 3; s++) {
         fixture_t *f;
-        job_t *job = one_task (&f, once);
-        fixture_task_t task = take (f);
+        job_t *job = fixture_one_task (&f, once);
+        fixture_task_t task = fixture_take (f);
         dp_buffer_t row = DP_BUFFER_INIT;
         fixture_put_values (&row, &task, 0, 2);
         fixture_result (f, &task, statuses[s], true, 0, 2, &row);
@@ -248,8 +227,8 @@ static void a_part_that_was_lost_with_a_broker_is_run_again (void **state)
 {
     (void) state;
     fixture_t *f;
-    job_t *job = one_task (&f, chunked);
-    fixture_task_t task = take (f);
+    job_t *job = fixture_one_task (&f, chunked);
+    fixture_task_t task = fixture_take (f);
     dp_buffer_t row = DP_BUFFER_INIT;
     fixture_put_values (&row, &task, 7, 3);
     fixture_result (f, &task, OUTCOME_VALUE, true, 7, 3, &row);
@@ -267,10 +246,10 @@ static void a_worker_that_never_says_a_word_does_not_keep_a_job_for_ever (void *
 {
     (void) state;
     fixture_t *f;
-    job_t *job = one_task (&f, chunked);
+    job_t *job = fixture_one_task (&f, chunked);
     for (int i = 0; i < 11; i++) {
         assert_false (job_is_finished (job));
-        fixture_task_t task = take (f);
+        fixture_task_t task = fixture_take (f);
         fixture_end (f, &task, OUTCOME_VALUE);
         fixture_turn (f);
     }
