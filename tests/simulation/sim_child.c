@@ -24,6 +24,7 @@ static void tell (const sim_child_t *self, const char *what, const item_t *item)
 }
 
 static void do_next (void *owner);
+static void take_signal (void *owner);
 
 sim_child_t *sim_child_new (sim_worker_t *worker, size_t place)
 {
@@ -34,6 +35,7 @@ sim_child_t *sim_child_new (sim_worker_t *worker, size_t place)
     if (self->slot == NULL)
         dp_no_memory (sizeof *self->slot);
     event_init (&self->event, do_next, self);
+    event_init (&self->doom, take_signal, self);
     dp_list_init (&self->channel);
     dp_list_init (&self->ring);
     return self;
@@ -101,6 +103,7 @@ static void die (sim_child_t *self, int signal, int exit_status)
     self->exit_status = exit_status;
     free_orders (self);
     schedule_cancel (&sim_of (self)->schedule, &self->event);
+    schedule_cancel (&sim_of (self)->schedule, &self->doom);
     node_wake (&self->worker->node);
 }
 
@@ -274,7 +277,8 @@ void sim_child_fork (sim_child_t *self, const crew_session_t *session)
     self->state = CHILD_FORKED;
     self->session = session != NULL ? session->session : 0;
     self->initializer = initializer_of (sim, session);
-    self->is_ending = self->is_doomed = false;
+    self->is_ending = false;
+    self->doom_signal = 0;
     self->stopped_until_us = 0;
     self->n_given = 0;
     go_on_at (self, sim->schedule.now_us + random_between (&sim->random, 200, 3000));
@@ -341,12 +345,22 @@ void sim_child_flag (sim_child_t *self, uint64_t serial)
         schedule_by (schedule, &self->event, schedule->now_us + POLITE_US);
 }
 
+static void take_signal (void *owner)
+{
+    sim_child_t *self = owner;
+    const item_t *item = current (self);
+    if (is_there (self) && (self->doom_signal == SIGKILL || item == NULL || !item->is_stubborn))
+        die_of_worker (self, self->doom_signal);
+}
+
+/* Meanwhile it may finish what it is in, and go on to the next. */
 void sim_child_signal (sim_child_t *self, int signal)
 {
-    const item_t *item = current (self);
-    if (!is_there (self) || (signal != SIGKILL && item != NULL && item->is_stubborn))
+    sim_t *sim = sim_of (self);
+    if (!is_there (self))
         return;
-    die_of_worker (self, signal);
+    self->doom_signal = signal;
+    schedule_by (&sim->schedule, &self->doom, sim->schedule.now_us + random_between (&sim->random, 20, 600));
 }
 
 void sim_child_end (sim_child_t *self)

@@ -51,8 +51,9 @@ typedef struct sim_child_s {
     int64_t item_since_us;
     int64_t stopped_until_us; /* by a stranger */
     bool is_ending;           /* its channel was closed */
-    bool is_doomed;           /* a signal of its worker is under way */
-    int signal, exit_status;  /* that it died of */
+    sim_event_t doom;         /* a signal of its worker arrives: the zygote sends it */
+    int doom_signal;
+    int signal, exit_status; /* that it died of */
 } sim_child_t;
 
 sim_child_t *sim_child_new (struct sim_worker_s *worker, size_t place);
