@@ -280,6 +280,30 @@ static void release_call (sim_client_t *self, call_t *call)
     call->job = NULL;
 }
 
+/* Sometimes it asks why a call is not finished. What it is told is for people; that it is told counts here.
+ */
+static void ask (sim_client_t *self, const call_t *call)
+{
+    sim_t *sim = self->node.sim;
+    dpool_explanation_t why = DPOOL_EXPLANATION_INIT;
+    if (call->job == NULL || !random_happens (&sim->random, 10))
+        return;
+    uint64_t query = session_explain (self->session, now_ms (self), call->job, &why);
+    if (query != 0)
+        self->query = query;
+    else
+        SIM_TELL (sim, self->node.name, "call %zu: %s", call->number, why.sentence);
+}
+
+static void hear_answer (sim_client_t *self)
+{
+    dpool_explanation_t why = DPOOL_EXPLANATION_INIT;
+    if (self->query == 0 || !session_answer (self->session, self->query, &why))
+        return;
+    self->query = 0;
+    SIM_TELL (self->node.sim, self->node.name, "is told: %s", why.sentence);
+}
+
 /* When the program looks at this call next of its own accord. */
 static void plan_call (const sim_client_t *self, call_t *call)
 {
@@ -313,6 +337,7 @@ static void act_on_call (void *owner)
         take_results (self, call);
         draw_source (self, call);
     }
+    ask (self, call);
     plan_call (self, call);
     node_wake (&self->node);
 }
@@ -369,6 +394,7 @@ static int64_t act (node_t *node)
 {
     sim_client_t *self = DP_CONTAINER (node, sim_client_t, node);
     hear_broker (self);
+    hear_answer (self);
     EACH_CALL (self, call)
     draw_source (self, call);
     int64_t deadline_ms = session_tick (self->session, now_ms (self));
