@@ -60,7 +60,9 @@ static void explain_queued (const scheduler_t *self, int64_t now_ms, const task_
         snprintf (text, size, "all workers that offer '%s' are draining", task->route->function->name);
     } else if (task->n_losses > 0) {
         say (answer, DPOOL_REASON_RETRYING, since_ms);
-        snprintf (text, size, "it waits for another try: its worker was lost");
+        answer->ahead = count_ahead (task);
+        snprintf (text, size, "it waits for another try: its worker was lost%s",
+                  task->n_losses > 1 ? ", more than once" : "");
     } else if (task->session->is_full) {
         answer->ahead = count_ahead (task);
         say (answer, DPOOL_REASON_QUEUED, since_ms);
@@ -95,10 +97,10 @@ static void explain (const scheduler_t *self, int64_t now_ms, const session_reco
     answer->worker = (wire_text_t) { name_of (task->worker), strlen (name_of (task->worker)) };
     int64_t since_ms = now_ms - task->since_ms, silent_ms = now_ms - task->worker->peer.heard_at_ms;
     say (answer, task->attempt % 1000 > 1 ? DPOOL_REASON_RETRYING : DPOOL_REASON_RUNNING, since_ms);
-    snprintf (text, size, "%s on worker '%s' for %lld ms (attempt %llu; last heard of %lld ms ago)",
+    snprintf (text, size, "%s on worker '%s' for %lld ms (last heard of %lld ms ago)%s",
               task->has_started ? "it runs" : "it was given to a process", name_of (task->worker),
-              (long long) since_ms, (unsigned long long) task->attempt,
-              (long long) (silent_ms > 0 ? silent_ms : 0));
+              (long long) since_ms, (long long) (silent_ms > 0 ? silent_ms : 0),
+              task->n_losses > 0 ? "; a worker that had it before was lost" : "");
 }
 
 /* ---- Status --------------------------------------------------------------------------------- */

@@ -3,7 +3,9 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/utf8.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -16,6 +18,7 @@ enum {
     MAX_APPETITE = 1 << 16,
     MAX_STRETCH = 1 << 20,              /* items between the oldest that is not taken and the newest */
     MAX_STREAM_CHUNK = MAX_STRETCH / 2, /* a stream must be able to hold the chunk that it waits for */
+    HISTORY_BYTES = 4096,               /* told of earlier attempts; the oldest are left out */
     USUAL_PROCESSES = 4,                /* assumed while the number is not known */
     APPETITE_BYTES = 64 << 20
 };
@@ -326,8 +329,46 @@ void job_succeed (job_t *self, size_t index, dp_blob_t *blob, const uint8_t *dat
     job_item_t *item = job_item (self, index);
     if (item == NULL || item->state == ITEM_FINISHED)
         return;
+    dp_free (item->error);
+    item->error = NULL;
     dp_value_init (&item->value, blob, data, len);
     finish (self, index, item);
+}
+
+/* What an attempt ended by, as a line behind those of the attempts before it. */
+static void tell_history (char text[HISTORY_BYTES], const dpool_error_t *error)
+{
+    enum { MAX_CAUSE = 300 };
+    char line[MAX_CAUSE + 400];
+    const char *before = error->history;
+    snprintf (line, sizeof line, "attempt %u: %.*s (pid %ld on %s)\n", error->attempts,
+              (int) dp_utf8_cut (error->message, strlen (error->message), MAX_CAUSE), error->message,
+              (long) error->pid, *error->host ? error->host : "an unknown host");
+    while (strlen (before) + strlen (line) >= HISTORY_BYTES)
+        before = strchr (before, '\n') + 1;
+    snprintf (text, HISTORY_BYTES, "%s%s", before, line);
+}
+
+/* Keep what the last attempt ended by, with the history of the item. */
+static void keep_error (job_item_t *item, dpool_error_t *error)
+{
+    char history[HISTORY_BYTES] = "";
+    if (item->error != NULL)
+        tell_history (history, item->error);
+    error->history = history;
+    dpool_error_t *copy = dp_error_copy (error);
+    dp_free (item->error);
+    item->error = copy;
+}
+
+void job_try_again (job_t *self, size_t index, const dpool_error_t *error)
+{
+    job_item_t *item = job_item (self, index);
+    if (item == NULL || item->state == ITEM_FINISHED)
+        return;
+    dpool_error_t last = *error;
+    keep_error (item, &last);
+    item->state = ITEM_WAITING;
 }
 
 void job_fail (job_t *self, size_t index, const dpool_error_t *error)
@@ -338,12 +379,16 @@ void job_fail (job_t *self, size_t index, const dpool_error_t *error)
     dpool_error_t whole = *error;
     whole.function = self->function;
     whole.index = index;
-    item->error = dp_error_copy (&whole);
+    keep_error (item, &whole);
     if (item->error == NULL) { /* at least its code must reach the caller */
         item->error = dp_must_alloc (sizeof *item->error);
-        *item->error = (dpool_error_t) {
-            .code = whole.code, .message = "", .function = "", .host = "", .stderr_tail = "", .index = index
-        };
+        *item->error = (dpool_error_t) { .code = whole.code,
+                                         .message = "",
+                                         .function = "",
+                                         .host = "",
+                                         .stderr_tail = "",
+                                         .index = index,
+                                         .history = "" };
     }
     self->n_failed++;
     if (self->lowest_failed == JOB_NONE || index < self->lowest_failed)

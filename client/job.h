@@ -20,7 +20,7 @@ typedef enum { ITEM_WAITING, ITEM_SENT, ITEM_FINISHED } job_item_state_t;
 
 typedef struct job_item_s {
     dpool_value_t value;  /* of a success */
-    dpool_error_t *error; /* of a failure; owned */
+    dpool_error_t *error; /* of a failure, or of the last crash when it is tried again; owned */
     uint8_t state;        /* job_item_state_t */
     bool is_taken;        /* the value was given away */
     uint8_t n_losses;     /* ended tasks that said nothing of it */
@@ -132,7 +132,10 @@ size_t job_payload_len (const job_t *self, size_t first, size_t n);
 void job_succeed (job_t *self, size_t index, dp_blob_t *blob, const uint8_t *data, size_t len);
 /* error->function and index are filled in. */
 void job_fail (job_t *self, size_t index, const dpool_error_t *error);
-/* The same with a plain message (printf-free). */
+/* A crash that does not end the item: it waits for another try. Its error is kept, for the history of the one
+   that may end it, and to be told; without memory it is forgotten. */
+void job_try_again (job_t *self, size_t index, const dpool_error_t *error);
+/* As job_fail, with a plain message (printf-free). */
 void job_fail_as (job_t *self, size_t index, outcome_status_t status, const char *message);
 
 /* Learn from a finished chunk. */

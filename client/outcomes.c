@@ -219,19 +219,23 @@ static int ask (dpool_async_result_t *self, dpool_explanation_t *why)
 {
     enum { ANSWER_MS = 1000 };
     dpool_t *pool = self->pool;
-    uint64_t query = session_explain (pool->session, dp_clock_ms (), self->job, why);
+    session_question_t question;
+    int rc = 0;
+    session_explain (pool->session, dp_clock_ms (), self->job, &question);
     int64_t deadline_ms = waiter_deadline (ANSWER_MS);
-    while (query != 0 && !session_answer (pool->session, query, why)) {
+    while (rc == 0 && !question.is_answered) {
         pool_wake_io (pool);
-        if (waiter_wait (&pool->waiters, &pool->lock, deadline_ms) == 0)
-            continue;
-        if (errno == EINTR)
-            return -1;
-        why->reason = DPOOL_REASON_UNREACHABLE;
-        why->since_ms = ANSWER_MS;
-        snprintf (why->sentence, sizeof why->sentence, "the broker did not answer within a second");
-        break;
+        rc = waiter_wait (&pool->waiters, &pool->lock, deadline_ms);
     }
+    session_forget_question (&question);
+    *why = question.answer;
+    if (question.is_answered)
+        return 0;
+    if (errno == EINTR)
+        return -1;
+    why->reason = DPOOL_REASON_UNREACHABLE;
+    why->since_ms = ANSWER_MS;
+    snprintf (why->sentence, sizeof why->sentence, "the broker did not answer within a second");
     return 0;
 }
 

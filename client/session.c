@@ -21,6 +21,7 @@ session_t *session_new (const session_config_t *config, int64_t now_ms)
     dp_list_init (&self->ready);
     dp_list_init (&self->changed);
     dp_list_init (&self->cancelling);
+    dp_list_init (&self->questions);
     self->id = config->id;
     self->pid = config->pid;
     self->seed = config->seed;

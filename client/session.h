@@ -76,10 +76,18 @@ uint64_t session_max_payload (const session_t *self);
 /* The broker refused us: its code and text; 0 and NULL otherwise. */
 wire_refusal_t session_refusal (const session_t *self, const char **text);
 
-/* Ask the broker about the first unfinished task of a job. Returns the query's number; 0 = there is none at
- *the broker, why then says what is known here. */
-uint64_t session_explain (session_t *self, int64_t now_ms, const job_t *job, dpool_explanation_t *why);
-/* The answer to a query, once: true and *why, or false while there is none. */
-bool session_answer (session_t *self, uint64_t query, dpool_explanation_t *why);
+/* A question to the broker, in the memory of who asks. */
+typedef struct session_question_s {
+    dp_list_t in_questions;
+    uint64_t number, task;
+    bool is_answered;
+    dpool_explanation_t answer;
+} session_question_t;
+
+/* Why is the job not finished? True when the answer is known here. Else the broker is asked about its first
+   unfinished task: wait until the question is answered, or have it forgotten. */
+bool session_explain (session_t *self, int64_t now_ms, const job_t *job, session_question_t *question);
+/* No answer is wanted any more. Harmless when there is one. */
+void session_forget_question (session_question_t *question);
 
 #endif

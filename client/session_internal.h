@@ -54,9 +54,8 @@ struct session_s {
     dp_list_t ready;      /* levels that are or were in use, the highest priority first */
     dp_list_t changed;
     dp_buffer_t scratch, texts;
-    /* the answer to explain */
-    uint64_t last_query, answered_query;
-    dpool_explanation_t answer;
+    dp_list_t questions; /* that wait for the broker's answer */
+    uint64_t last_query;
     uint64_t n_late; /* results of tasks that had their outcome already */
 };
 
@@ -94,7 +93,13 @@ void session_claim (session_t *self, int64_t now_ms);
 
 /* The task that is submitted and unfinished under this id, or NULL. */
 job_task_t *session_find_task (const session_t *self, uint64_t id);
+/* How often the items of a task have started when this attempt of it has. The runs of a submission are
+   numbered upwards from its base, submissions are a step apart: the steps are taken out. */
+uint64_t session_starts_of (const job_task_t *task, uint64_t attempt);
 /* Apply the results of a RESULTS message. */
 void session_receive_results (session_t *self, wire_message_t *message, dp_blob_t *const *blobs);
+
+/* The broker's answer to a question. */
+void session_receive_answer (session_t *self, int64_t now_ms, wire_message_t *message);
 
 #endif

@@ -152,28 +152,6 @@ static void on_progress (session_t *self, int64_t now_ms, wire_message_t *messag
     }
 }
 
-static void copy_text (char *target, size_t size, wire_text_t text)
-{
-    size_t len = dp_utf8_cut (text.data, text.len, size - 1);
-    memcpy (target, text.data, len);
-    target[len] = '\0';
-}
-
-static void on_answer (session_t *self, int64_t now_ms, wire_message_t *message)
-{
-    (void) now_ms;
-    const wire_answer_t *answer = &message->answer;
-    self->answered_query = answer->query;
-    self->answer = (dpool_explanation_t) DPOOL_EXPLANATION_INIT;
-    self->answer.reason
-        = answer->reason <= DPOOL_REASON_UNREACHABLE ? (dpool_reason_t) answer->reason : DPOOL_REASON_QUEUED;
-    self->answer.ahead = (size_t) answer->ahead;
-    self->answer.since_ms = (int64_t) answer->since_ms;
-    self->answer.attempt = (unsigned) answer->attempt;
-    copy_text (self->answer.worker, sizeof self->answer.worker, answer->worker);
-    copy_text (self->answer.sentence, sizeof self->answer.sentence, answer->text);
-}
-
 /* ---- The table ------------------------------------------------------------------------------ */
 
 typedef void (handler_t) (session_t *self, int64_t now_ms, wire_message_t *message);
@@ -182,11 +160,16 @@ static const struct {
     handler_t *handler;
     bool is_always; /* not only behind the WELCOME */
 } kinds[WIRE_KINDS] = {
-    [WIRE_WELCOME] = { on_welcome, true },  [WIRE_WHO] = { on_who, true },
-    [WIRE_REFUSED] = { on_refused, true },  [WIRE_PING] = { on_ping, true },
-    [WIRE_BYE] = { on_bye, true },          [WIRE_WORKERS] = { on_workers, false },
-    [WIRE_MISSING] = { on_missing, false }, [WIRE_PROGRESS] = { on_progress, false },
-    [WIRE_ANSWER] = { on_answer, false },   [WIRE_ROOM] = { on_room, false },
+    [WIRE_WELCOME] = { on_welcome, true },
+    [WIRE_WHO] = { on_who, true },
+    [WIRE_REFUSED] = { on_refused, true },
+    [WIRE_PING] = { on_ping, true },
+    [WIRE_BYE] = { on_bye, true },
+    [WIRE_WORKERS] = { on_workers, false },
+    [WIRE_MISSING] = { on_missing, false },
+    [WIRE_PROGRESS] = { on_progress, false },
+    [WIRE_ANSWER] = { session_receive_answer, false },
+    [WIRE_ROOM] = { on_room, false },
     [WIRE_LARGE] = { on_large, false },
 };
 
@@ -200,54 +183,4 @@ void session_receive (session_t *self, int64_t now_ms, wire_message_t *message, 
         session_receive_results (self, message, blobs);
     else if (kinds[message->kind].handler != NULL && (is_up || kinds[message->kind].is_always))
         kinds[message->kind].handler (self, now_ms, message);
-}
-
-/* ---- Explain -------------------------------------------------------------------------------- */
-
-static void say (dpool_explanation_t *why, dpool_reason_t reason, int64_t since_ms, const char *sentence)
-{
-    why->reason = reason;
-    why->since_ms = since_ms;
-    snprintf (why->sentence, sizeof why->sentence, "%s", sentence);
-}
-
-uint64_t session_explain (session_t *self, int64_t now_ms, const job_t *job, dpool_explanation_t *why)
-{
-    if (job_is_finished (job)) {
-        say (why, DPOOL_REASON_FINISHED, 0, "it is finished");
-        return 0;
-    }
-    if (self->link.state != LINK_UP) {
-        say (why, DPOOL_REASON_UNREACHABLE, now_ms - self->link.down_since_ms,
-             "the broker is not reachable; it is being tried again");
-        return 0;
-    }
-    const job_task_t *oldest = NULL;
-    for (const dp_list_t *node = job->tasks.next; node != &job->tasks; node = node->next) {
-        const job_task_t *task = DP_CONTAINER (node, job_task_t, in_job);
-        if (task->is_sent && (oldest == NULL || task->first < oldest->first))
-            oldest = task;
-    }
-    if (oldest == NULL && job->n_finished == job->next) {
-        say (why, DPOOL_REASON_SUBMITTING, 0, "it waits for its source's next item");
-        return 0;
-    }
-    if (oldest == NULL) {
-        say (why, DPOOL_REASON_SUBMITTING, 0, "it waits in this program for room in the pool's window");
-        return 0;
-    }
-    wire_query_t query = { ++self->last_query, WIRE_QUERY_EXPLAIN, oldest->id };
-    wire_put_query (&self->outbox, 0, self->n_received, &query);
-    return query.query;
-}
-
-bool session_answer (session_t *self, uint64_t query, dpool_explanation_t *why)
-{
-    if (query == 0 || self->answered_query != query)
-        return false;
-    self->answered_query = 0;
-    size_t size = why->size;
-    *why = self->answer;
-    why->size = size;
-    return true;
 }

@@ -19,9 +19,7 @@ typedef struct delivery_s {
     dpool_error_t *reason; /* of the task's end, as told of its first item: it goes for all */
 } delivery_t;
 
-/* The runs of a submission are numbered upwards from its base, submissions are a step apart: take the steps
- * out. */
-static uint64_t starts_of (const job_task_t *task, uint64_t attempt)
+uint64_t session_starts_of (const job_task_t *task, uint64_t attempt)
 {
     if (attempt <= task->base)
         return task->n_starts;
@@ -59,12 +57,19 @@ static void on_crash (delivery_t *delivery, size_t index, const dpool_error_t *e
     delivery->has_culprit = true;
     if (item->n_blames < UINT16_MAX)
         item->n_blames++;
-    if (job->is_cancelled)
+    if (job->is_cancelled) {
         job_fail_as (job, index, OUTCOME_KILLED, "cancelled while it ran");
-    else if (job->is_at_most_once || item->n_blames > job->max_retries)
-        job_fail (job, index, error);
-    else
-        item->state = ITEM_WAITING;
+        return;
+    }
+    if (!job->is_at_most_once && item->n_blames <= job->max_retries) {
+        job_try_again (job, index, error);
+        return;
+    }
+    char message[1024];
+    snprintf (message, sizeof message, "'%s', item %zu: %s", job->function, index, error->message);
+    dpool_error_t last = *error;
+    last.message = message;
+    job_fail (job, index, &last);
 }
 
 static void fail_malformed (job_t *job, size_t index)
@@ -86,16 +91,14 @@ static void apply_error (session_t *self, delivery_t *delivery, size_t index, ou
     /* A worker counts attempts as they are numbered on the wire. */
     if (error.attempts == 0 || error.attempts >= SESSION_SUBMISSION_STEP)
         error.attempts = (unsigned) delivery->n_starts;
-    char message[1024];
-    if (status == OUTCOME_CRASHED)
-        snprintf (message, sizeof message, "'%s', item %zu: %s", job->function, index, error.message);
-    else if (status == OUTCOME_INITIALIZER)
-        snprintf (message, sizeof message, "initializer '%s': %s", self->initializer, error.message);
-    if (status == OUTCOME_CRASHED || status == OUTCOME_INITIALIZER)
-        error.message = message;
     if (status == OUTCOME_CRASHED) {
         on_crash (delivery, index, &error);
         return;
+    }
+    char message[1024];
+    if (status == OUTCOME_INITIALIZER) {
+        snprintf (message, sizeof message, "initializer '%s': %s", self->initializer, error.message);
+        error.message = message;
     }
     delivery->has_culprit |= status == OUTCOME_TIMED_OUT;
     bool is_reason = status == delivery->result->status && delivery->reason == NULL && delivery->task->n > 1;
@@ -245,7 +248,7 @@ static void receive_result (session_t *self, const wire_result_t *result, dp_blo
     delivery_t delivery = { .task = task,
                             .result = result,
                             .row = result->payload.data,
-                            .n_starts = starts_of (task, result->attempt) };
+                            .n_starts = session_starts_of (task, result->attempt) };
     if (result->payload.frame > 0 && blobs != NULL && blobs[result->payload.frame] != NULL)
         delivery.blob = dp_blob_hold (blobs[result->payload.frame]);
     else

@@ -19,6 +19,7 @@ typedef struct last_error_s {
     char function[65];
     char host[256];
     char stderr_tail[4097];
+    char history[4097];
 } last_error_t;
 
 static _Thread_local last_error_t last;
@@ -74,6 +75,7 @@ const dpool_error_t *dpool_last_error (void)
         last.error.function = last.function;
         last.error.host = last.host;
         last.error.stderr_tail = last.stderr_tail;
+        last.error.history = last.history;
     }
     return &last.error;
 }
@@ -89,7 +91,7 @@ static const char *copy_text (char *place, size_t size, const char *text)
     return place;
 }
 
-/* Of stderr it is the end that tells: cut at its start. */
+/* Of stderr and of what was before it is the end that tells: cut at its start. */
 static const char *copy_tail (char *place, size_t size, const char *text)
 {
     if (!text)
@@ -108,6 +110,7 @@ int dp_fail_with (const dpool_error_t *error)
     last.error.function = copy_text (last.function, sizeof last.function, error->function);
     last.error.host = copy_text (last.host, sizeof last.host, error->host);
     last.error.stderr_tail = copy_tail (last.stderr_tail, sizeof last.stderr_tail, error->stderr_tail);
+    last.error.history = copy_tail (last.history, sizeof last.history, error->history);
     errno = error->code;
     return -1;
 }
@@ -136,9 +139,11 @@ int dp_fail_errno (const char *format, ...)
 
 dpool_error_t *dp_error_copy (const dpool_error_t *error)
 {
-    const char *const members[] = { error->message, error->function, error->host, error->stderr_tail };
-    size_t sizes[4], size = sizeof (dpool_error_t);
-    for (int i = 0; i < 4; i++) {
+    enum { N_TEXTS = 5 };
+    const char *const members[N_TEXTS]
+        = { error->message, error->function, error->host, error->stderr_tail, error->history };
+    size_t sizes[N_TEXTS], size = sizeof (dpool_error_t);
+    for (int i = 0; i < N_TEXTS; i++) {
         sizes[i] = members[i] ? strlen (members[i]) + 1 : 1;
         size += sizes[i];
     }
@@ -146,8 +151,8 @@ dpool_error_t *dp_error_copy (const dpool_error_t *error)
     if (!copy)
         return NULL;
     char *at = (char *) (copy + 1);
-    const char *copies[4];
-    for (int i = 0; i < 4; i++) {
+    const char *copies[N_TEXTS];
+    for (int i = 0; i < N_TEXTS; i++) {
         if (members[i])
             memcpy (at, members[i], sizes[i]); /* else the block's own zero byte is the "" */
         copies[i] = at;
@@ -158,6 +163,7 @@ dpool_error_t *dp_error_copy (const dpool_error_t *error)
     copy->function = copies[1];
     copy->host = copies[2];
     copy->stderr_tail = copies[3];
+    copy->history = copies[4];
     return copy;
 }
 

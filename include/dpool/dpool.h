@@ -82,6 +82,7 @@ typedef struct dpool_error_s {
     bool out_of_memory;         /* the process was killed for lack of memory */
     uint64_t peak_memory_bytes; /* of the process; 0 when unknown */
     uint64_t cpu_time_us;       /* user and system, of the process; 0 when unknown */
+    const char *history;        /* a line for each earlier attempt that crashed: how, and where; or "" */
 } dpool_error_t;
 
 /* A text for every code: DPOOL_E…, or whatever strerror knows. Static; never NULL. */

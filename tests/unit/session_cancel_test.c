@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* session_cancel_test.c - cancel, release, terminate and explain; and very many jobs. */
+/* session_cancel_test.c - cancel, release and terminate; and very many jobs. */
 #include "tests/unit/session_fixture.h"
 
 #include "core/memory.h"
@@ -290,67 +290,6 @@ static void items_appended_to_a_cancelled_stream_are_cancelled (void **state)
     fixture_free (&f);
 }
 
-/* ---- Explain --------------------------------------------------------------------------------- */
-
-static void explain_knows_what_needs_no_question (void **state)
-{
-    (void) state;
-    fixture_t *f = fixture_new (1, 1 << 20);
-    dpool_explanation_t why = DPOOL_EXPLANATION_INIT;
-    job_t *first = fixture_list (f, 1, plain), *second = fixture_list (f, 1, plain),
-          *stream = fixture_stream (f, plain);
-    assert_int_equal (session_explain (f->session, f->now_ms + 500, first, &why), 0);
-    assert_int_equal (why.reason, DPOOL_REASON_UNREACHABLE);
-    assert_int_equal (why.since_ms, 500);
-    fixture_turn (f);
-    fixture_welcome (f, false, 1);
-    fixture_turn (f);
-    assert_int_equal (session_explain (f->session, f->now_ms, second, &why), 0);
-    assert_int_equal (why.reason, DPOOL_REASON_SUBMITTING);
-    assert_int_equal (session_explain (f->session, f->now_ms, stream, &why), 0);
-    assert_string_equal (why.sentence, "it waits for its source's next item");
-    fixture_values (f, &f->tasks[0]);
-    assert_int_equal (session_explain (f->session, f->now_ms, first, &why), 0);
-    assert_int_equal (why.reason, DPOOL_REASON_FINISHED);
-    fixture_free (&f);
-}
-
-static void explain_asks_the_broker_of_the_first_unfinished_task (void **state)
-{
-    (void) state;
-    fixture_t *f = fixture_up (2);
-    job_t *job = fixture_list (f, 4, plain);
-    fixture_turn (f);
-    fixture_values (f, &f->tasks[0]);
-    fixture_reconnect (f, true); /* claimed: the broker has it though this connection did not carry it */
-    dpool_explanation_t why = DPOOL_EXPLANATION_INIT;
-    assert_false (session_answer (f->session, 0, &why));
-    uint64_t query = session_explain (f->session, f->now_ms, job, &why);
-    assert_int_not_equal (query, 0);
-    fixture_turn (f);
-    assert_int_equal (f->n_queries, 1);
-    assert_int_equal (f->query.id, 2);
-    assert_false (session_answer (f->session, query, &why));
-    dp_outbox_t out = { NULL, NULL, 0 };
-    char text[400];
-    memset (text, 'x', sizeof text);
-    wire_answer_t answer = { .query = query,
-                             .reason = DPOOL_REASON_QUEUED,
-                             .ahead = 17,
-                             .since_ms = 5,
-                             .attempt = 2,
-                             .worker = { "", 0 },
-                             .text = { text, sizeof text } };
-    wire_put_answer (&out, 0, 0, &answer);
-    fixture_say (f, &out);
-    assert_true (session_answer (f->session, query, &why));
-    assert_false (session_answer (f->session, query, &why));
-    assert_int_equal (why.reason, DPOOL_REASON_QUEUED);
-    assert_int_equal (why.ahead, 17);
-    assert_int_equal (strlen (why.sentence), sizeof why.sentence - 1);
-    fixture_free (&f);
-}
-
 /* ---- Many ------------------------------------------------------------------------------------ */
 
 static void a_hundred_thousand_jobs_cost_no_more_each_than_one (void **state)
@@ -465,8 +404,6 @@ int main (void)
         cmocka_unit_test (a_job_may_be_released_after_its_cancel_in_any_state),
         cmocka_unit_test (many_released_jobs_are_freed_in_one_walk),
         cmocka_unit_test (items_appended_to_a_cancelled_stream_are_cancelled),
-        cmocka_unit_test (explain_knows_what_needs_no_question),
-        cmocka_unit_test (explain_asks_the_broker_of_the_first_unfinished_task),
         cmocka_unit_test (a_hundred_thousand_jobs_cost_no_more_each_than_one),
         cmocka_unit_test (destroying_frees_whatever_is_under_way),
         cmocka_unit_test (progress_is_noted_until_the_task_ends),

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* session_explain.c - why a job is not finished: what is known here, and what the broker answers. */
+#include "client/session_internal.h"
+
+#include "core/utf8.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void say (dpool_explanation_t *why, dpool_reason_t reason, int64_t since_ms, const char *sentence)
+{
+    why->reason = reason;
+    why->since_ms = since_ms;
+    snprintf (why->sentence, sizeof why->sentence, "%s", sentence);
+}
+
+static const job_task_t *oldest_task (const job_t *job)
+{
+    const job_task_t *oldest = NULL;
+    for (const dp_list_t *node = job->tasks.next; node != &job->tasks; node = node->next) {
+        const job_task_t *task = DP_CONTAINER (node, job_task_t, in_job);
+        if (task->is_sent && (oldest == NULL || task->first < oldest->first))
+            oldest = task;
+    }
+    return oldest;
+}
+
+bool session_explain (session_t *self, int64_t now_ms, const job_t *job, session_question_t *question)
+{
+    dpool_explanation_t *why = &question->answer;
+    *why = (dpool_explanation_t) DPOOL_EXPLANATION_INIT;
+    dp_list_init (&question->in_questions);
+    question->is_answered = true;
+    const job_task_t *task = oldest_task (job);
+    if (job_is_finished (job))
+        say (why, DPOOL_REASON_FINISHED, 0, "it is finished");
+    else if (self->link.state != LINK_UP)
+        say (why, DPOOL_REASON_UNREACHABLE, now_ms - self->link.down_since_ms,
+             "the broker is not reachable; it is being tried again");
+    else if (task == NULL && job->n_finished == job->next)
+        say (why, DPOOL_REASON_SUBMITTING, 0, "it waits for its source's next item");
+    else if (task == NULL)
+        say (why, DPOOL_REASON_SUBMITTING, 0, "it waits in this program for room in the pool's window");
+    else
+        question->is_answered = false;
+    if (question->is_answered)
+        return true;
+    question->number = ++self->last_query;
+    question->task = task->id;
+    dp_list_append (&self->questions, &question->in_questions);
+    wire_query_t query = { question->number, WIRE_QUERY_EXPLAIN, task->id };
+    wire_put_query (&self->outbox, 0, self->n_received, &query);
+    return false;
+}
+
+void session_forget_question (session_question_t *question)
+{
+    dp_list_remove (&question->in_questions);
+}
+
+static void copy_text (char *target, size_t size, wire_text_t text)
+{
+    size_t len = dp_utf8_cut (text.data, text.len, size - 1);
+    memcpy (target, text.data, len);
+    target[len] = '\0';
+}
+
+/* The broker does not know what earlier attempts ended by, nor those under other ids. */
+static void add_what_is_known (const job_task_t *task, uint64_t attempt, dpool_explanation_t *why)
+{
+    uint64_t n_starts = session_starts_of (task, attempt);
+    why->attempt = (unsigned) (why->worker[0] != '\0' ? n_starts : n_starts + 1);
+    size_t i = task->first;
+    while (i + 1 < task->first + task->n
+           && (job_item (task->job, i) == NULL || job_item (task->job, i)->state == ITEM_FINISHED))
+        i++;
+    const job_item_t *item = job_item (task->job, i);
+    if (item == NULL || item->state == ITEM_FINISHED || item->error == NULL)
+        return;
+    if (why->reason == DPOOL_REASON_RUNNING || why->reason == DPOOL_REASON_QUEUED)
+        why->reason = DPOOL_REASON_RETRYING;
+    size_t len = strlen (why->sentence);
+    snprintf (why->sentence + len, sizeof why->sentence - len, "; attempt %u: %s", item->error->attempts,
+              item->error->message);
+    why->sentence[dp_utf8_cut (why->sentence, strlen (why->sentence), sizeof why->sentence - 1)] = '\0';
+}
+
+static void answer_question (const session_t *self, session_question_t *question, const wire_answer_t *answer)
+{
+    dpool_explanation_t *why = &question->answer;
+    why->reason
+        = answer->reason <= DPOOL_REASON_UNREACHABLE ? (dpool_reason_t) answer->reason : DPOOL_REASON_QUEUED;
+    why->ahead = (size_t) answer->ahead;
+    why->since_ms = (int64_t) answer->since_ms;
+    copy_text (why->worker, sizeof why->worker, answer->worker);
+    copy_text (why->sentence, sizeof why->sentence, answer->text);
+    const job_task_t *task = session_find_task (self, question->task);
+    if (task != NULL && why->reason != DPOOL_REASON_FINISHED)
+        add_what_is_known (task, answer->attempt, why);
+    question->is_answered = true;
+}
+
+void session_receive_answer (session_t *self, int64_t now_ms, wire_message_t *message)
+{
+    (void) now_ms;
+    DP_LIST_EACH (&self->questions, node) {
+        session_question_t *question = DP_CONTAINER (node, session_question_t, in_questions);
+        if (question->number != message->answer.query)
+            continue;
+        answer_question (self, question, &message->answer);
+        session_forget_question (question);
+    }
+}
