@@ -147,8 +147,29 @@ static void stops_an_item_at_its_time_limit (void **state)
     assert_fails (dpool_async_result_get (result, PATIENCE_MS), DPOOL_ETIMELIMIT);
     assert_true (now_ms () - start >= 200);
     assert_string_equal (dpool_last_error ()->function, "spin");
+    assert_string_not_equal (dpool_last_error ()->host, "");
+    assert_int_equal (dpool_last_error ()->attempts, 1);
     assert_int_equal (read_numbers (f->started, pids, 2), 1); /* and is not tried again */
+    assert_int_equal (dpool_last_error ()->pid, pids[0]);
     wait_for_end ((pid_t) pids[0]);
+    dpool_async_result_destroy (&result);
+}
+
+/* A process that is stopped is not alive enough to be asked, but ends all the same. */
+static void stops_a_stopped_process_at_its_time_limit (void **state)
+{
+    fixture_t *f = *state;
+    dpool_call_options_t options = DPOOL_CALL_OPTIONS_INIT;
+    options.time_limit_ms = 200;
+    dpool_async_result_t *result
+        = assert_made (dpool_apply_async_with (f->pool, &options, "stop_itself", DPOOL_V (f->started)));
+    assert_fails (dpool_async_result_get (result, PATIENCE_MS), DPOOL_ETIMELIMIT);
+    assert_int_equal (size_of (f->started), 1);
+    dpool_async_result_destroy (&result);
+    result = assert_made (dpool_apply_async (f->pool, "stop_itself", DPOOL_V (f->started)));
+    wait_for_size (f->started, 2);
+    assert_ok (dpool_async_result_cancel (result));
+    assert_fails (dpool_async_result_get (result, PATIENCE_MS), DPOOL_EKILLED);
     dpool_async_result_destroy (&result);
 }
 
@@ -194,6 +215,7 @@ static const struct CMUnitTest cases[] = {
     CASE (cancels_the_rest_of_a_map),
     CASE (cancels_what_a_destroyed_result_left_unfinished),
     CASE (stops_an_item_at_its_time_limit),
+    CASE (stops_a_stopped_process_at_its_time_limit),
     CASE (limits_the_time_of_each_item_alone),
     CASE (stops_only_the_item_that_is_over_its_limit),
 };

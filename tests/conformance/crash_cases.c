@@ -49,6 +49,48 @@ static void keeps_the_last_words_of_the_process (void **state)
     assert_contains (dpool_last_error ()->stderr_tail, "model.c:88: bad state");
 }
 
+static void keeps_the_last_4_KiB_of_what_the_process_wrote (void **state)
+{
+    fixture_t *f = *state;
+    assert_fails (dpool_apply (f->pool, NULL, "write_much_stderr_then_crash", DPOOL_V (5000)),
+                  DPOOL_ECRASHED);
+    const char *tail = dpool_last_error ()->stderr_tail;
+    size_t length = strlen (tail);
+    assert_in_range (length, 4000, 4096);
+    assert_string_equal (tail + length - 16, "line       5000\n");
+    assert_contains (tail, "line       4760\n");
+}
+
+static void tells_what_the_process_used (void **state)
+{
+    fixture_t *f = *state;
+    enum { MEMORY = 48 << 20, CPU_MS = 50 };
+    assert_fails (dpool_apply (f->pool, NULL, "work_then_crash", "uu", (uint64_t) MEMORY, (uint64_t) CPU_MS),
+                  DPOOL_ECRASHED);
+    assert_true (dpool_last_error ()->peak_memory_bytes >= MEMORY);
+    assert_true (dpool_last_error ()->cpu_time_us >= CPU_MS * 1000);
+}
+
+static void lists_every_attempt (void **state)
+{
+    fixture_t *f = *state;
+    unsigned attempts[2];
+    long pids[2], last;
+    assert_fails (dpool_apply (f->pool, NULL, "crash", DPOOL_V (SIGSEGV)), DPOOL_ECRASHED);
+    last = dpool_last_error ()->pid;
+    const char *history = dpool_last_error ()->history, *second = strchr (history, '\n');
+    assert_non_null (second);
+    assert_int_equal (sscanf (history, "attempt %u: %*[^(](%*[^(](pid %ld", &attempts[0], &pids[0]), 2);
+    assert_int_equal (sscanf (second, " attempt %u: %*[^(](%*[^(](pid %ld", &attempts[1], &pids[1]), 2);
+    assert_int_equal (attempts[0], 1);
+    assert_int_equal (attempts[1], 2);
+    assert_true (pids[0] > 0 && pids[0] != pids[1] && pids[1] != last);
+    assert_contains (second, "signal 11 (Segmentation fault)");
+    assert_contains (second, dpool_last_error ()->host);
+    assert_fails (dpool_apply (f->pool, NULL, "fail_with", "is", 3, "no"), DPOOL_EFAILED);
+    assert_string_equal (dpool_last_error ()->history, "");
+}
+
 static void tries_a_crashed_task_again (void **state)
 {
     fixture_t *f = *state;
@@ -169,6 +211,9 @@ static const struct CMUnitTest cases[] = {
     CASE (tells_how_the_process_died),
     CASE (tells_an_exit_from_a_signal),
     CASE (keeps_the_last_words_of_the_process),
+    CASE (keeps_the_last_4_KiB_of_what_the_process_wrote),
+    CASE (tells_what_the_process_used),
+    CASE (lists_every_attempt),
     CASE (tries_a_crashed_task_again),
     CASE (tries_as_often_as_asked),
     CASE (never_runs_twice_what_may_run_at_most_once),

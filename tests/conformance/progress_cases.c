@@ -136,11 +136,70 @@ static void explains_what_is_running_and_what_is_queued (void **state)
     dpool_items_destroy (&items);
 }
 
+static void explains_what_is_tried_again (void **state)
+{
+    fixture_t *f = *state;
+    dpool_async_result_t *result
+        = assert_made (dpool_apply_async (f->pool, "crash_once_then_wait", DPOOL_V (f->started, f->gate)));
+    wait_for_size (f->started, 2);
+    hope_t hope = hope_for (result);
+    assert_reason (&hope, DPOOL_REASON_RETRYING);
+    assert_int_equal (hope.why.attempt, 2);
+    assert_string_not_equal (hope.why.worker, "");
+    assert_contains (hope.why.sentence, "last heard of");
+    assert_contains (hope.why.sentence, "attempt 1: its process was killed by signal 9 (Killed)");
+    open_gate (f);
+    assert_ok (dpool_async_result_get (result, PATIENCE_MS));
+    dpool_async_result_destroy (&result);
+}
+
+typedef struct asker_s {
+    dpool_async_result_t *result;
+    dpool_reason_t reason;
+    bool was_wrong;
+} asker_t;
+
+static void *ask_often (void *argument)
+{
+    asker_t *self = argument;
+    for (int i = 0; i < 200; i++) {
+        dpool_explanation_t why = DPOOL_EXPLANATION_INIT;
+        self->was_wrong |= dpool_async_result_explain (self->result, &why) < 0 || why.reason != self->reason;
+    }
+    return NULL;
+}
+
+static void explains_to_several_threads_at_once (void **state)
+{
+    fixture_t *f = *state;
+    pthread_t threads[2];
+    dpool_async_result_t *running = occupy (f, N_PROCESSES);
+    dpool_call_options_t options = DPOOL_CALL_OPTIONS_INIT;
+    options.priority = -1;
+    dpool_async_result_t *queued
+        = assert_made (dpool_apply_async_with (f->pool, &options, "square", DPOOL_V (1)));
+    hope_t hope = hope_for (queued);
+    assert_reason (&hope, DPOOL_REASON_QUEUED);
+    asker_t askers[] = { { running, DPOOL_REASON_RUNNING, false }, { queued, DPOOL_REASON_QUEUED, false } };
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal (pthread_create (&threads[i], NULL, ask_often, &askers[i]), 0);
+    for (size_t i = 0; i < 2; i++) {
+        pthread_join (threads[i], NULL);
+        assert_false (askers[i].was_wrong);
+    }
+    open_gate (f);
+    assert_ok (dpool_async_result_get (queued, PATIENCE_MS));
+    dpool_async_result_destroy (&running);
+    dpool_async_result_destroy (&queued);
+}
+
 static const struct CMUnitTest cases[] = {
     CASE (counts_running_waiting_and_finished_items),
     CASE (counts_failed_items_as_finished),
     CASE (sums_the_steps_that_functions_tell),
     CASE (explains_what_is_running_and_what_is_queued),
+    CASE (explains_what_is_tried_again),
+    CASE (explains_to_several_threads_at_once),
 };
 
 THEME (progress, cases);

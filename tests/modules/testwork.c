@@ -176,6 +176,38 @@ DPOOL_FUNCTION (write_stderr_then_crash)
     return 0;
 }
 
+/* Writes so many lines of 16 bytes to stderr, then crashes. */
+DPOOL_FUNCTION (write_much_stderr_then_crash)
+{
+    int n;
+    if (dpool_call_args (call, "i", &n) < 0)
+        return -1;
+    for (int i = 1; i <= n; i++)
+        fprintf (stderr, "line %10d\n", i);
+    fflush (stderr);
+    die_by (SIGABRT);
+    return 0;
+}
+
+/* Fills so many bytes of memory and computes for so many ms, then crashes. */
+DPOOL_FUNCTION (work_then_crash)
+{
+    uint64_t size, cpu_ms;
+    if (dpool_call_args (call, "uu", &size, &cpu_ms) < 0)
+        return -1;
+    char *bytes = malloc ((size_t) size);
+    if (!bytes)
+        return dpool_call_fail (call, ENOMEM, "no memory to fill");
+    for (size_t i = 0; i < size; i += 512)
+        ((volatile char *) bytes)[i] = 'x';
+    clock_t begin = clock ();
+    while ((uint64_t) (clock () - begin) * 1000 / CLOCKS_PER_SEC < cpu_ms)
+        continue;
+    die_by (SIGKILL);
+    free (bytes);
+    return 0;
+}
+
 /* Counts the run, then crashes. */
 DPOOL_FUNCTION (count_then_crash)
 {
@@ -197,6 +229,18 @@ DPOOL_FUNCTION (crash_once)
     int fd = open (marker, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd >= 0)
         die_by (SIGKILL);
+    return dpool_call_return (call, "u", (uint64_t) dpool_call_attempt (call));
+}
+
+/* Counts each run. The first crashes; the next waits. */
+DPOOL_FUNCTION (crash_once_then_wait)
+{
+    const char *started, *gate;
+    if (dpool_call_args (call, "ss", &started, &gate) < 0)
+        return -1;
+    if (append (started, ".") == 0)
+        die_by (SIGKILL);
+    await_file (gate);
     return dpool_call_return (call, "u", (uint64_t) dpool_call_attempt (call));
 }
 
@@ -271,6 +315,18 @@ DPOOL_FUNCTION (spin)
         return fail_by_errno (call, started);
     for (volatile unsigned turns = 0;; turns++)
         continue;
+}
+
+/* Stops its own process. */
+DPOOL_FUNCTION (stop_itself)
+{
+    const char *started;
+    if (dpool_call_args (call, "s", &started) < 0)
+        return -1;
+    if (append (started, ".") < 0)
+        return fail_by_errno (call, started);
+    raise (SIGSTOP);
+    return dpool_call_return (call, "");
 }
 
 /* Ends by itself once it is cancelled, and tells so. */
