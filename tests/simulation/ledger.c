@@ -227,25 +227,23 @@ static void say_results (sim_broker_t *broker, const connection_t *connection, w
             remove_task (&broker->ledger, session, result.id);
 }
 
-void ledger_sent (sim_broker_t *broker, connection_t *connection, const dp_outgoing_t *outgoing)
+void ledger_sent (sim_broker_t *broker, connection_t *connection, const dp_outgoing_t *sent)
 {
-    bool is_result = outgoing->kind == WIRE_RESULTS && has_queue (broker);
-    if (outgoing->kind != WIRE_TASKS && outgoing->kind != WIRE_ADOPT && outgoing->kind != WIRE_SESSION_END
-        && !is_result)
+    bool is_result = sent->kind == WIRE_RESULTS && has_queue (broker);
+    if (sent->kind != WIRE_TASKS && sent->kind != WIRE_ADOPT && sent->kind != WIRE_SESSION_END && !is_result)
         return;
     wire_bytes_t frames[WIRE_MAX_FRAMES];
     wire_message_t message;
     wire_run_t run;
     const char *why;
-    frames[0] = (wire_bytes_t) { outgoing->envelope.data, outgoing->envelope.len, 0 };
-    for (size_t i = 0; i < outgoing->n_frames; i++)
-        frames[i + 1]
-            = (wire_bytes_t) { dp_blob_data (outgoing->frames[i]), dp_blob_len (outgoing->frames[i]), 0 };
-    if (wire_decode (&message, frames, outgoing->n_frames + 1, &why) < 0)
+    frames[0] = (wire_bytes_t) { sent->envelope.data, sent->envelope.len, 0 };
+    for (size_t i = 0; i < sent->n_frames; i++)
+        frames[i + 1] = (wire_bytes_t) { dp_blob_data (sent->frames[i]), dp_blob_len (sent->frames[i]), 0 };
+    if (wire_decode (&message, frames, sent->n_frames + 1, &why) < 0)
         return; /* its receiver will complain */
-    if (outgoing->kind == WIRE_TASKS)
+    if (sent->kind == WIRE_TASKS)
         say_tasks (broker, connection, &message);
-    else if (outgoing->kind == WIRE_SESSION_END)
+    else if (sent->kind == WIRE_SESSION_END)
         take (&broker->ledger, connection, message.session.session, 0, 0);
     else if (is_result)
         say_results (broker, connection, &message);

@@ -45,7 +45,7 @@ void ledger_forget (ledger_t *self, const connection_t *connection);
 
 /* The broker receives, or sends, a message. */
 void ledger_received (struct sim_broker_s *broker, connection_t *connection, const wire_message_t *message);
-void ledger_sent (struct sim_broker_s *broker, connection_t *connection, const dp_outgoing_t *message);
+void ledger_sent (struct sim_broker_s *broker, connection_t *connection, const dp_outgoing_t *sent);
 /* All of a turn was sent. */
 void ledger_turn (struct sim_broker_s *broker);
 

@@ -54,7 +54,8 @@ static void deliver (void *world, parcel_t *parcel, direction_t direction)
 
 static void create (sim_t *self, uint64_t seed, trace_mode_t mode)
 {
-    *self = (sim_t) { .seed = seed, .random = { seed * UINT64_C (0xd1342543de82ef95) } };
+    self->seed = seed;
+    self->random = (random_t) { seed * UINT64_C (0xd1342543de82ef95) };
     trace_init (&self->trace, mode);
     schedule_init (&self->schedule, SIM_BEGIN_US);
     scenario_draw (&self->scenario, &self->random);
@@ -105,5 +106,4 @@ void sim_fini (sim_t *self)
     network_fini (&self->network);
     workload_fini (&self->workload);
     schedule_fini (&self->schedule);
-    trace_fini (&self->trace);
 }

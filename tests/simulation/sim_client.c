@@ -94,6 +94,9 @@ static void end (sim_client_t *self)
         schedule_cancel (&sim->schedule, &call->event);
         call->job = NULL;
     }
+    if (self->is_asking)
+        session_forget_question (&self->question);
+    self->is_asking = false;
     schedule_cancel (&sim->schedule, &self->termination);
     node_stop (&self->node);
     session_destroy (&self->session);
@@ -284,24 +287,20 @@ static void release_call (sim_client_t *self, call_t *call)
  */
 static void ask (sim_client_t *self, const call_t *call)
 {
-    sim_t *sim = self->node.sim;
-    dpool_explanation_t why = DPOOL_EXPLANATION_INIT;
-    if (call->job == NULL || !random_happens (&sim->random, 10))
+    if (call->job == NULL || !random_happens (&self->node.sim->random, 10))
         return;
-    uint64_t query = session_explain (self->session, now_ms (self), call->job, &why);
-    if (query != 0)
-        self->query = query;
-    else
-        SIM_TELL (sim, self->node.name, "call %zu: %s", call->number, why.sentence);
+    if (self->is_asking)
+        session_forget_question (&self->question);
+    self->is_asking = true;
+    session_explain (self->session, now_ms (self), call->job, &self->question);
 }
 
 static void hear_answer (sim_client_t *self)
 {
-    dpool_explanation_t why = DPOOL_EXPLANATION_INIT;
-    if (self->query == 0 || !session_answer (self->session, self->query, &why))
+    if (!self->is_asking || !self->question.is_answered)
         return;
-    self->query = 0;
-    SIM_TELL (self->node.sim, self->node.name, "is told: %s", why.sentence);
+    self->is_asking = false;
+    SIM_TELL (self->node.sim, self->node.name, "is told: %s", self->question.answer.sentence);
 }
 
 /* When the program looks at this call next of its own accord. */
@@ -447,6 +446,8 @@ void sim_client_describe_rest (const sim_client_t *self, char *text, size_t size
                   session->n_bytes, dp_list_is_empty (&session->again) ? "" : ", some to be sent again",
                   dp_list_is_empty (&session->cancelling) ? "" : ", some being cancelled",
                   dp_list_is_empty (&session->jobs) ? "" : ", an unfinished job");
+    else if (self->is_asking && self->node.sim->scenario.kind == SCENARIO_CALM)
+        snprintf (text, size, "%s waits for the answer to a question", self->node.name);
     else if (!session_is_connected (session))
         snprintf (text, size, "%s is not connected", self->node.name);
 }

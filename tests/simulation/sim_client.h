@@ -20,7 +20,8 @@ typedef struct sim_client_s {
     bool is_refused; /* nobody listens there: its loop hears of it next */
     bool was_killed, is_terminated;
     sim_event_t termination;
-    uint64_t query; /* that was asked last; 0 = none, or it is answered */
+    session_question_t question;
+    bool is_asking;
 } sim_client_t;
 
 void sim_client_init (sim_client_t *self, struct sim_s *sim, size_t number);

@@ -7,6 +7,7 @@
  *
  * It ends with 1 at the first seed that breaks an invariant, and shows how to play that again.
  */
+#include "core/memory.h"
 #include "tests/simulation/sim.h"
 
 #include <errno.h>
@@ -34,59 +35,79 @@ typedef struct report_s {
     _Atomic uint64_t seed, n_played, n_events;
 } report_t;
 
-static sim_t sim;
+static sim_t *sim; /* shared with the process that plays a seed again */
+
+/* Zeroed memory that processes share. */
+static void *share (size_t len)
+{
+    void *memory = mmap (NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        dp_no_memory (len);
+    return memory;
+}
 
 /* ---- One seed ------------------------------------------------------------------------------- */
 
-/* The product has called abort, or worse: tell what led to it. */
-static void on_crash (int signal_number)
+static void tell_end (int status)
 {
-    fflush (stdout);
-    printf ("seed %" PRIu64 " (%s): broken: no program crashes or hangs\n    signal %d (%s)\n", sim.seed,
-            scenario_name (sim.scenario.kind), signal_number, strsignal (signal_number));
-    trace_print (&sim.trace, stdout);
-    fflush (stdout);
-    _exit (1);
-}
-
-static int play_again (const options_t *options, uint64_t seed)
-{
-    static const int signals[] = { SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGALRM };
-    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
-        signal (signals[i], on_crash);
-    alarm (SEED_SECONDS);
-    setvbuf (stdout, NULL, _IOLBF, 0);
-    sim_play (&sim, seed, options->is_traced ? TRACE_ALL : TRACE_LAST);
-    bool is_broken = sim_is_broken (&sim);
-    if (is_broken) {
-        trace_print (&sim.trace, stdout);
-        printf ("\nseed %" PRIu64 " (%s): broken: %s\n    %s\n", seed, scenario_name (sim.scenario.kind),
-                sim.judge.invariant, sim.judge.text);
-    } else
+    const char *name = scenario_name (sim->scenario.kind);
+    if (WIFSIGNALED (status))
+        printf ("\nseed %" PRIu64 " (%s): broken: no program crashes or hangs\n    signal %d (%s)\n",
+                sim->seed, name, WTERMSIG (status), strsignal (WTERMSIG (status)));
+    else if (sim_is_broken (sim))
+        printf ("\nseed %" PRIu64 " (%s): broken: %s\n    %s\n", sim->seed, name, sim->judge.invariant,
+                sim->judge.text);
+    else if (WEXITSTATUS (status) != 0)
+        printf ("\nseed %" PRIu64 " (%s): broken: no memory is lost\n", sim->seed, name);
+    else
         printf ("seed %" PRIu64 " (%s): all holds; %.1f s of virtual time, %" PRIu64 " events, %" PRIu64
                 " messages\n",
-                seed, scenario_name (sim.scenario.kind), (double) (sim.schedule.now_us - SIM_BEGIN_US) / 1e6,
-                sim.schedule.n_events, sim.network.n_messages);
-    sim_fini (&sim);
-    return is_broken ? 1 : 0;
+                sim->seed, name, (double) (sim->schedule.now_us - SIM_BEGIN_US) / 1e6, sim->schedule.n_events,
+                sim->network.n_messages);
+}
+
+/* In a process of its own, whose memory is still there when the product has crashed in it. */
+static int play_again (const options_t *options, uint64_t seed)
+{
+    int status = 0;
+    fflush (stdout);
+    pid_t pid = fork ();
+    if (pid == 0) {
+        alarm (SEED_SECONDS);
+        setvbuf (stdout, NULL, _IOLBF, 0);
+        sim_play (sim, seed, options->is_traced ? TRACE_ALL : TRACE_LAST);
+        bool is_broken = sim_is_broken (sim);
+        sim_fini (sim);
+        exit (is_broken ? 1 : 0);
+    }
+    if (pid < 0 || waitpid (pid, &status, 0) < 0) {
+        perror ("simulate");
+        return 2;
+    }
+    if (status != 0)
+        trace_print (&sim->trace, stdout);
+    tell_end (status);
+    return status != 0 ? 1 : 0;
 }
 
 /* ---- Many seeds ----------------------------------------------------------------------------- */
 
 static void play_share (const options_t *options, long job, report_t *report)
 {
+    sim = dp_must_alloc (sizeof *sim);
     for (uint64_t i = (uint64_t) job; i < options->n_seeds; i += (uint64_t) options->n_jobs) {
         report->seed = options->first + i;
         alarm (SEED_SECONDS);
-        sim_play (&sim, options->first + i, TRACE_OFF);
-        report->n_events += sim.schedule.n_events;
-        bool is_broken = sim_is_broken (&sim);
-        sim_fini (&sim);
+        sim_play (sim, options->first + i, TRACE_OFF);
+        report->n_events += sim->schedule.n_events;
+        bool is_broken = sim_is_broken (sim);
+        sim_fini (sim);
         report->n_played++;
         if (is_broken)
             _exit (1);
     }
-    _exit (0);
+    dp_free (sim);
+    exit (0);
 }
 
 static double now_s (void)
@@ -128,12 +149,7 @@ static long wait_for_jobs (const options_t *options, const pid_t *jobs)
 static int play_many (const options_t *options)
 {
     pid_t jobs[MOST_JOBS];
-    size_t len = (size_t) options->n_jobs * sizeof (report_t);
-    report_t *reports = mmap (NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (reports == MAP_FAILED) {
-        perror ("simulate");
-        return 2;
-    }
+    report_t *reports = share ((size_t) options->n_jobs * sizeof *reports);
     double begin_s = now_s ();
     start_jobs (options, jobs, reports);
     long failed = wait_for_jobs (options, jobs);
@@ -188,6 +204,7 @@ int main (int argc, char **argv)
         options.is_single |= option == 's';
         options.is_traced |= option == 't';
     }
+    sim = share (sizeof *sim);
     if (options.is_single)
         return play_again (&options, options.first);
     if (options.n_jobs < 1 || options.n_jobs > MOST_JOBS)

@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "tests/simulation/trace.h"
 
-#include "core/memory.h"
-
 #include <stdarg.h>
 
 void trace_init (trace_t *self, trace_mode_t mode)
 {
-    *self = (trace_t) { .mode = mode };
-    if (mode == TRACE_LAST)
-        self->lines = dp_must_alloc (TRACE_KEPT * sizeof *self->lines);
-}
-
-void trace_fini (trace_t *self)
-{
-    dp_free (self->lines);
-    self->lines = NULL;
+    self->mode = mode;
+    self->is_over = false;
+    self->n_lines = 0;
 }
 
 static void put_line (trace_t *self, const char *line)

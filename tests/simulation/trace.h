@@ -24,13 +24,12 @@ typedef enum { TRACE_OFF, TRACE_LAST, TRACE_ALL } trace_mode_t;
 
 typedef struct trace_s {
     trace_mode_t mode;
-    char (*lines)[TRACE_LINE]; /* TRACE_LAST: the last TRACE_KEPT ones, in a ring */
-    size_t n_lines;            /* ever written */
-    bool is_over;              /* nothing more is to be told */
+    bool is_over;                       /* nothing more is to be told */
+    size_t n_lines;                     /* ever written */
+    char lines[TRACE_KEPT][TRACE_LINE]; /* TRACE_LAST: the last ones, in a ring */
 } trace_t;
 
 void trace_init (trace_t *self, trace_mode_t mode);
-void trace_fini (trace_t *self);
 
 /* One line: when, who, what. */
 void trace_line (trace_t *self, int64_t now_us, const char *who, const char *format, ...) DPOOL_PRINTF (4, 5);

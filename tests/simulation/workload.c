@@ -72,7 +72,7 @@ void workload_init (workload_t *self, sim_t *sim)
 {
     random_t *random = &sim->random;
     const scenario_t *scenario = &sim->scenario;
-    size_t n_each[SCENARIO_CLIENTS];
+    size_t n_each[SCENARIO_CLIENTS] = { 0 };
     *self = (workload_t) { .n_calls = 0 };
     for (size_t i = 0; i < scenario->n_clients; i++)
         self->n_calls += n_each[i] = 1 + random_below (random, scenario->kind == SCENARIO_WILD ? 5 : 3);
