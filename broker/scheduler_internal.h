@@ -231,6 +231,7 @@ void scheduler_free_routes (scheduler_t *self, session_record_t *session);
 /* scheduler_workers.c: workers come, list what they hold, hand back, go */
 peer_t *scheduler_hello_worker (scheduler_t *self, uint64_t connection, wire_message_t *message);
 void scheduler_on_runs (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message);
+void scheduler_on_drain (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message);
 void scheduler_on_release (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message);
 void scheduler_lose_worker (scheduler_t *self, int64_t now_ms, worker_record_t *worker, const char *why);
 void scheduler_check_worker (scheduler_t *self, int64_t now_ms, worker_record_t *worker);

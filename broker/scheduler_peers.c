@@ -191,6 +191,7 @@ static const struct {
     [WIRE_QUERY] = { scheduler_on_query, NULL },
     [WIRE_RUNS] = { NULL, scheduler_on_runs },
     [WIRE_RELEASE] = { NULL, scheduler_on_release },
+    [WIRE_DRAIN] = { NULL, scheduler_on_drain },
     [WIRE_PROGRESS] = { NULL, scheduler_on_progress },
 };
 

@@ -217,6 +217,16 @@ void scheduler_on_release (scheduler_t *self, int64_t now_ms, peer_t *peer, wire
     scheduler_rank (self, worker);
 }
 
+void scheduler_on_drain (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
+{
+    (void) now_ms;
+    (void) message;
+    worker_record_t *worker = DP_CONTAINER (peer, worker_record_t, peer);
+    worker->is_draining = true;
+    self->is_counting_processes = true;
+    scheduler_rank (self, worker);
+}
+
 /* ---- Going ---------------------------------------------------------------------------------- */
 
 static void free_worker (scheduler_t *self, worker_record_t *worker)

@@ -292,6 +292,7 @@ void session_broken (session_t *self, int64_t now_ms)
         return;
     dp_link_broken (&self->link, now_ms);
     forget_connection (self);
+    session_end_questions (self);
 }
 
 static void run_link (session_t *self, int64_t now_ms)
@@ -305,8 +306,10 @@ static void run_link (session_t *self, int64_t now_ms)
             wire_put_bare (&self->outbox, 0, WIRE_PING, self->n_received);
         else
             put_command (self, command);
-        if (command == LINK_CLOSE)
+        if (command == LINK_CLOSE) {
             forget_connection (self);
+            session_end_questions (self);
+        }
         if (command == LINK_OPEN)
             say_hello (self);
     }

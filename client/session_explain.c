@@ -14,6 +14,11 @@ static void say (dpool_explanation_t *why, dpool_reason_t reason, int64_t since_
     snprintf (why->sentence, sizeof why->sentence, "%s", sentence);
 }
 
+static void say_unreachable (dpool_explanation_t *why, int64_t since_ms)
+{
+    say (why, DPOOL_REASON_UNREACHABLE, since_ms, "the broker is not reachable; it is being tried again");
+}
+
 static const job_task_t *oldest_task (const job_t *job)
 {
     const job_task_t *oldest = NULL;
@@ -35,8 +40,7 @@ bool session_explain (session_t *self, int64_t now_ms, const job_t *job, session
     if (job_is_finished (job))
         say (why, DPOOL_REASON_FINISHED, 0, "it is finished");
     else if (self->link.state != LINK_UP)
-        say (why, DPOOL_REASON_UNREACHABLE, now_ms - self->link.down_since_ms,
-             "the broker is not reachable; it is being tried again");
+        say_unreachable (why, now_ms - self->link.down_since_ms);
     else if (task == NULL && job->n_finished == job->next)
         say (why, DPOOL_REASON_SUBMITTING, 0, "it waits for its source's next item");
     else if (task == NULL)
@@ -51,6 +55,16 @@ bool session_explain (session_t *self, int64_t now_ms, const job_t *job, session
     wire_query_t query = { question->number, WIRE_QUERY_EXPLAIN, task->id };
     wire_put_query (&self->outbox, 0, self->n_received, &query);
     return false;
+}
+
+void session_end_questions (session_t *self)
+{
+    DP_LIST_EACH (&self->questions, node) {
+        session_question_t *question = DP_CONTAINER (node, session_question_t, in_questions);
+        say_unreachable (&question->answer, 0);
+        question->is_answered = true;
+        session_forget_question (question);
+    }
 }
 
 void session_forget_question (session_question_t *question)

@@ -99,6 +99,8 @@ uint64_t session_starts_of (const job_task_t *task, uint64_t attempt);
 /* Apply the results of a RESULTS message. */
 void session_receive_results (session_t *self, wire_message_t *message, dp_blob_t *const *blobs);
 
+/* The connection is gone, and with it the answers. */
+void session_end_questions (session_t *self);
 /* The broker's answer to a question. */
 void session_receive_answer (session_t *self, int64_t now_ms, wire_message_t *message);
 

@@ -124,6 +124,8 @@ void crew_drain (crew_t *self, int64_t now_ms, bool is_now)
     crew_log (self, is_now ? "stopping: what runs is killed" : "draining: what runs is finished");
     self->is_draining = true;
     self->is_killing = is_now;
+    for (size_t i = 0; i < self->n_brokers; i++) /* before it is handed back what it would give us again */
+        crew_broker_tell_drain (self, &self->brokers[i]);
     for (size_t i = 0; i < self->n_places; i++)
         if (self->places[i]->n_runs > 0)
             drain_child (self, self->places[i]);

@@ -147,6 +147,7 @@ static void say_hello (crew_t *crew, crew_broker_t *self)
                            .is_draining = crew->is_draining,
                            .n_functions = crew->n_functions,
                            .n_labels = crew->n_labels };
+    self->has_told_drain = crew->is_draining;
     wire_put_hello (&crew->outbox, self->number, &hello, (const char *const *) crew->functions,
                     (const char *const *) crew->labels);
 }
@@ -407,11 +408,20 @@ void crew_broker_say_released (crew_t *crew, crew_broker_t *self, uint64_t sessi
     wire_add_run (&self->releases, &crew->outbox, self->number, WIRE_RELEASE, &row);
 }
 
+void crew_broker_tell_drain (crew_t *crew, crew_broker_t *self)
+{
+    if (!crew->is_draining || self->has_told_drain || !crew_broker_is_up (self))
+        return;
+    wire_put_bare (&crew->outbox, self->number, WIRE_DRAIN, 0);
+    self->has_told_drain = true;
+}
+
 void crew_broker_flush (crew_t *crew, int64_t now_ms, crew_broker_t *self)
 {
     if (!crew_broker_is_up (self))
         return;
     size_t n_before = crew->outbox.count;
+    crew_broker_tell_drain (crew, self);
     wire_flush (&self->progress, &crew->outbox, 0, 0, 0); /* "started" before its result */
     send_results (crew, self);
     uint64_t window = crew_window (crew) + (crew->is_draining ? 0 : self->n_parked);

@@ -258,6 +258,7 @@ struct crew_broker_s {
     size_t n_unfinished;
     dp_list_t unsent, sent;       /* results */
     dp_list_t parked;             /* results of full sessions */
+    bool has_told_drain;          /* on this connection */
     size_t n_parked, told_parked; /* their runs count no more for the window; so many were told */
     uint64_t room;                /* bytes that may be unacknowledged (R9); 0 = no limit */
     uint64_t sent_bytes;          /* that are so */
@@ -283,6 +284,8 @@ void crew_broker_say_released (crew_t *crew, crew_broker_t *self, uint64_t sessi
                                uint64_t attempt);
 /* How much may be under way, and the sessions of which nothing may (R9). */
 void crew_broker_make_room (crew_broker_t *self, wire_message_t *message);
+/* Say that the crew drains, once a connection. */
+void crew_broker_tell_drain (crew_t *crew, crew_broker_t *self);
 /* Write what has gathered. */
 void crew_broker_flush (crew_t *crew, int64_t now_ms, crew_broker_t *self);
 /* While draining: BYE when nothing of it is left here. */

@@ -63,7 +63,8 @@ const char *cluster_endpoint (const cluster_t *self)
     return self->endpoint;
 }
 
-process_t *cluster_add_worker (cluster_t *self, int processes, const char *label, const char *name)
+static process_t *add_worker (cluster_t *self, const char *endpoint, int processes, const char *label,
+                              const char *name)
 {
     const char *argv[MAX_ARGUMENTS + 1] = { DPOOL_BIN_DIR "/dpool-worker",         "--module",
                                             DPOOL_MODULE_DIR "/libtestwork.so",    "--module",
@@ -82,9 +83,19 @@ process_t *cluster_add_worker (cluster_t *self, int processes, const char *label
         argv[n++] = "--name";
         argv[n++] = name;
     }
-    argv[n++] = self->endpoint;
+    argv[n++] = endpoint;
     process_t *worker = process_new (argv, log_path (self, (int) self->n_workers));
     return self->workers[self->n_workers++] = worker;
+}
+
+process_t *cluster_add_worker (cluster_t *self, int processes, const char *label, const char *name)
+{
+    return add_worker (self, self->endpoint, processes, label, name);
+}
+
+process_t *cluster_add_worker_at (cluster_t *self, const char *endpoint, int processes, const char *name)
+{
+    return add_worker (self, endpoint, processes, NULL, name);
 }
 
 process_t *cluster_broker (cluster_t *self)

@@ -17,6 +17,9 @@ const char *cluster_endpoint (const cluster_t *self);
 /* Start a worker with the modules of the tests. label and name may be NULL. Owned by the cluster. */
 process_t *cluster_add_worker (cluster_t *self, int processes, const char *label, const char *name);
 
+/* The same for one that reaches the broker by another endpoint, or brokers by several with commas. */
+process_t *cluster_add_worker_at (cluster_t *self, const char *endpoint, int processes, const char *name);
+
 process_t *cluster_broker (cluster_t *self);
 
 /* The worker that was added as number n, from 0. */

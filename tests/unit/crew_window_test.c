@@ -204,7 +204,7 @@ static void drains_by_finishing_what_runs_and_handing_back_the_rest (void **stat
     rig_forget (rig);
     crew_drain (rig->crew, rig->now_ms, false);
     rig_turn (rig, 0);
-    rig_expect (rig, "0< RELEASE w1 2.1\n");
+    rig_expect (rig, "0< DRAIN\n0< RELEASE w1 2.1\n");
     rig_tasks (rig, 0, 3, 3);
     rig_turn (rig, 0);
     rig_expect (rig, "0< RELEASE w1 3.1\n");
@@ -229,7 +229,7 @@ static void drains_when_the_broker_says_so (void **state)
     WITH_RIG (1, 2);
     rig_bare (rig, 1, WIRE_DRAIN, 0);
     rig_turn (rig, 0);
-    rig_expect (rig, "0< BYE\n1< BYE\n");
+    rig_expect (rig, "0< DRAIN\n1< DRAIN\n0< BYE\n1< BYE\n");
     rig_destroy (&rig);
 }
 
@@ -285,7 +285,7 @@ static void drains_now_by_killing_and_says_what_had_started (void **state)
     rig_forget (rig);
     crew_drain (rig->crew, rig->now_ms, true);
     rig_turn (rig, 0);
-    rig_expect (rig, "signal 9 0\nsignal 9 1\n");
+    rig_expect (rig, "signal 9 0\nsignal 9 1\n0< DRAIN\n");
     rig_exit (rig, 0, 9, 0, 2, 0);
     rig_exit (rig, 1, 9, 0, 1, 0);
     rig_turn (rig, 0);

@@ -292,6 +292,21 @@ static void a_draining_or_full_worker_gets_nothing (void **state)
     srig_expect_tasks (t, 3, "1");
 }
 
+static void a_worker_that_says_that_it_drains_gets_nothing_more (void **state)
+{
+    (void) state;
+    srig_worker (t, 1, 5);
+    srig_submit (t, 1, 1, 1);
+    srig_turn (t);
+    srig_bare (t, &t->workers[1], WIRE_DRAIN);
+    srig_submit (t, 1, 2, 3);
+    srig_turn (t);
+    assert_int_equal (srig_stats (t).n_queued, 2);
+    assert_int_equal (t->clients[1].processes, 0);
+    srig_query (t, 1, WIRE_QUERY_EXPLAIN, 2);
+    assert_int_equal (t->clients[1].answer.reason, DPOOL_REASON_DRAINING);
+}
+
 static void released_tasks_go_back_in_their_order_as_the_same_attempt (void **state)
 {
     (void) state;
@@ -509,6 +524,7 @@ int main (void)
         TEST (refills_as_results_come),
         TEST (follows_the_window_that_results_name),
         TEST (a_draining_or_full_worker_gets_nothing),
+        TEST (a_worker_that_says_that_it_drains_gets_nothing_more),
         TEST (released_tasks_go_back_in_their_order_as_the_same_attempt),
         TEST (a_cancelled_run_fills_the_window_until_its_worker_ends_it),
         TEST (the_end_of_a_session_makes_room),

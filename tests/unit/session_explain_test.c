@@ -90,6 +90,19 @@ static void two_that_ask_at_once_get_an_answer_each (void **state)
     fixture_free (&f);
 }
 
+static void a_connection_that_breaks_answers_too (void **state)
+{
+    (void) state;
+    fixture_t *f = fixture_up (2);
+    job_t *job = fixture_list (f, 1, plain);
+    fixture_turn (f);
+    assert_false (session_explain (f->session, f->now_ms, job, &question));
+    session_broken (f->session, f->now_ms);
+    assert_true (question.is_answered);
+    assert_int_equal (question.answer.reason, DPOOL_REASON_UNREACHABLE);
+    fixture_free (&f);
+}
+
 static void a_question_may_be_forgotten (void **state)
 {
     (void) state;
@@ -183,6 +196,7 @@ int main (void)
         cmocka_unit_test (explain_knows_what_needs_no_question),
         cmocka_unit_test (explain_asks_the_broker_of_the_first_unfinished_task),
         cmocka_unit_test (two_that_ask_at_once_get_an_answer_each),
+        cmocka_unit_test (a_connection_that_breaks_answers_too),
         cmocka_unit_test (a_question_may_be_forgotten),
         cmocka_unit_test (explain_tells_the_attempt_and_what_the_last_one_ended_by),
         cmocka_unit_test (an_error_lists_the_attempts_before_it),
