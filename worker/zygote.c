@@ -129,6 +129,7 @@ static int keep_names (const char *said, size_t len, size_t n_names)
     for (char *line = texts; line < texts + len; line += strlen (line) + 1)
         if (line[0] == ZYGOTE_OFFERS)
             names[i++] = line + 1;
+    dp_free (zygote.names); /* of the zygote of whom forked us */
     zygote.names = names;
     zygote.n_names = n_names;
     return 0;
