@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N_APPLIES = 200, N_ITEMS = 300, SLICE_MS = 500, LONG_WAIT_MS = 60000 };
+enum { N_APPLIES = 200, N_ITEMS = 300, SLICE_MS = 500, LONG_WAIT_MS = 30000, HANG_MS = 90000 };
 
 typedef struct customer_s {
     counter_t *counter;
@@ -120,6 +120,14 @@ static bool is_asked (customer_t *self, int64_t waited_ms, int64_t *next_ms)
     return true;
 }
 
+static void give_up_if_hung (const customer_t *self, int64_t waited_ms)
+{
+    if (waited_ms < HANG_MS)
+        return;
+    fprintf (stderr, "chaos-client %u: it hangs\n", self->counter->client);
+    exit (EXIT_FAILURE);
+}
+
 static void await (customer_t *self, dpool_async_result_t *result, uint64_t number)
 {
     int64_t start_us = record_now_us (), next_ms = LONG_WAIT_MS;
@@ -129,6 +137,7 @@ static void await (customer_t *self, dpool_async_result_t *result, uint64_t numb
             give_up ("cannot wait for a result");
         if (is_asked (self, waited_ms, &next_ms))
             explain (self, result, number, waited_ms);
+        give_up_if_hung (self, waited_ms);
     }
 }
 
@@ -256,6 +265,7 @@ static void run_imap (customer_t *self, task_shape_t shape)
             if (is_asked (self, waited_ms, &next_ms))
                 fprintf (stderr, "chaos-client %u: waits for an %s since %" PRId64 " ms, %zu drawn\n",
                          self->counter->client, task_shape_name (round.numbers[0]), waited_ms, round.n);
+            give_up_if_hung (self, waited_ms);
             continue;
         }
         if (rc < 0 && !dpool_imap_error (imap))
