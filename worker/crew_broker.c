@@ -254,10 +254,11 @@ void crew_broker_welcome (crew_t *crew, int64_t now_ms, crew_broker_t *self, con
               welcome->name.data ? welcome->name.data : "");
 }
 
-static void own (crew_broker_t *self, crew_run_t *run)
+static void own (crew_t *crew, crew_broker_t *self, crew_run_t *run)
 {
     if (run->broker == self)
         return;
+    crew_part_with (crew, run); /* the other may come back */
     if (run->state != RUN_DONE) {
         run->broker->n_unfinished--;
         self->n_unfinished++;
@@ -267,12 +268,11 @@ static void own (crew_broker_t *self, crew_run_t *run)
     run->broker = self;
 }
 
-/* A run that we cannot give to this broker: it is another's now, or was stopped. What was dropped after it
-   had started must not pass for one that never did. */
+/* A run that we cannot give to this broker: it is another's now, or was stopped. What may have started must
+   not pass for a run that never did: its name would be used again. */
 static void refuse_adoption (crew_t *crew, crew_broker_t *self, const wire_run_t *name, const crew_run_t *run)
 {
-    bool was_dropped = crew_was_dropped (crew, name);
-    if (!was_dropped && (!run || !run->is_at_most_once)) {
+    if (!run && !crew_has_parted_with (crew, name)) {
         crew_broker_say_released (crew, self, name->session, name->id, name->attempt);
         return;
     }
@@ -280,7 +280,7 @@ static void refuse_adoption (crew_t *crew, crew_broker_t *self, const wire_run_t
     result->session = name->session;
     result->id = name->id;
     result->attempt = name->attempt;
-    result->status = was_dropped ? OUTCOME_KILLED : OUTCOME_LOST;
+    result->status = OUTCOME_KILLED;
     result->is_final = true;
     result->order = ++crew->last_result;
     dp_list_init (&result->in_run);
@@ -297,7 +297,7 @@ void crew_broker_adopt (crew_t *crew, crew_broker_t *self, const wire_run_t *nam
     }
     if (!run->is_orphan)
         return;
-    own (self, run);
+    own (crew, self, run);
     run->is_orphan = false;
     /* A broker that has started anew may have lost even what it had acknowledged. */
     bool is_anew = run->epoch != self->epoch;

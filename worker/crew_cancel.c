@@ -49,12 +49,18 @@ void crew_revoke_run (crew_t *self, crew_run_t *run)
     }
 }
 
-bool crew_was_dropped (const crew_t *self, const wire_run_t *name)
+void crew_part_with (crew_t *self, const crew_run_t *run)
 {
-    size_t n = self->n_dropped < CREW_MAX_DROPPED ? self->n_dropped : CREW_MAX_DROPPED;
+    self->parted[self->n_parted++ % CREW_MAX_PARTED]
+        = (crew_name_t) { run->tenant->by_id.key, run->id, run->attempt };
+}
+
+bool crew_has_parted_with (const crew_t *self, const wire_run_t *name)
+{
+    size_t n = self->n_parted < CREW_MAX_PARTED ? self->n_parted : CREW_MAX_PARTED;
     for (size_t i = 0; i < n; i++) {
-        const crew_name_t *dropped = &self->dropped[i];
-        if (dropped->id == name->id && dropped->attempt == name->attempt && dropped->session == name->session)
+        const crew_name_t *parted = &self->parted[i];
+        if (parted->id == name->id && parted->attempt == name->attempt && parted->session == name->session)
             return true;
     }
     return false;
@@ -63,8 +69,7 @@ bool crew_was_dropped (const crew_t *self, const wire_run_t *name)
 void crew_drop_run (crew_t *self, int64_t now_ms, crew_run_t *run)
 {
     if (run->state != RUN_WAITING)
-        self->dropped[self->n_dropped++ % CREW_MAX_DROPPED]
-            = (crew_name_t) { run->tenant->by_id.key, run->id, run->attempt };
+        crew_part_with (self, run);
     run->is_unwanted = true;
     if (run->state == RUN_RUNNING)
         crew_cancel_run (self, now_ms, run);

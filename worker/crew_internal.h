@@ -25,7 +25,7 @@ enum {
     CREW_MIN_BACKOFF_MS = 100,
     CREW_MAX_BACKOFF_MS = 5000,
     CREW_MAX_TOLD_ITEMS = 1000, /* so many items of a run are told the reason in words */
-    CREW_MAX_DROPPED = 512      /* so many runs that were started and dropped are remembered */
+    CREW_MAX_PARTED = 512       /* so many runs that may have started are remembered when they are gone */
 };
 #define CREW_WINDOW_BYTES (256u * 1024 * 1024)
 
@@ -237,8 +237,10 @@ void crew_cancel_run (crew_t *self, int64_t now_ms, crew_run_t *run);
 void crew_revoke_run (crew_t *self, crew_run_t *run);
 /* Drop it without a result; stop it if it runs. */
 void crew_drop_run (crew_t *self, int64_t now_ms, crew_run_t *run);
-/* Was a run of this name started and then dropped, not long ago? */
-bool crew_was_dropped (const crew_t *self, const wire_run_t *name);
+/* The run may have started, and one of the brokers will ask for it in vain: it is dropped, or another's. */
+void crew_part_with (crew_t *self, const crew_run_t *run);
+/* Was that so of a run of this name, not long ago? */
+bool crew_has_parted_with (const crew_t *self, const wire_run_t *name);
 /* A run that was handed out is its child's no more, and was not started: it waits again, or ends as was
  * asked. */
 void crew_requeue_run (crew_t *self, int64_t now_ms, crew_run_t *run);
@@ -349,9 +351,9 @@ struct crew_s {
     bool is_draining, is_killing;
     int64_t finished_at_ms; /* draining: no run is unfinished since then; 0 = not so */
     int64_t sweep_at_ms;
-    crew_name_t dropped[CREW_MAX_DROPPED]; /* a ring */
-    size_t n_dropped;                      /* ever */
-    int64_t deadline_ms;                   /* gathered by the tick */
+    crew_name_t parted[CREW_MAX_PARTED]; /* a ring */
+    size_t n_parted;                     /* ever */
+    int64_t deadline_ms;                 /* gathered by the tick */
     dp_outbox_t outbox;
     crew_queued_t *first_action, *last_action, *fetched[2];
 };

@@ -328,7 +328,7 @@ static void of_two_endpoints_of_one_broker_the_later_stays_and_takes_over_the_ru
     rig_destroy (&rig);
 }
 
-static void a_second_broker_that_adopts_too_gets_the_run_released (void **state)
+static void a_second_broker_that_adopts_too_must_not_use_its_name_again (void **state)
 {
     WITH_RIG (1, 2);
     rig_tasks (rig, 0, 7, 7);
@@ -336,7 +336,7 @@ static void a_second_broker_that_adopts_too_gets_the_run_released (void **state)
     rig_forget (rig);
     rig_run (rig, 1, WIRE_ADOPT, 7, 1);
     rig_turn (rig, 0);
-    rig_expect (rig, "1< RELEASE w1 7.1\n");
+    rig_expect (rig, "1< RESULTS w1 7.1 killed final 0+0\n");
     rig_destroy (&rig);
 }
 
@@ -445,7 +445,7 @@ int main (void)
         cmocka_unit_test (a_run_that_nobody_adopts_is_stopped_after_a_minute),
         cmocka_unit_test (a_run_whose_broker_is_gone_is_offered_to_the_other),
         cmocka_unit_test (of_two_endpoints_of_one_broker_the_later_stays_and_takes_over_the_runs),
-        cmocka_unit_test (a_second_broker_that_adopts_too_gets_the_run_released),
+        cmocka_unit_test (a_second_broker_that_adopts_too_must_not_use_its_name_again),
         cmocka_unit_test (a_done_run_that_the_broker_cancels_after_a_break_is_forgotten),
         cmocka_unit_test (finished_items_of_a_long_chunk_are_sent_ahead),
         cmocka_unit_test (a_new_broker_gets_the_acknowledged_parts_of_a_run_again),
