@@ -94,6 +94,12 @@ static void begin (const fault_t *fault)
     case FAULT_KILL_BROKER:
         sim_broker_kill (&sim->brokers[fault->broker]);
         return;
+    case FAULT_END_BROKER:
+        sim_broker_end (&sim->brokers[fault->broker]);
+        return;
+    case FAULT_LEAVE_CLIENT:
+        sim_client_leave (&sim->clients[fault->peer]);
+        return;
     case FAULT_KILL_WORKER:
         sim_worker_kill (worker_of (fault));
         return;
@@ -121,6 +127,7 @@ static void end (const fault_t *fault)
         sim->network.slowness_us[fault->peer] -= fault->lasts_us / 20;
         return;
     case FAULT_KILL_BROKER:
+    case FAULT_END_BROKER:
         sim_broker_start (&sim->brokers[fault->broker]);
         return;
     case FAULT_KILL_WORKER:
@@ -143,6 +150,8 @@ static const char *name_of (fault_kind_t kind)
         [FAULT_PAUSE_BROKER] = "broker is stopped",
         [FAULT_KILL_BROKER] = "broker is killed",
         [FAULT_KILL_WORKER] = "worker is killed",
+        [FAULT_END_BROKER] = "broker ends",
+        [FAULT_LEAVE_CLIENT] = "client leaves",
         [FAULT_KILL_CLIENT] = "client is killed",
         [FAULT_DRAIN_WORKER] = "worker drains",
         [FAULT_KILL_CHILD] = "child is killed",
@@ -181,10 +190,11 @@ static int64_t draw_length_us (random_t *random)
 static fault_kind_t draw_kind (random_t *random)
 {
     static const fault_kind_t kinds[] = {
-        FAULT_CUT,          FAULT_CUT,          FAULT_CUT,         FAULT_PART_TO_BROKER, FAULT_PART_TO_PEER,
-        FAULT_PART,         FAULT_PART,         FAULT_SLOW,        FAULT_PAUSE_PEER,     FAULT_PAUSE_PEER,
-        FAULT_PAUSE_BROKER, FAULT_KILL_BROKER,  FAULT_KILL_BROKER, FAULT_KILL_WORKER,    FAULT_KILL_WORKER,
-        FAULT_KILL_CLIENT,  FAULT_DRAIN_WORKER, FAULT_KILL_CHILD,  FAULT_KILL_CHILD,     FAULT_STOP_CHILD,
+        FAULT_CUT,          FAULT_CUT,         FAULT_CUT,          FAULT_PART_TO_BROKER, FAULT_PART_TO_PEER,
+        FAULT_PART,         FAULT_PART,        FAULT_SLOW,         FAULT_PAUSE_PEER,     FAULT_PAUSE_PEER,
+        FAULT_PAUSE_BROKER, FAULT_KILL_BROKER, FAULT_KILL_BROKER,  FAULT_KILL_WORKER,    FAULT_KILL_WORKER,
+        FAULT_KILL_CLIENT,  FAULT_END_BROKER,  FAULT_LEAVE_CLIENT, FAULT_DRAIN_WORKER,   FAULT_KILL_CHILD,
+        FAULT_KILL_CHILD,   FAULT_STOP_CHILD,
     };
     return RANDOM_OF (random, kinds);
 }
@@ -204,8 +214,8 @@ static void draw_fault (fault_t *fault, sim_t *sim)
     fault->kind = is_cut ? FAULT_CUT : is_restart ? FAULT_KILL_BROKER : draw_kind (random);
     size_t client = sim_peer_of_client (random_below (random, scenario->n_clients));
     size_t worker = sim_peer_of_worker (random_below (random, scenario->n_workers));
-    bool is_client
-        = fault->kind == FAULT_KILL_CLIENT || (!is_of_worker (fault->kind) && random_happens (random, 45));
+    bool is_client = fault->kind == FAULT_KILL_CLIENT || fault->kind == FAULT_LEAVE_CLIENT
+                     || (!is_of_worker (fault->kind) && random_happens (random, 45));
     fault->peer = is_client ? client : worker;
     fault->broker = random_below (random, scenario->n_brokers);
     fault->begins_us = random_between (random, is_restart ? 100000 : 1000, scenario->faults_us);

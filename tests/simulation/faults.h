@@ -19,8 +19,10 @@ typedef enum {
     FAULT_PAUSE_PEER,     /* SIGSTOP of a client or a worker */
     FAULT_PAUSE_BROKER,
     FAULT_KILL_BROKER, /* and it starts again */
+    FAULT_END_BROKER,  /* SIGTERM: it says BYE to all, and starts again */
     FAULT_KILL_WORKER, /* likewise */
     FAULT_KILL_CLIENT,
+    FAULT_LEAVE_CLIENT, /* it ends with its calls unfinished, and says BYE */
     FAULT_DRAIN_WORKER, /* SIGTERM, and a new one is started */
     FAULT_KILL_CHILD,   /* a stranger kills a child process */
     FAULT_STOP_CHILD,   /* SIGSTOP of a child process */

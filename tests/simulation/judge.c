@@ -136,7 +136,8 @@ static bool is_true (const sim_t *sim, const item_t *item, const dpool_error_t *
         /* An item inside a chunk that was stopped for another's sake is told as not started. */
         return was_stopped && item->n_starts <= (call->chunk_size != 1 ? item->n_stops : 0);
     case DPOOL_EKILLED:
-        return was_stopped && (item->n_starts > 0 || !is_calm (sim));
+        /* On a slow path the word on it may come too late. */
+        return was_stopped && (item->n_starts > 0 || !is_calm (sim) || sim->scenario.has_huge_items);
     case DPOOL_ELOST:
         return call->is_at_most_once
                && (!is_strict (sim) || item->n_stops > 0 || (!is_calm (sim) && item->n_starts == 0));
@@ -145,8 +146,9 @@ static bool is_true (const sim_t *sim, const item_t *item, const dpool_error_t *
     case DPOOL_EINITIALIZER:
         return initializer >= INITIALIZER_SHAKY
                || (initializer == INITIALIZER_GOOD && sim->scenario.failing_starts > 0);
-    case DPOOL_EREFUSED: /* no worker for long: one that drains may be finishing its last task elsewhere */
-        return faults_include (sim, FAULT_DRAIN_WORKER);
+    case DPOOL_EREFUSED: /* no worker for long: it drains and finishes a task elsewhere, or a large message is
+                            still on its way to it from a broker that is gone */
+        return faults_include (sim, FAULT_DRAIN_WORKER) || (sim->scenario.has_huge_items && !is_calm (sim));
     case DPOOL_ETERMINATED:
         return call->client->is_terminated;
     default:

@@ -103,6 +103,28 @@ static int64_t draw_delay_us (const connection_t *connection)
            + random_between (network->random, 0, network->jitter_us);
 }
 
+static size_t length_of (const dp_outgoing_t *message)
+{
+    size_t len = message->envelope.len;
+    for (size_t i = 0; i < message->n_frames; i++)
+        len += dp_blob_len (message->frames[i]);
+    return len;
+}
+
+/* When the path has taken it: one message behind the other. */
+static int64_t transfer (sim_lane_t *lane, const dp_outgoing_t *message)
+{
+    const network_t *network = lane->connection->network;
+    int64_t bytes_per_ms = network->bytes_per_ms[lane->connection->peer];
+    int64_t begins_us = network->schedule->now_us;
+    if (bytes_per_ms == 0 || message == NULL)
+        return begins_us;
+    if (lane->busy_until_us > begins_us)
+        begins_us = lane->busy_until_us;
+    lane->busy_until_us = begins_us + (int64_t) length_of (message) * 1000 / bytes_per_ms;
+    return lane->busy_until_us;
+}
+
 static void put (connection_t *connection, direction_t direction, dp_outgoing_t *message)
 {
     sim_lane_t *lane = &connection->lanes[direction];
@@ -110,7 +132,7 @@ static void put (connection_t *connection, direction_t direction, dp_outgoing_t 
     dp_list_init (&parcel->in_row);
     parcel->connection = connection;
     parcel->message = message;
-    parcel->at_us = connection->network->schedule->now_us + draw_delay_us (connection);
+    parcel->at_us = transfer (lane, message) + draw_delay_us (connection);
     if (parcel->at_us < lane->last_us)
         parcel->at_us = lane->last_us;
     lane->last_us = parcel->at_us;
@@ -144,6 +166,7 @@ connection_t *network_open (network_t *self, size_t peer, size_t broker, size_t 
     connection_t *connection = dp_must_alloc (sizeof *connection);
     dp_list_init (&connection->in_network);
     dp_list_append (&self->connections, &connection->in_network);
+    self->n_opened++;
     connection->network = self;
     connection->peer = peer;
     connection->broker = broker;

@@ -39,8 +39,9 @@ typedef struct sim_lane_s {
     sim_event_t arrival; /* of its first parcel */
     connection_t *connection;
     dp_list_t parcels;
-    int64_t last_us;
-    bool is_closed; /* nothing more is put in */
+    int64_t last_us;       /* when the last parcel arrives */
+    int64_t busy_until_us; /* so long the path takes for what was sent */
+    bool is_closed;        /* nothing more is put in */
 } sim_lane_t;
 
 struct connection_s {
@@ -67,9 +68,11 @@ struct network_s {
     dp_list_t connections;
     int64_t delay_us, jitter_us;                        /* of all */
     int64_t slowness_us[NETWORK_PEERS];                 /* on top, of a slow peer */
+    int64_t bytes_per_ms[NETWORK_PEERS];                /* of a peer's path; 0 = without limit */
     unsigned blocks[2][NETWORK_PEERS][NETWORK_BROKERS]; /* partitions now, by direction */
     uint64_t n_broken;   /* connections that ended otherwise than by their peer's own will */
     uint64_t n_messages; /* sent, but for heartbeats and acknowledgements */
+    uint64_t n_opened;   /* connections */
 };
 
 void network_init (network_t *self, random_t *random, schedule_t *schedule, network_deliver_t *deliver,

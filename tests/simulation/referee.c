@@ -133,8 +133,18 @@ static bool end_rest (sim_t *sim)
     return true;
 }
 
+/* Where nothing fails each peer has the connection that it opened first. */
+static void check_connections (sim_t *sim)
+{
+    size_t n_peers = sim->scenario.n_clients + sim->scenario.n_workers;
+    if (sim->scenario.kind == SCENARIO_CALM && sim->network.n_opened != n_peers)
+        sim_violate (sim, "no connection breaks in the calm", "%llu connections of %zu peers",
+                     (unsigned long long) sim->network.n_opened, n_peers);
+}
+
 static void begin_leave (sim_t *sim)
 {
+    check_connections (sim);
     enter (sim, PHASE_LEAVE);
     for (size_t i = 0; i < sim->scenario.n_clients; i++)
         sim_client_leave (&sim->clients[i]);
@@ -187,7 +197,7 @@ void judge_init (judge_t *self, sim_t *sim)
     *self = (judge_t) { .phase_since_us = sim->schedule.now_us };
     event_init (&self->referee, look, sim);
     schedule_at (&sim->schedule, &self->referee, sim->schedule.now_us + LOOK_US);
-    self->patience_us = PATIENCE_US;
+    self->patience_us = sim->scenario.has_huge_items ? 6 * (int64_t) PATIENCE_US : PATIENCE_US;
     for (size_t i = 0; i < sim->workload.n_items; i++)
         self->patience_us += 5 * sim->workload.items[i].run_us;
 }

@@ -61,6 +61,7 @@ static void draw_worker (scenario_t *self, random_t *random, size_t number)
 void scenario_draw (scenario_t *self, random_t *random)
 {
     static const int64_t delays_us[] = { 50, 200, 1000, 5000, 40000 };
+    static const int64_t rates[] = { 400, 1000, 8000 }; /* above what every path must have */
     *self = (scenario_t) { .kind = draw_kind (random) };
     draw_size (self, random);
     bool is_prompt = self->kind == SCENARIO_CUT || self->kind == SCENARIO_RESTART;
@@ -74,7 +75,11 @@ void scenario_draw (scenario_t *self, random_t *random)
     self->lease_ms = random_between (random, 6000, 12000);
     self->orphan_ms = random_between (random, has_faults ? 3000 : 6000, 12000);
     self->cancel_grace_ms = random_between (random, 20, 1000);
-    if (!is_prompt && random_happens (random, 25)) { /* room for a handful of tasks or results */
+    self->has_huge_items = !is_prompt && random_below (random, 60) == 0;
+    if (self->has_huge_items)
+        self->bytes_per_ms = RANDOM_OF (random, rates);
+    if (!is_prompt && !self->has_huge_items
+        && random_happens (random, 25)) { /* room for a handful of tasks or results */
         self->memory_limit = 8 * 1024;
         self->least_room = 512;
     }

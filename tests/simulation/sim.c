@@ -62,6 +62,8 @@ static void create (sim_t *self, uint64_t seed, trace_mode_t mode)
     network_init (&self->network, &self->random, &self->schedule, deliver, self);
     self->network.delay_us = self->scenario.delay_us;
     self->network.jitter_us = self->scenario.jitter_us;
+    for (size_t i = 0; i < NETWORK_PEERS; i += 2)
+        self->network.bytes_per_ms[i] = self->scenario.bytes_per_ms;
     workload_init (&self->workload, self);
     faults_init (&self->faults, self);
     judge_init (&self->judge, self);

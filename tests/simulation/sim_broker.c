@@ -51,23 +51,6 @@ void sim_broker_start_at (sim_broker_t *self, int64_t at_us)
     schedule_at (&self->node.sim->schedule, &self->rebirth, at_us);
 }
 
-void sim_broker_kill (sim_broker_t *self)
-{
-    network_t *network = &self->node.sim->network;
-    if (self->scheduler == NULL)
-        return;
-    SIM_TELL (self->node.sim, self->node.name, "is killed");
-    DP_LIST_EACH (&network->connections, node) {
-        connection_t *connection = DP_CONTAINER (node, connection_t, in_network);
-        if (connection->broker != self->number || !connection->is_open[TO_PEER])
-            continue;
-        network->n_broken++;
-        network_close (connection, TO_PEER);
-    }
-    node_stop (&self->node);
-    scheduler_destroy (&self->scheduler);
-}
-
 void sim_broker_fini (sim_broker_t *self)
 {
     node_stop (&self->node);
@@ -195,6 +178,40 @@ static int64_t act (node_t *node)
         SIM_TELL (node->sim, node->name, "%s", line);
     judge_broker (node->sim, self);
     return is_lost ? now_ms (self) : deadline_ms;
+}
+
+/* ---- Its end ------------------------------------------------------------------------------- */
+
+static void end (sim_broker_t *self, void (*close) (connection_t *connection, direction_t direction))
+{
+    network_t *network = &self->node.sim->network;
+    DP_LIST_EACH (&network->connections, node) {
+        connection_t *connection = DP_CONTAINER (node, connection_t, in_network);
+        if (connection->broker != self->number || !connection->is_open[TO_PEER])
+            continue;
+        network->n_broken++;
+        close (connection, TO_PEER);
+    }
+    node_stop (&self->node);
+    scheduler_destroy (&self->scheduler);
+}
+
+void sim_broker_kill (sim_broker_t *self)
+{
+    if (self->scheduler == NULL)
+        return;
+    SIM_TELL (self->node.sim, self->node.name, "is killed");
+    end (self, network_close);
+}
+
+void sim_broker_end (sim_broker_t *self)
+{
+    if (self->scheduler == NULL)
+        return;
+    SIM_TELL (self->node.sim, self->node.name, "ends");
+    scheduler_shutdown (self->scheduler, now_ms (self));
+    send_all (self);
+    end (self, network_finish);
 }
 
 /* ---- What is left --------------------------------------------------------------------------- */

@@ -24,6 +24,8 @@ void sim_broker_fini (sim_broker_t *self);
 void sim_broker_start (sim_broker_t *self);
 void sim_broker_start_at (sim_broker_t *self, int64_t at_us);
 void sim_broker_kill (sim_broker_t *self);
+/* It says BYE to all, and ends. */
+void sim_broker_end (sim_broker_t *self);
 
 /* A peer connects. NULL: *is_refused, or its attempt is swallowed by a partition. */
 connection_t *sim_broker_accept (sim_broker_t *self, size_t peer, size_t slot, bool *is_refused);

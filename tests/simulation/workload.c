@@ -7,8 +7,9 @@
 #include <string.h>
 
 enum {
-    ARGUMENTS = 5,          /* bytes: a msgpack uint of 32 bits */
-    LARGE_ARGUMENTS = 40000 /* with a tail that makes them too long for an envelope */
+    SHORT = 5,     /* bytes: a msgpack uint of 32 bits */
+    LONG = 40000,  /* with a tail that makes them too long for an envelope */
+    HUGE = 1300000 /* and for a message that is not announced */
 };
 
 /* ---- Drawing -------------------------------------------------------------------------------- */
@@ -18,7 +19,7 @@ static void draw_item (item_t *item, random_t *random, bool is_troubled, bool ma
     item->run_us = random_between (random, scale_us / 4, scale_us * 2);
     item->is_polite = random_happens (random, 40);
     item->is_stubborn = random_happens (random, 30);
-    item->is_large = random_below (random, 3000) == 0;
+    item->len = random_below (random, 3000) == 0 ? LONG : SHORT;
     if (!is_troubled)
         return;
     uint64_t roll = random_below (random, 100);
@@ -68,6 +69,13 @@ static void draw_call (call_t *call, sim_t *sim, int64_t *scale_us)
     draw_ends (call, random, *scale_us);
 }
 
+/* Three at most, since they take their time. */
+static void draw_huge_items (workload_t *self, random_t *random)
+{
+    for (int i = 0; i < 3 && self->n_items > 0; i++)
+        self->items[random_below (random, self->n_items)].len = HUGE;
+}
+
 void workload_init (workload_t *self, sim_t *sim)
 {
     random_t *random = &sim->random;
@@ -100,6 +108,8 @@ void workload_init (workload_t *self, sim_t *sim)
             self->has_culprits |= item->deed == DEED_CRASH || item->deed == DEED_HANG;
         }
     }
+    if (scenario->has_huge_items)
+        draw_huge_items (self, random);
 }
 
 void workload_fini (workload_t *self)
@@ -119,14 +129,13 @@ static void put_32 (uint8_t *target, uint64_t number)
 dp_blob_t *workload_arguments (const workload_t *self, const item_t *item)
 {
     uint8_t *data;
-    size_t len = item->is_large ? LARGE_ARGUMENTS : ARGUMENTS;
-    dp_blob_t *blob = dp_blob_new (len, &data);
+    dp_blob_t *blob = dp_blob_new (item->len, &data);
     if (blob == NULL)
-        dp_no_memory (len);
-    if (item->is_large) { /* bin of 32 bits of length, with the number in front */
-        memset (data, 0, len);
+        dp_no_memory (item->len);
+    if (item->len > SHORT) { /* bin of 32 bits of length, with the number in front */
+        memset (data, 0, item->len);
         data[0] = 0xc6;
-        put_32 (data + 1, len - 5);
+        put_32 (data + 1, item->len - 5);
         put_32 (data + 5, (uint64_t) (item - self->items));
     } else {
         data[0] = 0xce;
@@ -139,11 +148,11 @@ item_t *workload_item (const workload_t *self, dp_reader_t *arguments)
 {
     size_t len;
     const uint8_t *data = dp_reader_skip (arguments, &len);
-    if (data == NULL || (len != ARGUMENTS && len != LARGE_ARGUMENTS))
+    if (data == NULL || len < SHORT)
         return NULL;
-    const uint8_t *at = len == ARGUMENTS ? data + 1 : data + 5;
+    const uint8_t *at = len == SHORT ? data + 1 : data + 5;
     uint32_t number = (uint32_t) at[0] << 24 | (uint32_t) at[1] << 16 | (uint32_t) at[2] << 8 | at[3];
-    return number < self->n_items ? &self->items[number] : NULL;
+    return number < self->n_items && self->items[number].len == len ? &self->items[number] : NULL;
 }
 
 void workload_value (const workload_t *self, const item_t *item, uint8_t *value)

@@ -34,11 +34,11 @@ typedef struct item_s {
     call_t *call;
     size_t index; /* in the call */
     deed_t deed;
+    size_t len; /* of its packed arguments: long ones take a frame of their own */
     int64_t run_us;
     unsigned n_crashes;
     bool is_polite;   /* it returns soon when its cancel flag is set */
     bool is_stubborn; /* it ignores SIGTERM */
-    bool is_large;    /* its arguments take a frame of their own */
     /* what happened */
     unsigned n_starts, n_values, n_failures;
     start_t starts[ITEM_STARTS];
