@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The broker dies and does not return: others take over, or the work ends after the time that its user gave.
+ */
+#include "tests/support/test.h"
+
+#include <dpool/dpool.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/check.h"
+#include "tests/support/cluster.h"
+#include "tests/support/folder.h"
+#include "tests/support/wait.h"
+
+enum { N_ITEMS = 30 };
+
+typedef struct fixture_s {
+    cluster_t *first, *second; /* brokers; the workers are all of the first */
+    char both[256];
+    folder_t *folder;
+    const char *started, *gate;
+} fixture_t;
+
+static int set_up (void **state)
+{
+    fixture_t *self = calloc (1, sizeof *self);
+    assert_non_null (self);
+    self->folder = folder_new ();
+    self->started = folder_path (self->folder, "started");
+    self->gate = folder_path (self->folder, "gate");
+    self->first = cluster_new (NULL);
+    self->second = cluster_new (NULL);
+    snprintf (self->both, sizeof self->both, "%s,%s", cluster_endpoint (self->first),
+              cluster_endpoint (self->second));
+    *state = self;
+    return 0;
+}
+
+static int tear_down (void **state)
+{
+    fixture_t *self = *state;
+    cluster_destroy (&self->first);
+    cluster_destroy (&self->second);
+    folder_destroy (&self->folder);
+    free (self);
+    return 0;
+}
+
+static dpool_async_result_t *start_many (fixture_t *f, dpool_t *pool, bool is_at_most_once)
+{
+    dpool_call_options_t options = DPOOL_CALL_OPTIONS_INIT;
+    options.at_most_once = is_at_most_once;
+    options.chunk_size = 1;
+    dpool_items_t *items = assert_made (dpool_items_new ());
+    for (int i = 0; i < N_ITEMS; i++)
+        assert_ok (dpool_items_add (items, "ss", f->started, f->gate));
+    dpool_async_result_t *result = assert_made (dpool_map_async (pool, "touch_then_wait", items, &options));
+    dpool_items_destroy (&items);
+    wait_for_size (f->started, 2);
+    return result;
+}
+
+/* It aborts, as libzmq does when one of its assertions fails. What ran there runs on, and is run at the
+   second one too: the first value counts. */
+static void the_second_broker_takes_over_from_one_that_aborts (void **state)
+{
+    fixture_t *f = *state;
+    cluster_add_worker_at (f->first, f->both, 2, "worker");
+    dpool_t *pool = assert_made (dpool_open (f->both, NULL));
+    dpool_async_result_t *result = start_many (f, pool, false);
+    process_signal (cluster_broker (f->first), SIGABRT);
+    process_wait (cluster_broker (f->first));
+    make_file (f->gate);
+    assert_ok (dpool_async_result_get (result, PATIENCE_MS));
+    assert_in_range (size_of (f->started), N_ITEMS, N_ITEMS + 2); /* only what ran may run twice */
+    assert_ok (dpool_apply (pool, NULL, "square", DPOOL_V (3)));
+    dpool_async_result_destroy (&result);
+    dpool_destroy (&pool);
+}
+
+static void at_most_once_is_kept_over_a_change_of_the_broker (void **state)
+{
+    fixture_t *f = *state;
+    cluster_add_worker_at (f->first, f->both, 2, "worker");
+    dpool_t *pool = assert_made (dpool_open (f->both, NULL));
+    dpool_async_result_t *result = start_many (f, pool, true);
+    process_signal (cluster_broker (f->first), SIGKILL);
+    make_file (f->gate);
+    dpool_async_result_wait (result, PATIENCE_MS);
+    int64_t n_values = 0;
+    for (size_t i = 0; i < N_ITEMS; i++) {
+        const dpool_error_t *error = dpool_async_result_error (result, i);
+        n_values += error == NULL;
+        if (error != NULL)
+            assert_code (error, DPOOL_ELOST);
+    }
+    assert_in_range (size_of (f->started), n_values, N_ITEMS);
+    dpool_async_result_destroy (&result);
+    dpool_destroy (&pool);
+}
+
+/* Nothing else is unfinished, and nobody waits for ever. */
+static void work_ends_when_no_broker_returns_in_time (void **state)
+{
+    fixture_t *f = *state;
+    dpool_options_t options = DPOOL_OPTIONS_INIT;
+    options.broker_timeout_ms = 1500;
+    cluster_add_worker (f->first, 2, NULL, "worker");
+    dpool_t *pool = assert_made (dpool_open (cluster_endpoint (f->first), &options));
+    dpool_async_result_t *result = start_many (f, pool, false);
+    int64_t start = now_ms ();
+    process_signal (cluster_broker (f->first), SIGKILL);
+    assert_fails (dpool_async_result_get (result, PATIENCE_MS), DPOOL_EBROKERLOST);
+    int64_t waited_ms = now_ms () - start;
+    print_message ("           after %lld ms of 1500\n", (long long) waited_ms);
+    assert_true (waited_ms >= 1490);
+    for (size_t i = 0; i < N_ITEMS; i++)
+        assert_code (dpool_async_result_error (result, i), DPOOL_EBROKERLOST);
+    assert_fails (dpool_apply (pool, NULL, "square", DPOOL_V (3)), DPOOL_EBROKERLOST);
+    cluster_restart_broker (f->first);
+    assert_ok (dpool_wait_workers (pool, 2, PATIENCE_MS)); /* the pool is as good as ever */
+    make_file (f->gate);
+    assert_ok (dpool_apply (pool, NULL, "square", DPOOL_V (3)));
+    dpool_async_result_destroy (&result);
+    dpool_destroy (&pool);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown (name, set_up, tear_down)
+
+int main (int argc, char **argv)
+{
+    static const struct CMUnitTest tests[] = {
+        TEST (the_second_broker_takes_over_from_one_that_aborts),
+        TEST (at_most_once_is_kept_over_a_change_of_the_broker),
+        TEST (work_ends_when_no_broker_returns_in_time),
+    };
+    setvbuf (stdout, NULL, _IOLBF, 0);
+    if (argc > 1)
+        cmocka_set_test_filter (argv[1]);
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}
