@@ -126,6 +126,10 @@ void sim_child_kill (sim_child_t *self, int signal)
     item_t *item = current (self);
     if (self->state != CHILD_FORKED && self->state != CHILD_UP)
         return;
+    if (self->doom_signal == SIGKILL) { /* he is only sooner */
+        die_of_worker (self, SIGKILL);
+        return;
+    }
     if (item != NULL) {
         item->n_deaths++;
         tell (self, "is killed by a stranger in", item);
