@@ -344,9 +344,11 @@ static void tell_history (char text[HISTORY_BYTES], const dpool_error_t *error)
     snprintf (line, sizeof line, "attempt %u: %.*s (pid %ld on %s)\n", error->attempts,
               (int) dp_utf8_cut (error->message, strlen (error->message), MAX_CAUSE), error->message,
               (long) error->pid, *error->host ? error->host : "an unknown host");
-    while (strlen (before) + strlen (line) >= HISTORY_BYTES)
+    size_t len = strlen (line), before_len = strlen (before);
+    for (; before_len + len >= HISTORY_BYTES; before_len = strlen (before)) /* the oldest go */
         before = strchr (before, '\n') + 1;
-    snprintf (text, HISTORY_BYTES, "%s%s", before, line);
+    memcpy (text, before, before_len);
+    memcpy (text + before_len, line, len + 1);
 }
 
 /* Keep what the last attempt ended by, with the history of the item. */

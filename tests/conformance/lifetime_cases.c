@@ -191,7 +191,7 @@ static void opens_nothing_without_file_descriptors (void **state)
     int next = dup (STDIN_FILENO), n_refused = 0;
     close (next);
     for (int n = 1; n < 24; n++) {
-        low.rlim_cur = (rlim_t) (next + n);
+        low.rlim_cur = (rlim_t) next + (rlim_t) n;
         assert_int_equal (setrlimit (RLIMIT_NOFILE, &low), 0);
         dpool_t *pool = dpool_open (f->endpoint, NULL);
         int code = errno;

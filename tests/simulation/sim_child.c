@@ -48,7 +48,7 @@ static item_t *current (const sim_child_t *self)
 
 /* ---- What it writes ------------------------------------------------------------------------- */
 
-static record_t *write_record (sim_child_t *self, int kind)
+static record_t *write_record (sim_child_t *self, record_kind_t kind)
 {
     record_t *record = dp_must_alloc (sizeof *record);
     dp_list_init (&record->in_ring);

@@ -29,9 +29,10 @@ typedef struct order_s {
 } order_t;
 
 /* What it has written for its worker. */
+typedef enum { RECORD_IS_READY, RECORD_IS_UNFIT, RECORD_IS_OUTCOME } record_kind_t;
 typedef struct record_s {
     dp_list_t in_ring;
-    enum { RECORD_IS_READY, RECORD_IS_UNFIT, RECORD_IS_OUTCOME } kind;
+    record_kind_t kind;
     uint64_t serial, run_us;
     dp_buffer_t outcome;
 } record_t;
