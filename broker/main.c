@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { DESCRIPTORS = 32 }; /* at least; and one a peer */
+
 static int complain (void)
 {
     fprintf (stderr, "dpool-broker: %s\n", dpool_last_error ()->message);
@@ -102,14 +104,14 @@ int main (int argc, char **argv)
     if (dp_standard_fill () < 0)
         return EXIT_FAILURE;
     config_t *config = config_new ();
-    if (config == NULL || options_read (argc, argv, config) < 0) {
+    if (config == NULL || options_read (argc, argv, config) < 0
+        || dp_standard_raise_limit (DESCRIPTORS) < 0) {
         complain ();
         config_destroy (&config);
         return EXIT_FAILURE;
     }
     setvbuf (stdout, NULL, _IOLBF, 0);
-    umask (077);                /* an ipc endpoint is for this user only */
-    dp_standard_raise_limit (); /* a descriptor a peer */
+    umask (077); /* an ipc endpoint is for this user only */
     int rc = -1;
     int signals = open_signals ();
     void *context = signals >= 0 ? zmq_ctx_new () : NULL;

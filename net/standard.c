@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "net/standard.h"
 
+#include "core/error.h"
+
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -17,11 +20,18 @@ int dp_standard_fill (void)
     return 0;
 }
 
-void dp_standard_raise_limit (void)
+int dp_standard_raise_limit (size_t n_needed)
 {
     struct rlimit limit;
-    if (getrlimit (RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit (RLIMIT_NOFILE, &limit);
-    }
+    if (getrlimit (RLIMIT_NOFILE, &limit) < 0)
+        return dp_fail_errno ("the limit of file descriptors cannot be read");
+    rlim_t before = limit.rlim_cur;
+    limit.rlim_cur = limit.rlim_max;
+    if (before < limit.rlim_max && setrlimit (RLIMIT_NOFILE, &limit) < 0)
+        limit.rlim_cur = before;
+    if (limit.rlim_cur >= n_needed)
+        return 0;
+    return dp_fail (EMFILE,
+                    "%zu file descriptors are needed and %llu are allowed: raise the limit (ulimit -n)",
+                    n_needed, (unsigned long long) limit.rlim_cur);
 }

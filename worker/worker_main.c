@@ -19,7 +19,13 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-enum { STATUS_FAILED = 1, STATUS_USAGE = 2 };
+enum {
+    STATUS_FAILED = 1,
+    STATUS_USAGE = 2,
+    DESCRIPTORS = 32, /* at least; and for each … */
+    DESCRIPTORS_A_BROKER = 8,
+    DESCRIPTORS_A_CHILD = 2
+};
 
 /* A reader of our stderr that has stopped reading must not stop the worker: then lines are lost. */
 static void print_line (const char *line)
@@ -112,7 +118,13 @@ static int serve (const worker_options_t *options)
         .log = print_line,
     };
     int status = STATUS_FAILED;
-    dp_standard_raise_limit (); /* not that of the children: the zygote is there */
+    int processes = options->processes > 0 ? options->processes : worker_usable_cpus ();
+    size_t n_needed = DESCRIPTORS + options->endpoints.count * DESCRIPTORS_A_BROKER
+                      + (size_t) processes * DESCRIPTORS_A_CHILD;
+    if (dp_standard_raise_limit (n_needed) < 0) { /* not that of the children: the zygote is there */
+        complain ();
+        return status;
+    }
     int signal_fd = catch_signals ();
     void *context = signal_fd >= 0 ? zmq_ctx_new () : NULL;
     worker_t *worker = context != NULL ? worker_new (context, &config) : NULL;

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "core/outcome.h"
@@ -199,8 +198,7 @@ static void a_thousand_workers_come_back_at_once (void **state)
 {
     (void) state;
     static dpool_async_result_t *calls[N];
-    struct rlimit limit;
-    if (getrlimit (RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < DESCRIPTORS) {
+    if (dp_standard_raise_limit (DESCRIPTORS) < 0) {
         print_message ("           left out: %d descriptors are needed here, and not allowed\n", DESCRIPTORS);
         skip ();
     }
@@ -239,7 +237,6 @@ static void a_thousand_workers_come_back_at_once (void **state)
 static int set_up (void **state)
 {
     (void) state;
-    dp_standard_raise_limit ();
     cluster = cluster_new (NULL);
     context = zmq_ctx_new ();
     zmq_ctx_set (context, ZMQ_MAX_SOCKETS, 3 * N);

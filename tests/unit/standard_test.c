@@ -59,9 +59,12 @@ static void raises_the_limit_of_descriptors_to_what_is_allowed (void **state)
     limit = before;
     limit.rlim_cur = 64;
     assert_int_equal (setrlimit (RLIMIT_NOFILE, &limit), 0);
-    dp_standard_raise_limit ();
+    assert_int_equal (dp_standard_raise_limit (64), 0);
     assert_int_equal (getrlimit (RLIMIT_NOFILE, &limit), 0);
     assert_int_equal (limit.rlim_cur, before.rlim_max);
+    assert_int_equal (dp_standard_raise_limit (before.rlim_max), 0);
+    if (before.rlim_max != RLIM_INFINITY)
+        assert_int_equal (dp_standard_raise_limit (before.rlim_max + 1), -1);
     setrlimit (RLIMIT_NOFILE, &before);
 }
 
