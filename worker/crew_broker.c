@@ -243,9 +243,11 @@ void crew_broker_welcome (crew_t *crew, int64_t now_ms, crew_broker_t *self, con
             && (crew_broker_is_up (other) || crew->is_draining))
             continue;
         DP_LIST_EACH (&other->runs, node) {
-            const crew_run_t *run = DP_CONTAINER (node, crew_run_t, in_broker);
-            if (other == self || run->is_orphan)
-                list_run (crew, self, run);
+            crew_run_t *run = DP_CONTAINER (node, crew_run_t, in_broker);
+            if (other != self && !run->is_orphan)
+                continue;
+            run->is_told_of |= other != self;
+            list_run (crew, self, run);
         }
     }
     wire_end_list (&self->list, &crew->outbox, self->number, WIRE_RUNS, 0);
@@ -254,11 +256,10 @@ void crew_broker_welcome (crew_t *crew, int64_t now_ms, crew_broker_t *self, con
               welcome->name.data ? welcome->name.data : "");
 }
 
-static void own (crew_t *crew, crew_broker_t *self, crew_run_t *run)
+static void own (crew_broker_t *self, crew_run_t *run)
 {
     if (run->broker == self)
         return;
-    crew_part_with (crew, run); /* the other may come back */
     if (run->state != RUN_DONE) {
         run->broker->n_unfinished--;
         self->n_unfinished++;
@@ -297,7 +298,7 @@ void crew_broker_adopt (crew_t *crew, crew_broker_t *self, const wire_run_t *nam
     }
     if (!run->is_orphan)
         return;
-    own (crew, self, run);
+    own (self, run);
     run->is_orphan = false;
     /* A broker that has started anew may have lost even what it had acknowledged. */
     bool is_anew = run->epoch != self->epoch;

@@ -90,6 +90,7 @@ struct crew_run_s {
     bool is_orphan;   /* its connection broke and nobody has adopted it since */
     bool is_unwanted; /* nobody wants its result */
     bool is_revoked;  /* goes back to the broker if it can be taken back */
+    bool is_told_of;  /* to another broker than its own, which may ask for it */
     bool was_started; /* by a child that died for something else; it waits once more */
     int64_t orphaned_at_ms;
     crew_cancel_t cancel;

@@ -151,6 +151,8 @@ static void forget_results (crew_run_t *run)
 
 void crew_run_free (crew_t *self, crew_run_t *run)
 {
+    if (run->is_told_of)
+        crew_part_with (self, run);
     crew_run_unqueue (self, run);
     count_as_finished (self, run);
     forget_results (run);

@@ -340,6 +340,28 @@ static void a_second_broker_that_adopts_too_must_not_use_its_name_again (void **
     rig_destroy (&rig);
 }
 
+static void nor_when_the_run_has_ended_meanwhile (void **state)
+{
+    WITH_RIG (1, 2);
+    rig_tasks (rig, 0, 7, 7);
+    rig_turn (rig, 0);
+    rig_claim (rig, 0, 1, 0);
+    crew_broken (rig->crew, rig->now_ms, 0);
+    crew_broken (rig->crew, rig->now_ms, 1);
+    rig_turn (rig, 0);
+    rig_welcome (rig, 1); /* hears of the run, and takes its time */
+    rig_welcome (rig, 0);
+    rig_run (rig, 0, WIRE_ADOPT, 7, 1);
+    rig_value (rig, 0, 1, 50000);
+    rig_turn (rig, 0);
+    rig_expect_part (rig, "0< RESULTS w1 7.1 value final 0+1 V\n");
+    rig_bare (rig, 0, WIRE_ACK, 1);
+    rig_run (rig, 1, WIRE_ADOPT, 7, 1);
+    rig_turn (rig, 0);
+    rig_expect (rig, "1< RESULTS w1 7.1 killed final 0+0\n");
+    rig_destroy (&rig);
+}
+
 static void a_done_run_that_the_broker_cancels_after_a_break_is_forgotten (void **state)
 {
     WITH_RIG (1, 1);
@@ -446,6 +468,7 @@ int main (void)
         cmocka_unit_test (a_run_whose_broker_is_gone_is_offered_to_the_other),
         cmocka_unit_test (of_two_endpoints_of_one_broker_the_later_stays_and_takes_over_the_runs),
         cmocka_unit_test (a_second_broker_that_adopts_too_must_not_use_its_name_again),
+        cmocka_unit_test (nor_when_the_run_has_ended_meanwhile),
         cmocka_unit_test (a_done_run_that_the_broker_cancels_after_a_break_is_forgotten),
         cmocka_unit_test (finished_items_of_a_long_chunk_are_sent_ahead),
         cmocka_unit_test (a_new_broker_gets_the_acknowledged_parts_of_a_run_again),
