@@ -2,24 +2,21 @@
 #include "core/memory.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static atomic_long n_until_failure; /* 0 = allocations do not fail on purpose */
+static _Thread_local long n_until_failure; /* 0 = allocations do not fail on purpose */
 
 void dp_memory_fail_nth (long nth)
 {
-    atomic_store (&n_until_failure, nth);
+    n_until_failure = nth;
 }
 
 static bool fails_on_purpose (void)
 {
-    if (atomic_load_explicit (&n_until_failure, memory_order_relaxed) <= 0)
-        return false;
-    return atomic_fetch_sub (&n_until_failure, 1) == 1;
+    return n_until_failure > 0 && --n_until_failure == 0;
 }
 
 void *dp_alloc (size_t len)

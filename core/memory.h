@@ -26,8 +26,8 @@ void dp_free (void *block);
 /* Say that there is no memory for len more bytes, and abort. For what has no caller to report to. */
 _Noreturn void dp_no_memory (size_t len);
 
-/* For tests: the nth allocation from now on (1 = the next) fails once; 0 takes that back. Of all threads;
-   the dp_must_… functions neither count nor fail. */
+/* For tests: this thread's nth allocation from now on (1 = the next) fails once; 0 takes that back. The
+   dp_must_… functions neither count nor fail. */
 void dp_memory_fail_nth (long nth);
 
 #endif
