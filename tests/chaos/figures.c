@@ -3,47 +3,25 @@
 
 #include "tests/chaos/figures.h"
 
-#include <dpool/dpool.h>
-
-#include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/chaos/figure.h"
 #include "tests/chaos/record.h"
-#include "tests/chaos/sample.h"
 #include "tests/chaos/tree.h"
-#include "tests/chaos/watch.h"
-
-#define HOLD "chaos.hold"
 
 enum {
     N_WORKERS = 3,
     N_PROCESSES = 2,
     N_HELD = 3, /* tasks that run for ever: one a worker, so that there is room elsewhere */
-    FOR_EVER_MS = 3600 * 1000,
-    MANY = 100000, /* tasks under way when the broker is killed */
-    LONG_EVERY = 1000,
-    LONG_MS = 3000,
-    SHORT_MS = 2, /* and how long they run */
-    MAX_BURNERS = 1024
+    FOR_EVER_MS = 3600 * 1000
 };
 
-typedef struct figures_s {
-    stage_t *stage;
-    const options_t *options;
-    dpool_t *pool;
-    watch_t watch;
-    dpool_async_result_t *held[N_HELD];
-    sample_t sample;
-    unsigned n_complaints;
-} figures_t;
+static dpool_async_result_t *held[N_HELD];
 
-static void nap (long ms)
+void figure_nap (long ms)
 {
     nanosleep (&(struct timespec) { ms / 1000, ms % 1000 * 1000000 }, NULL);
 }
@@ -61,7 +39,7 @@ static void open_cluster (figures_t *self, const char *folder, size_t n_tasks)
     stage_start (self->stage);
     watch_init (&self->watch, path, n_tasks);
     snprintf (endpoint, sizeof endpoint, "tcp://127.0.0.1:%u", self->stage->ports[0]);
-    options.max_unfinished_tasks = 4 * (size_t) MANY;
+    options.max_unfinished_tasks = 4 * (size_t) FIGURE_MANY;
     self->pool = dpool_open (endpoint, &options);
     if (!self->pool || dpool_wait_workers (self->pool, N_WORKERS * N_PROCESSES, 30000) < 0)
         fail_msg ("%s", dpool_last_error ()->message);
@@ -82,19 +60,19 @@ static void hold (figures_t *self)
     dpool_call_options_t options = DPOOL_CALL_OPTIONS_INIT;
     options.max_retries = 1000000;
     for (size_t i = 0; i < N_HELD; i++) {
-        self->held[i]
-            = dpool_apply_async_with (self->pool, &options, HOLD, "uu", (uint64_t) i, (uint64_t) FOR_EVER_MS);
-        if (!self->held[i])
+        held[i] = dpool_apply_async_with (self->pool, &options, FIGURE_HOLD, "uu", (uint64_t) i,
+                                          (uint64_t) FOR_EVER_MS);
+        if (!held[i])
             fail_msg ("%s", dpool_last_error ()->message);
     }
     for (size_t i = 0; i < N_HELD; i++)
         watch_await_start (&self->watch, i, 0);
 }
 
-static void let_go (figures_t *self)
+static void let_go (void)
 {
     for (size_t i = 0; i < N_HELD; i++)
-        dpool_async_result_destroy (&self->held[i]);
+        dpool_async_result_destroy (&held[i]);
 }
 
 /* ---- From a fault to the next start ---------------------------------------------------------- */
@@ -109,7 +87,7 @@ static void measure_child (figures_t *self)
         int64_t again_us = watch_await_start (&self->watch, round % N_HELD, before.n_starts);
         sample_add (&self->sample, again_us < 0 ? -1 : again_us - start_us);
     }
-    let_go (self);
+    let_go ();
 }
 
 /* Does the task run on this worker? */
@@ -152,7 +130,7 @@ static void measure_workers (figures_t *self, unsigned n_rounds, stage_action_t 
     hold (self);
     for (unsigned round = 0; round < n_rounds; round++)
         measure_worker (self, &self->stage->parties[ROLE_WORKER][round % N_WORKERS], hurt, heal);
-    let_go (self);
+    let_go ();
 }
 
 static void stop (stage_t *stage, party_t *party)
@@ -189,143 +167,6 @@ static void join_again (stage_t *stage, party_t *party)
         party_continue (party);
 }
 
-/* ---- A broker that is killed ----------------------------------------------------------------- */
-
-static size_t finished (dpool_async_result_t *result)
-{
-    dpool_progress_t progress = DPOOL_PROGRESS_INIT;
-    dpool_async_result_progress (result, &progress);
-    return progress.finished;
-}
-
-static dpool_async_result_t *submit_many (figures_t *self)
-{
-    dpool_call_options_t options = DPOOL_CALL_OPTIONS_INIT;
-    dpool_items_t *items = dpool_items_new ();
-    options.chunk_size = 1;
-    for (uint64_t i = 0; i < MANY; i++)
-        dpool_items_add (items, "uu", i, (uint64_t) (i % LONG_EVERY == 5 ? LONG_MS : SHORT_MS));
-    dpool_async_result_t *result = dpool_map_async (self->pool, HOLD, items, &options);
-    dpool_items_destroy (&items);
-    if (!result)
-        fail_msg ("%s", dpool_last_error ()->message);
-    return result;
-}
-
-static size_t count_wrong (dpool_async_result_t *result)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < MANY; i++) {
-        uint64_t x;
-        const dpool_value_t *value = dpool_async_result_value (result, i);
-        n += !value || dpool_value_get (value, "u", &x) < 0 || x != i;
-    }
-    return n;
-}
-
-static bool measure_broker (figures_t *self)
-{
-    party_t *broker = &self->stage->parties[ROLE_BROKER][0];
-    bool *was_running = calloc (MANY, sizeof *was_running);
-    dpool_async_result_t *result = submit_many (self);
-    size_t n_running = 0, n_again = 0, n_unfinished;
-    watch_await_start (&self->watch, LONG_EVERY * 2 + 5, 0); /* it is in full swing */
-    nap (200);
-    stage_kill (self->stage, broker);
-    int64_t killed_us = record_now_us ();
-    watch_update (&self->watch);
-    for (size_t i = 0; i < MANY; i++) {
-        was_running[i] = self->watch.tasks[i].n_starts == 1 && self->watch.tasks[i].n_ends == 0;
-        n_running += was_running[i];
-    }
-    nap (500);
-    n_unfinished = MANY - finished (result);
-    stage_revive (self->stage, broker);
-    int64_t back_us = record_now_us ();
-    while (finished (result) == MANY - n_unfinished && record_now_us () < back_us + 60000000)
-        nap (1);
-    sample_add (&self->sample, record_now_us () - back_us);
-    bool is_done = dpool_async_result_wait (result, 300000) == 0;
-    watch_update (&self->watch);
-    for (size_t i = 0; i < MANY; i++)
-        n_again += was_running[i] && self->watch.tasks[i].n_starts > 1;
-    size_t n_wrong = is_done ? count_wrong (result) : MANY;
-    double took_s = (double) (record_now_us () - killed_us) / 1e6;
-    printf ("broker kill -9, %zu unfinished: %zu of %zu running started again, %zu wrong, %.1f s in all\n",
-            n_unfinished, n_again, n_running, n_wrong, took_s);
-    dpool_async_result_destroy (&result);
-    free (was_running);
-    return n_wrong == 0 && n_again * 10 <= n_running;
-}
-
-/* ---- Overloaded CPUs ------------------------------------------------------------------------- */
-
-static size_t start_burners (pid_t *pids)
-{
-    size_t n = 8 * (size_t) sysconf (_SC_NPROCESSORS_ONLN);
-    if (n > MAX_BURNERS)
-        n = MAX_BURNERS;
-    for (size_t i = 0; i < n; i++) {
-        pids[i] = fork ();
-        if (pids[i] != 0)
-            continue;
-        prctl (PR_SET_PDEATHSIG, SIGKILL);
-        for (volatile unsigned turns = 0;; turns++)
-            continue;
-    }
-    return n;
-}
-
-static size_t count_lines (const char *path, const char *words)
-{
-    char line[1024];
-    size_t n = 0;
-    FILE *file = fopen (path, "re");
-    while (file && fgets (line, sizeof line, file))
-        n += strstr (line, words) != NULL;
-    if (file)
-        fclose (file);
-    return n;
-}
-
-/* Rounds of short tasks; returns how many there were. */
-static uint64_t work_for (figures_t *self, unsigned s)
-{
-    uint64_t n = 0;
-    for (int64_t end_us = record_now_us () + s * 1000000ll; record_now_us () < end_us; n += 100) {
-        dpool_items_t *items = dpool_items_new ();
-        for (uint64_t i = 0; i < 100; i++)
-            dpool_items_add (items, "uu", n + i, (uint64_t) 5);
-        dpool_async_result_t *result = dpool_map (self->pool, HOLD, items, NULL);
-        if (!result || dpool_async_result_get (result, 0) < 0)
-            fail_msg ("%s", dpool_last_error ()->message);
-        dpool_async_result_destroy (&result);
-        dpool_items_destroy (&items);
-    }
-    return n;
-}
-
-static bool measure_overload (figures_t *self)
-{
-    static pid_t burners[MAX_BURNERS];
-    char log[512];
-    snprintf (log, sizeof log, "%s/broker-0.log", self->stage->folder);
-    size_t n_lost = count_lines (log, "is lost"); /* those of the measurements before */
-    size_t n_burners = start_burners (burners), n_again = 0;
-    uint64_t n = work_for (self, self->options->overload_s);
-    for (size_t i = 0; i < n_burners; i++) {
-        kill (burners[i], SIGKILL);
-        waitpid (burners[i], NULL, 0);
-    }
-    watch_update (&self->watch);
-    for (size_t i = 0; i < self->watch.n; i++)
-        n_again += self->watch.tasks[i].n_starts > 1;
-    n_lost = count_lines (log, "is lost") - n_lost;
-    printf ("CPUs overloaded 8 times for %u s: %llu tasks, %zu started again, %zu workers thought lost\n",
-            self->options->overload_s, (unsigned long long) n, n_again, n_lost);
-    return n_again == 0 && n_lost == 0;
-}
-
 /* ---- All ------------------------------------------------------------------------------------- */
 
 bool figures_run (stage_t *stage, const options_t *options, const char *folder)
@@ -354,13 +195,13 @@ bool figures_run (stage_t *stage, const options_t *options, const char *folder)
     is_well = sample_tell (&self.sample, "worker cut off to next start", 6000) && is_well;
     close_cluster (&self);
 
-    open_cluster (&self, folder, MANY);
-    is_well = measure_broker (&self) && is_well;
+    open_cluster (&self, folder, FIGURE_MANY);
+    is_well = figure_broker (&self) && is_well;
     is_well = sample_tell (&self.sample, "broker restart to first outcome", 3000) && is_well;
     close_cluster (&self);
 
     open_cluster (&self, folder, 1 << 22);
-    is_well = measure_overload (&self) && is_well;
+    is_well = figure_overload (&self) && is_well;
     close_cluster (&self);
     return is_well && self.n_complaints == 0;
 }

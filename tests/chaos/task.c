@@ -118,7 +118,10 @@ unsigned task_sleep_ms (uint64_t number)
 
 size_t task_bytes (uint64_t number)
 {
-    return task_kind (number) == TASK_BULKY ? (size_t) (task_hash (number) >> 32) % 200000 : 0;
+    size_t lot = (size_t) (task_hash (number) >> 32);
+    if (task_kind (number) != TASK_BULKY)
+        return 0;
+    return lot % 32 == 0 ? lot % 6000000 : lot % 200000;
 }
 
 unsigned char task_byte (uint64_t number, size_t at)
