@@ -162,7 +162,8 @@ static void log_joined (scheduler_t *self, const worker_record_t *worker)
                                  worker->functions[n]->name);
     if (n < worker->n_functions)
         snprintf (rest, sizeof rest, " … (%zu more)", worker->n_functions - n);
-    scheduler_log (self, "worker '%s' %s: %llu process%s, function%s %s%s", worker->peer.name,
+    scheduler_log (self, "worker '%s' (pid %llu) %s: %llu process%s, function%s %s%s", worker->peer.name,
+                   (unsigned long long) worker->peer.pid,
                    worker->peer.broken_at_ms != 0 ? "is back" : "joined",
                    (unsigned long long) worker->processes, worker->processes == 1 ? "" : "es",
                    worker->n_functions == 1 ? "" : "s", names, rest);
@@ -243,7 +244,8 @@ static void free_worker (scheduler_t *self, worker_record_t *worker)
 
 void scheduler_lose_worker (scheduler_t *self, int64_t now_ms, worker_record_t *worker, const char *why)
 {
-    scheduler_log (self, "worker '%s' %s: it had %zu task%s", worker->peer.name, why, worker->n_runs,
+    scheduler_log (self, "worker '%s' (pid %llu) %s: it had %zu task%s", worker->peer.name,
+                   (unsigned long long) worker->peer.pid, why, worker->n_runs,
                    worker->n_runs == 1 ? "" : "s");
     dp_list_remove (&worker->in_workers);
     worker->window = 0;                       /* it has no room while its runs go */

@@ -286,7 +286,7 @@ static void a_worker_silent_for_five_seconds_is_lost (void **state)
     assert_int_equal (srig_stats (t).n_workers, 1);
     srig_pass (t, 400);
     assert_int_equal (srig_stats (t).n_workers, 0);
-    assert_true (srig_has_event (t, "worker 'worker 1' is lost"));
+    assert_true (srig_has_event (t, "worker 'worker 1' (pid 20) is lost"));
     assert_int_equal (t->workers[1].connection, 0);
 }
 
@@ -370,7 +370,7 @@ static void the_log_says_when_it_does_not_name_all_functions (void **state)
     static char names[4][DP_NAME_MAX + 1];
     srig_hello_t hello = { .window = 1, .processes = 1 };
     srig_worker_as (t, 1, (srig_hello_t) { .window = 1, .processes = 1, .functions = { "one" } });
-    assert_true (srig_has_event (t, "worker 'worker 1' joined: 1 process, function one\n"));
+    assert_true (srig_has_event (t, "worker 'worker 1' (pid 20) joined: 1 process, function one\n"));
     for (int i = 0; i < 4; i++) {
         memset (names[i], 'a' + i, DP_NAME_MAX);
         hello.functions[i] = names[i];
