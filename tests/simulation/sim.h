@@ -4,11 +4,12 @@
  * and what all parts of it share.
  *
  *   random     all chance                      sim_client  a program with a session
- *   schedule   the clock and what comes next   sim_broker  a broker process with a scheduler
- *   network    connections and partitions      sim_worker  a worker's loop with a crew
- *   node       what programs have in common    sim_child   one of its child processes
- *   scenario   sizes and settings of a seed    workload    what is to be done, and what was truly done
- *   faults     what goes wrong and when        judge       the invariants
+ *   schedule   the clock and what comes next   sim_program what that does with its calls
+ *   network    connections and partitions      sim_broker  a broker process with a scheduler
+ *   node       what programs have in common    sim_worker  a worker's loop with a crew
+ *   scenario   sizes and settings of a seed    sim_child   one of its child processes
+ *   faults     what goes wrong and when        workload    what is to be done, and what was truly done
+ *   judge      what must hold at each step     referee     what must hold in the end
  *   ledger     what brokers gave to workers    trace       what happened, to read
  */
 #ifndef SIM_H_INCLUDED
