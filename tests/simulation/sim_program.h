@@ -7,7 +7,7 @@
 #include "tests/simulation/sim_client.h"
 
 /* It is time to look at a call_t: the run function of the call's event. */
-void program_act (void *call);
+void program_act (void *owner);
 
 /* Draw from an imap's source as far as there is appetite; at its end, say so. */
 void program_draw (sim_client_t *self, call_t *call);
