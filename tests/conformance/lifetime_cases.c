@@ -204,6 +204,19 @@ static void opens_nothing_without_file_descriptors (void **state)
     dpool_destroy (&pool);
 }
 
+/* Needs a process that is free: a task that waits for others of the same crew keeps its own. */
+static void lets_a_task_use_a_pool (void **state)
+{
+    fixture_t *f = *state;
+    for (int i = 0; i < 3; i++) {
+        dpool_value_t *value;
+        assert_ok (
+            dpool_apply (f->pool, &value, "sum_squares_by_a_pool", "si", f->endpoint ? f->endpoint : "", 10));
+        assert_number (value, 385);
+        dpool_value_destroy (&value);
+    }
+}
+
 static const struct CMUnitTest cases[] = {
     CASE (replaces_children_after_so_many_items),
     CASE (closes_early_with_children_of_one_task),
@@ -215,6 +228,7 @@ static const struct CMUnitTest cases[] = {
     CASE (destroys_nothing_without_harm),
     CASE (opens_and_destroys_pools_again_and_again),
     CASE (opens_nothing_without_file_descriptors),
+    CASE (lets_a_task_use_a_pool),
 };
 
 THEME (lifetime, cases);

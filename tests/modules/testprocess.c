@@ -3,6 +3,7 @@
  * testprocess.c - initializers, a preload, and functions that tell about the process that runs them. A
  * second module beside testwork.c, so that workers with two modules are tested too.
  */
+#include <dpool/dpool.h>
 #include <dpool/function.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -105,6 +106,35 @@ DPOOL_FUNCTION (random)
     uint64_t first = dpool_call_random (call);
     uint64_t second = dpool_call_random (call);
     return dpool_call_return (call, "uu", first, second);
+}
+
+/* Opens a pool of its own there ("" = embedded) and gives the sum of the squares of 1 … n. */
+DPOOL_FUNCTION (sum_squares_by_a_pool)
+{
+    const char *endpoint;
+    int n;
+    int64_t sum = 0;
+    dpool_options_t options = DPOOL_OPTIONS_INIT;
+    options.processes = 2;
+    if (dpool_call_args (call, "si", &endpoint, &n) < 0)
+        return -1;
+    dpool_t *pool = dpool_open (*endpoint ? endpoint : NULL, &options);
+    dpool_items_t *items = dpool_items_new ();
+    for (int i = 1; i <= n && items; i++)
+        dpool_items_add (items, "i", i);
+    dpool_async_result_t *result = pool ? dpool_map (pool, "square", items, NULL) : NULL;
+    for (int i = 0; i < n && result; i++) {
+        int64_t square = 0;
+        dpool_value_get (dpool_async_result_value (result, (size_t) i), "l", &square);
+        sum += square;
+    }
+    bool is_good = result && dpool_async_result_successful (result);
+    int rc = is_good ? dpool_call_return (call, "l", sum)
+                     : dpool_call_fail (call, errno, "%s", dpool_last_error ()->message);
+    dpool_async_result_destroy (&result);
+    dpool_items_destroy (&items);
+    dpool_destroy (&pool);
+    return rc;
 }
 
 /* How many tasks this process has run by this function, itself included, and its pid. */
