@@ -233,6 +233,8 @@ peer_t *scheduler_hello_worker (scheduler_t *self, uint64_t connection, wire_mes
 void scheduler_on_runs (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message);
 void scheduler_on_drain (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message);
 void scheduler_on_release (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message);
+/* It says BYE, so it holds nothing: what was on its way to it did not start. */
+void scheduler_part_worker (scheduler_t *self, int64_t now_ms, worker_record_t *worker);
 void scheduler_lose_worker (scheduler_t *self, int64_t now_ms, worker_record_t *worker, const char *why);
 void scheduler_check_worker (scheduler_t *self, int64_t now_ms, worker_record_t *worker);
 void scheduler_take_window (worker_record_t *worker, const wire_message_t *message);

@@ -153,7 +153,7 @@ static void on_bye (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_messag
     if (peer->role == WIRE_ROLE_CLIENT)
         scheduler_end_session (self, DP_CONTAINER (peer, session_record_t, peer), "left");
     else
-        scheduler_lose_worker (self, now_ms, DP_CONTAINER (peer, worker_record_t, peer), "left");
+        scheduler_part_worker (self, now_ms, DP_CONTAINER (peer, worker_record_t, peer));
 }
 
 static void on_submit (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message,

@@ -261,6 +261,19 @@ void scheduler_lose_worker (scheduler_t *self, int64_t now_ms, worker_record_t *
         self->no_worker_since_ms = now_ms;
 }
 
+void scheduler_part_worker (scheduler_t *self, int64_t now_ms, worker_record_t *worker)
+{
+    worker->window = 0;
+    for (dp_list_t *node = worker->runs.previous, *next; node != &worker->runs; node = next) {
+        task_t *task = DP_CONTAINER (node, task_t, in_place);
+        next = node->previous;
+        bool was_sent_here = !worker->is_listing && task->listed != worker->peer.hello;
+        if (was_sent_here && !task->has_started)
+            take_back (self, now_ms, task);
+    }
+    scheduler_lose_worker (self, now_ms, worker, "left");
+}
+
 void scheduler_check_worker (scheduler_t *self, int64_t now_ms, worker_record_t *worker)
 {
     const peer_t *peer = &worker->peer;

@@ -97,6 +97,44 @@ static void drains_on_sigterm (void **state)
     scene_destroy (&scene);
 }
 
+/* One worker after the other is replaced while a map goes on whose items may run at most once. */
+static void loses_nothing_in_a_rolling_restart (void **state)
+{
+    (void) state;
+    enum { N = 6000, N_WORKERS = 6 };
+    dpool_call_options_t options = DPOOL_CALL_OPTIONS_INIT;
+    options.at_most_once = true;
+    folder_t *folder = folder_new ();
+    const char *runs = folder_path (folder, "runs");
+    cluster_t *cluster = cluster_new (NULL);
+    cluster_add_worker (cluster, 2, NULL, NULL);
+    cluster_add_worker (cluster, 2, NULL, NULL);
+    dpool_t *pool = assert_made (dpool_open (cluster_endpoint (cluster), NULL));
+    dpool_items_t *items = assert_made (dpool_items_new ());
+    for (int i = 0; i < N; i++)
+        assert_ok (dpool_items_add (items, "s", runs));
+    dpool_imap_t *imap
+        = assert_made (dpool_imap (pool, "touch_file", dpool_source_from_items (items), &options));
+    size_t n_drained = 0;
+    for (int i = 0; i < N; i++) {
+        if (dpool_imap_next (imap, NULL, PATIENCE_MS) != 1)
+            fail_msg ("item %d: %s", i, dpool_last_error ()->message);
+        if (i % (N / N_WORKERS) == 0 && n_drained < N_WORKERS - 2) {
+            cluster_add_worker (cluster, 2, NULL, NULL);
+            assert_ok (dpool_wait_workers (pool, 6, PATIENCE_MS));
+            process_signal (cluster_worker (cluster, n_drained++), SIGTERM);
+        }
+    }
+    assert_int_equal (size_of (runs), N);
+    for (size_t i = 0; i < n_drained; i++)
+        assert_int_equal (exit_status_of (cluster_worker (cluster, i)), 0);
+    dpool_imap_destroy (&imap);
+    dpool_items_destroy (&items);
+    dpool_destroy (&pool);
+    cluster_destroy (&cluster);
+    folder_destroy (&folder);
+}
+
 static void ends_at_once_on_a_second_sigterm (void **state)
 {
     (void) state;
@@ -173,6 +211,22 @@ static void survives_the_kill_of_the_broker (void **state)
     assert_ok (dpool_async_result_get (scene->running, PATIENCE_MS));
     assert_ok (dpool_async_result_get (scene->rest, PATIENCE_MS));
     assert_int_equal (size_of (scene->started), 1); /* adopted, not run again */
+    assert_int_equal (size_of (scene->queued), N_QUEUED);
+    scene_destroy (&scene);
+}
+
+/* It says goodbye to all, who take that for a break like any other. */
+static void survives_the_orderly_end_of_the_broker (void **state)
+{
+    (void) state;
+    scene_t *scene = scene_new (&usual);
+    process_signal (cluster_broker (scene->cluster), SIGTERM);
+    assert_int_equal (exit_status_of (cluster_broker (scene->cluster)), 0);
+    cluster_restart_broker (scene->cluster);
+    make_file (scene->gate);
+    assert_ok (dpool_async_result_get (scene->running, PATIENCE_MS));
+    assert_ok (dpool_async_result_get (scene->rest, PATIENCE_MS));
+    assert_int_equal (size_of (scene->started), 1);
     assert_int_equal (size_of (scene->queued), N_QUEUED);
     scene_destroy (&scene);
 }
@@ -287,11 +341,13 @@ int main (int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test (drains_on_sigterm),
+        cmocka_unit_test (loses_nothing_in_a_rolling_restart),
         cmocka_unit_test (ends_at_once_on_a_second_sigterm),
         cmocka_unit_test (hands_over_all_tasks_of_a_killed_worker),
         cmocka_unit_test (never_hands_over_what_may_run_at_most_once),
         cmocka_unit_test (hands_over_the_tasks_of_a_stopped_worker),
         cmocka_unit_test (survives_the_kill_of_the_broker),
+        cmocka_unit_test (survives_the_orderly_end_of_the_broker),
         cmocka_unit_test (waits_for_a_broker_that_is_not_there_yet),
         cmocka_unit_test (names_what_is_wrong_with_its_modules),
         cmocka_unit_test (names_what_is_wrong_with_its_arguments),

@@ -45,7 +45,21 @@ static void a_worker_that_says_bye_gives_its_tasks_back (void **state)
     int holder = t->workers[1].tasks.n > 0 ? 1 : 2;
     srig_bare (t, &t->workers[holder], WIRE_BYE);
     srig_turn (t);
-    srig_expect_runs (&t->workers[3 - holder].tasks, "1.2");
+    srig_expect_runs (&t->workers[3 - holder].tasks, "1.1"); /* it was on its way and did not start */
+}
+
+static void an_at_most_once_task_that_crosses_a_bye_is_given_out_again (void **state)
+{
+    (void) state;
+    srig_worker (t, 1, 3);
+    srig_submit_as (t, 1, 1, 2, (srig_submit_t) { .is_at_most_once = true });
+    srig_turn (t);
+    srig_progress (t, 1, 1, 1, 1, 0); /* 1 has started */
+    srig_bare (t, &t->workers[1], WIRE_BYE);
+    srig_turn (t);
+    assert_int_equal (srig_status (t, 1, 1), OUTCOME_LOST);
+    srig_worker (t, 2, 3);
+    srig_expect_runs (&t->workers[2].tasks, "2.1");
 }
 
 static void after_ten_losses_a_task_fails (void **state)
@@ -355,6 +369,7 @@ int main (void)
     const struct CMUnitTest tests[] = {
         TEST (queues_the_tasks_of_a_lost_worker_again_in_front_and_in_order),
         TEST (a_worker_that_says_bye_gives_its_tasks_back),
+        TEST (an_at_most_once_task_that_crosses_a_bye_is_given_out_again),
         TEST (after_ten_losses_a_task_fails),
         TEST (an_at_most_once_task_is_not_tried_again),
         TEST (an_at_most_once_task_that_was_released_is_given_out_again),

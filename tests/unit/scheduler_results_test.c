@@ -298,8 +298,7 @@ static void a_cancelled_task_is_never_queued_again (void **state)
     srig_release (t, 1, 1, 1, 1);
     srig_turn (t);
     assert_int_equal (srig_status (t, 1, 1), OUTCOME_CANCELLED);
-    srig_bare (t, &t->workers[1], WIRE_BYE);
-    srig_turn (t);
+    srig_lose (t, 1);
     assert_int_equal (srig_status (t, 1, 2), OUTCOME_KILLED);
 }
 
