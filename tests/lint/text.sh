@@ -41,6 +41,11 @@ complain "$(lines -E '.{111,}' "${sources[@]}" "${scripts[@]}")" 'more than 110 
 complain "$(lines -P '\t' "${sources[@]}")" 'a tab'
 complain "$(lines -E '[[:space:]]+$' "${sources[@]}" "${scripts[@]}")" 'blanks at the end of a line'
 complain "$(lines -wE 'TO''DO|FIX''ME|XX''X|HA''CK' "${sources[@]}" "${scripts[@]}")" 'unfinished'
+# The clock of the wall may jump: only the log tells it.
+mapfile -t timed < <(printf '%s\n' "${sources[@]}" \
+    | grep -E '^(core|net|broker|worker|client)/' | grep -v '^broker/log\.c$')
+wall='CLOCK_REALTIME|gettimeofday|time \(NULL\)|pthread_cond_timedwait|sem_timedwait'
+complain "$(grep -HnwE "$wall" "${timed[@]}" | cut -c 1-90 || true)" 'the clock of the wall'
 complain "$(grep -L 'SPDX-License-Identifier: MPL-2.0' "${sources[@]}" "${scripts[@]}" || true)" \
     'no licence line'
 exit $fault
