@@ -4,6 +4,7 @@
 #include "broker/log.h"
 #include "broker/options.h"
 #include "net/clock.h"
+#include "net/context.h"
 #include "net/standard.h"
 
 #include <dpool/dpool.h>
@@ -114,12 +115,13 @@ int main (int argc, char **argv)
     umask (077); /* an ipc endpoint is for this user only */
     int rc = -1;
     int signals = open_signals ();
-    void *context = signals >= 0 ? zmq_ctx_new () : NULL;
+    void *context = signals >= 0 ? dp_context_new () : NULL;
     srandom ((unsigned) dp_random ()); /* ZeroMQ derives routing ids from it: they should not be guessable */
     if (context != NULL) {
         rc = serve (config, context, signals);
         zmq_ctx_term (context);
-    }
+    } else if (signals >= 0)
+        complain ();
     config_destroy (&config);
     return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -9,6 +9,7 @@
 #include "core/name.h"
 #include "net/address.h"
 #include "net/clock.h"
+#include "net/context.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -191,9 +192,9 @@ static int init (dpool_t *self, const char *endpoint, const dpool_options_t *opt
         return dp_fail_errno ("cannot open an eventfd");
     if (check_descriptors (self) < 0)
         return -1;
-    self->context = zmq_ctx_new ();
+    self->context = dp_context_new ();
     if (self->context == NULL)
-        return dp_fail_errno ("cannot make a ZeroMQ context");
+        return -1;
     if (is_embedded) {
         self->embedded = embedded_new (self->context, options->processes);
         if (self->embedded == NULL)

@@ -4,6 +4,7 @@
 #include "core/link.h"
 #include "core/memory.h"
 #include "net/clock.h"
+#include "net/context.h"
 #include "net/standard.h"
 #include "worker/worker.h"
 #include "worker/worker_options.h"
@@ -126,7 +127,7 @@ static int serve (const worker_options_t *options)
         return status;
     }
     int signal_fd = catch_signals ();
-    void *context = signal_fd >= 0 ? zmq_ctx_new () : NULL;
+    void *context = signal_fd >= 0 ? dp_context_new () : NULL;
     worker_t *worker = context != NULL ? worker_new (context, &config) : NULL;
     if (worker != NULL) {
         announce (options);

@@ -267,25 +267,38 @@ static void a_worker_that_may_not_fork_goes_on (void **state)
 static const char *program_path;
 
 /* The test as a program with an embedded pool that may not fork: 0 when that is told as it should. */
-static int open_without_forks (void)
+static int open_without_forks (const char *endpoint)
 {
     dpool_options_t options = DPOOL_OPTIONS_INIT;
     options.connect_timeout_ms = 2000;
-    dpool_t *pool = dpool_open (NULL, &options);
+    dpool_t *pool = dpool_open (*endpoint ? endpoint : NULL, &options);
     printf ("%s\n", pool ? "opened" : dpool_last_error ()->message);
     return pool == NULL && dpool_last_error ()->code == EAGAIN ? 0 : 1;
 }
 
+static void assert_not_opened (const char *endpoint, const char *most)
+{
+    const char *argv[] = { program_path, "--open", endpoint, NULL };
+    char line[512];
+    assert_true (write_to_group ("pids.max", most));
+    start_in_group (argv);
+    assert_true (process_read_line (member, line, sizeof line));
+    int status = process_wait (member);
+    if (status != 0)
+        fail_msg ("'%s' with %s processes ended with %d: %s", endpoint, most, status, line);
+    process_destroy (&member);
+}
+
+/* Neither processes nor threads, of which ZeroMQ wants some. */
 static void a_pool_without_processes_is_not_opened (void **state)
 {
-    make_group ("pids", "pids.max", "1");
     (void) state;
-    const char *argv[] = { program_path, "--open", NULL };
-    start_in_group (argv);
-    char line[512];
-    assert_true (process_read_line (member, line, sizeof line));
-    print_message ("           %s\n", line);
-    assert_int_equal (process_wait (member), 0);
+    static const char *const mosts[] = { "1", "2", "3", "4", "5" };
+    make_group ("pids", "pids.max", "1");
+    for (size_t i = 0; i < sizeof mosts / sizeof mosts[0]; i++) {
+        assert_not_opened ("", mosts[i]);
+        assert_not_opened ("tcp://127.0.0.1:1", mosts[i]);
+    }
 }
 
 int main (int argc, char **argv)
@@ -297,8 +310,8 @@ int main (int argc, char **argv)
         cmocka_unit_test_teardown (a_worker_that_may_not_fork_goes_on, remove_group),
         cmocka_unit_test_teardown (a_pool_without_processes_is_not_opened, remove_group),
     };
-    if (argc == 2 && strcmp (argv[1], "--open") == 0)
-        return open_without_forks ();
+    if (argc == 3 && strcmp (argv[1], "--open") == 0)
+        return open_without_forks (argv[2]);
     program_path = argv[0];
     setvbuf (stdout, NULL, _IOLBF, 0);
     if (argc > 1)
