@@ -29,22 +29,11 @@ void chaos_list (void)
         printf ("%s\n", fault_name (kind));
 }
 
-/* Is the name one of a list with commas between? */
-static bool is_listed (const char *list, const char *name)
-{
-    size_t length = strlen (name);
-    for (const char *at = list; at && (at = strstr (at, name)); at += length) {
-        if ((at == list || at[-1] == ',') && (at[length] == '\0' || at[length] == ','))
-            return true;
-    }
-    return !list;
-}
-
 static void make_plan (run_t *self)
 {
     size_t kinds[PLAN_MAX_KINDS], n_kinds = 0;
     for (size_t kind = 0; kind < fault_kinds (); kind++) {
-        if (!is_listed (self->options->faults, fault_name (kind)))
+        if (!options_want (self->options, fault_name (kind)))
             continue;
         if (fault_is_possible (self->stage, kind))
             kinds[n_kinds++] = kind;

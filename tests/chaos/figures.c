@@ -77,7 +77,7 @@ static void let_go (void)
 
 /* ---- From a fault to the next start ---------------------------------------------------------- */
 
-static void measure_child (figures_t *self)
+static bool measure_child (figures_t *self)
 {
     hold (self);
     for (unsigned round = 0; round < (self->options->is_long ? 1000u : 200u); round++) {
@@ -88,6 +88,7 @@ static void measure_child (figures_t *self)
         sample_add (&self->sample, again_us < 0 ? -1 : again_us - start_us);
     }
     let_go ();
+    return true;
 }
 
 /* Does the task run on this worker? */
@@ -169,39 +170,56 @@ static void join_again (stage_t *stage, party_t *party)
 
 /* ---- All ------------------------------------------------------------------------------------- */
 
+static unsigned times (const figures_t *self)
+{
+    return self->options->is_long ? 3 : 1;
+}
+
+static bool measure_kill (figures_t *self)
+{
+    measure_workers (self, 9 * times (self), stage_kill, stage_revive);
+    return true;
+}
+
+static bool measure_stop (figures_t *self)
+{
+    measure_workers (self, 3 * times (self), stop, go_on);
+    return true;
+}
+
+static bool measure_cut (figures_t *self)
+{
+    measure_workers (self, 3 * times (self), cut_off, join_again);
+    return true;
+}
+
+static const struct {
+    const char *name;
+    size_t n_tasks;
+    bool (*measure) (figures_t *self);
+    const char *words; /* for its sample; NULL: it has none */
+    double target_ms;
+} measurements[] = {
+    { "child-kill", N_HELD, measure_child, "child death to next start", 50 },
+    { "worker-kill", N_HELD, measure_kill, "worker kill -9 to next start", 1500 },
+    { "worker-stop", N_HELD, measure_stop, "worker SIGSTOP to next start", 6000 },
+    { "worker-cut", N_HELD, measure_cut, "worker cut off to next start", 6000 },
+    { "broker-kill", FIGURE_MANY, figure_broker, "broker restart to first outcome", 3000 },
+    { "overload", 1 << 22, figure_overload, NULL, 0 },
+};
+
 bool figures_run (stage_t *stage, const options_t *options, const char *folder)
 {
     figures_t self = { .stage = stage, .options = options };
     bool is_well = true;
-    const unsigned times = options->is_long ? 3 : 1;
-
-    open_cluster (&self, folder, N_HELD);
-    measure_child (&self);
-    is_well = sample_tell (&self.sample, "child death to next start", 50) && is_well;
-    close_cluster (&self);
-
-    open_cluster (&self, folder, N_HELD);
-    measure_workers (&self, 9 * times, stage_kill, stage_revive);
-    is_well = sample_tell (&self.sample, "worker kill -9 to next start", 1500) && is_well;
-    close_cluster (&self);
-
-    open_cluster (&self, folder, N_HELD);
-    measure_workers (&self, 3 * times, stop, go_on);
-    is_well = sample_tell (&self.sample, "worker SIGSTOP to next start", 6000) && is_well;
-    close_cluster (&self);
-
-    open_cluster (&self, folder, N_HELD);
-    measure_workers (&self, 3 * times, cut_off, join_again);
-    is_well = sample_tell (&self.sample, "worker cut off to next start", 6000) && is_well;
-    close_cluster (&self);
-
-    open_cluster (&self, folder, FIGURE_MANY);
-    is_well = figure_broker (&self) && is_well;
-    is_well = sample_tell (&self.sample, "broker restart to first outcome", 3000) && is_well;
-    close_cluster (&self);
-
-    open_cluster (&self, folder, 1 << 22);
-    is_well = figure_overload (&self) && is_well;
-    close_cluster (&self);
+    for (size_t i = 0; i < sizeof measurements / sizeof measurements[0]; i++) {
+        if (!options_want (options, measurements[i].name))
+            continue;
+        open_cluster (&self, folder, measurements[i].n_tasks);
+        is_well = measurements[i].measure (&self) && is_well;
+        if (measurements[i].words)
+            is_well = sample_tell (&self.sample, measurements[i].words, measurements[i].target_ms) && is_well;
+        close_cluster (&self);
+    }
     return is_well && self.n_complaints == 0;
 }

@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const char usage[]
     = "usage: chaos [OPTION]...\n"
@@ -17,7 +18,8 @@ static const char usage[]
       "  --gap MS      between two faults, on average (900)\n"
       "  --long        1000000 tasks; with --figures: 600 s of overload\n"
       "  --keep        the logs, also when all was well\n"
-      "  --figures     measure how soon faults are noticed instead\n"
+      "  --figures     measure how soon faults are noticed instead; --faults then takes child-kill,\n"
+      "                worker-kill, worker-stop, worker-cut, broker-kill, overload\n"
       "  --overload S  how long the CPUs are overloaded then (30)\n";
 
 static _Noreturn void refuse (void)
@@ -93,4 +95,14 @@ void options_read (options_t *options, int argc, char **argv)
         options->n_brokers = 1;
     if (optind != argc || options->n_brokers > 2)
         refuse ();
+}
+
+bool options_want (const options_t *options, const char *name)
+{
+    size_t length = strlen (name);
+    for (const char *at = options->faults; at && (at = strstr (at, name)); at += length) {
+        if ((at == options->faults || at[-1] == ',') && (at[length] == '\0' || at[length] == ','))
+            return true;
+    }
+    return !options->faults;
 }

@@ -10,7 +10,7 @@ typedef struct options_s {
     uint64_t seed, n_tasks;
     unsigned n_rounds;  /* of all kinds of faults, at least */
     unsigned n_brokers; /* 1 or 2; 0: both, one after the other */
-    const char *faults; /* their names, with commas between; NULL: all */
+    const char *faults; /* their names, or those of measurements, with commas between; NULL: all */
     unsigned gap_ms;    /* between two faults, on average */
     bool keeps;         /* the logs, also when all was well */
     bool has_figures;   /* measure instead */
@@ -20,5 +20,8 @@ typedef struct options_s {
 
 /* Read it, or say what is wrong and exit. */
 void options_read (options_t *options, int argc, char **argv);
+
+/* Is this fault, or this measurement, to take place? */
+bool options_want (const options_t *options, const char *name);
 
 #endif
