@@ -352,13 +352,14 @@ static void tell_history (char text[HISTORY_BYTES], const dpool_error_t *error)
 }
 
 /* Keep what the last attempt ended by, with the history of the item. */
-static void keep_error (job_item_t *item, dpool_error_t *error)
+static void keep_error (job_item_t *item, const dpool_error_t *error)
 {
     char history[HISTORY_BYTES] = "";
+    dpool_error_t whole = *error;
     if (item->error != NULL)
         tell_history (history, item->error);
-    error->history = history;
-    dpool_error_t *copy = dp_error_copy (error);
+    whole.history = history;
+    dpool_error_t *copy = dp_error_copy (&whole);
     dp_free (item->error);
     item->error = copy;
 }
@@ -368,8 +369,7 @@ void job_try_again (job_t *self, size_t index, const dpool_error_t *error)
     job_item_t *item = job_item (self, index);
     if (item == NULL || item->state == ITEM_FINISHED)
         return;
-    dpool_error_t last = *error;
-    keep_error (item, &last);
+    keep_error (item, error);
     item->state = ITEM_WAITING;
 }
 

@@ -30,6 +30,16 @@ static const job_task_t *oldest_task (const job_t *job)
     return oldest;
 }
 
+static void ask (session_t *self, const job_task_t *task, session_question_t *question)
+{
+    question->number = ++self->last_query;
+    question->task = task->id;
+    question->is_answered = false;
+    dp_list_append (&self->questions, &question->in_questions);
+    wire_query_t query = { question->number, WIRE_QUERY_EXPLAIN, task->id };
+    wire_put_query (&self->outbox, 0, self->n_received, &query);
+}
+
 bool session_explain (session_t *self, int64_t now_ms, const job_t *job, session_question_t *question)
 {
     dpool_explanation_t *why = &question->answer;
@@ -46,15 +56,8 @@ bool session_explain (session_t *self, int64_t now_ms, const job_t *job, session
     else if (task == NULL)
         say (why, DPOOL_REASON_SUBMITTING, 0, "it waits in this program for room in the pool's window");
     else
-        question->is_answered = false;
-    if (question->is_answered)
-        return true;
-    question->number = ++self->last_query;
-    question->task = task->id;
-    dp_list_append (&self->questions, &question->in_questions);
-    wire_query_t query = { question->number, WIRE_QUERY_EXPLAIN, task->id };
-    wire_put_query (&self->outbox, 0, self->n_received, &query);
-    return false;
+        ask (self, task, question);
+    return question->is_answered;
 }
 
 void session_end_questions (session_t *self)
