@@ -98,8 +98,8 @@ bool figure_broker (figures_t *self)
         n_again += n_starts[i] > 0 && self->watch.tasks[i].n_starts > n_starts[i];
     size_t n_wrong = is_done ? count_wrong (result) : FIGURE_MANY;
     printf (
-        "broker kill -9, %d times, %d to %zu unfinished: %zu of %zu running tasks started again, %zu wrong\n",
-        N_KILLS, FIGURE_MANY, n_unfinished, n_again, n_running, n_wrong);
+        "broker kill -9, %d times, %zu still unfinished: %zu of %zu running tasks started again, %zu wrong\n",
+        N_KILLS, n_unfinished, n_again, n_running, n_wrong);
     dpool_async_result_destroy (&result);
     free (n_starts);
     return n_wrong == 0 && n_again * 10 <= n_running;
