@@ -54,12 +54,13 @@ static dpool_async_result_t *start_many (fixture_t *f, dpool_t *pool, bool is_at
     dpool_call_options_t options = DPOOL_CALL_OPTIONS_INIT;
     options.at_most_once = is_at_most_once;
     options.chunk_size = 1;
+    int64_t n_before = size_of (f->started);
     dpool_items_t *items = assert_made (dpool_items_new ());
     for (int i = 0; i < N_ITEMS; i++)
         assert_ok (dpool_items_add (items, "ss", f->started, f->gate));
     dpool_async_result_t *result = assert_made (dpool_map_async (pool, "touch_then_wait", items, &options));
     dpool_items_destroy (&items);
-    wait_for_size (f->started, 2);
+    wait_for_size (f->started, n_before + 2);
     return result;
 }
 
@@ -128,6 +129,33 @@ static void work_ends_when_no_broker_returns_in_time (void **state)
     dpool_destroy (&pool);
 }
 
+/* Whatever the broker does, and though tasks run and wait: nobody waits for what it would say. */
+static void a_pool_is_destroyed_without_its_broker (void **state)
+{
+    fixture_t *f = *state;
+    static const struct {
+        const char *name;
+        int signal;
+    } rows[] = { { "serves", 0 }, { "stands still", SIGSTOP }, { "is gone", SIGKILL } };
+    cluster_add_worker (f->first, 2, NULL, "worker");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        dpool_t *pool = assert_made (dpool_open (cluster_endpoint (f->first), NULL));
+        dpool_async_result_t *result = start_many (f, pool, false);
+        if (rows[i].signal != 0)
+            process_signal (cluster_broker (f->first), rows[i].signal);
+        int64_t start = now_ms ();
+        assert_ok (dpool_terminate (pool));
+        assert_fails (dpool_async_result_get (result, 0), DPOOL_ETERMINATED); /* it does not wait at all */
+        assert_ok (dpool_join (pool, PATIENCE_MS));
+        dpool_destroy (&pool);
+        print_message ("           the broker %s: destroyed after %lld ms\n", rows[i].name,
+                       (long long) (now_ms () - start));
+        dpool_async_result_destroy (&result);
+        if (rows[i].signal == SIGSTOP)
+            process_signal (cluster_broker (f->first), SIGCONT);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown (name, set_up, tear_down)
 
 int main (int argc, char **argv)
@@ -135,6 +163,7 @@ int main (int argc, char **argv)
     static const struct CMUnitTest tests[] = {
         TEST (the_second_broker_takes_over_from_one_that_aborts),
         TEST (at_most_once_is_kept_over_a_change_of_the_broker),
+        TEST (a_pool_is_destroyed_without_its_broker),
         TEST (work_ends_when_no_broker_returns_in_time),
     };
     setvbuf (stdout, NULL, _IOLBF, 0);
