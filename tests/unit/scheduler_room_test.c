@@ -23,6 +23,23 @@ static int tear_down (void **state)
     return 0;
 }
 
+/* A client and a worker that has its tasks 1 to n. */
+static void hand_out (uint64_t n)
+{
+    srig_client (t, 1);
+    srig_worker (t, 1, 100);
+    srig_submit (t, 1, 1, n);
+    srig_turn (t);
+}
+
+/* The worker brings a result of 1 MiB for each task 1 to n of the client. */
+static void fill (int client, uint64_t n)
+{
+    for (uint64_t id = 1; id <= n; id++)
+        srig_sized (t, 1, client, id, 1, 1 * MB);
+    srig_turn (t);
+}
+
 /* ---- Clients ----------------------------------------------------------------------------------- */
 
 static void gives_half_of_the_rest_to_the_first_client (void **state)
@@ -147,20 +164,10 @@ static void a_worker_without_tasks_gets_one_of_any_size (void **state)
 
 /* ---- Results ----------------------------------------------------------------------------------- */
 
-static void fill (int client, uint64_t n)
-{
-    for (uint64_t id = 1; id <= n; id++)
-        srig_sized (t, 1, client, id, 1, 1 * MB);
-    srig_turn (t);
-}
-
 static void sends_no_more_results_than_the_client_acknowledges (void **state)
 {
     (void) state;
-    srig_client (t, 1);
-    srig_worker (t, 1, 100);
-    srig_submit (t, 1, 1, 6);
-    srig_turn (t);
+    hand_out (6);
     fill (1, 6);
     srig_expect_results (t, 1, "1 2 3"); /* a fourth with its overhead is too much */
     srig_ack (t, 1);
@@ -171,10 +178,7 @@ static void sends_no_more_results_than_the_client_acknowledges (void **state)
 static void a_result_of_any_size_is_sent_alone (void **state)
 {
     (void) state;
-    srig_client (t, 1);
-    srig_worker (t, 1, 100);
-    srig_submit (t, 1, 1, 2);
-    srig_turn (t);
+    hand_out (2);
     srig_sized (t, 1, 1, 1, 1, 20 * MB);
     srig_sized (t, 1, 1, 2, 1, 20 * MB);
     srig_turn (t);
@@ -187,11 +191,8 @@ static void a_result_of_any_size_is_sent_alone (void **state)
 static void a_session_that_does_not_take_its_results_becomes_full (void **state)
 {
     (void) state;
-    srig_client (t, 1);
+    hand_out (10);
     srig_client (t, 2);
-    srig_worker (t, 1, 100);
-    srig_submit (t, 1, 1, 10);
-    srig_turn (t);
     fill (1, 8); /* its share is a fourth of 16 MiB */
     assert_int_equal (t->workers[1].n_full, 1);
     assert_int_equal (t->workers[1].full[0], 101);
@@ -217,10 +218,7 @@ static void a_session_that_does_not_take_its_results_becomes_full (void **state)
 static void a_worker_that_comes_is_told_which_sessions_are_full (void **state)
 {
     (void) state;
-    srig_client (t, 1);
-    srig_worker (t, 1, 100);
-    srig_submit (t, 1, 1, 9);
-    srig_turn (t);
+    hand_out (9);
     fill (1, 9);
     srig_worker (t, 2, 1);
     srig_turn (t);
@@ -230,10 +228,7 @@ static void a_worker_that_comes_is_told_which_sessions_are_full (void **state)
 static void a_full_session_that_ends_is_full_no_more (void **state)
 {
     (void) state;
-    srig_client (t, 1);
-    srig_worker (t, 1, 100);
-    srig_submit (t, 1, 1, 9);
-    srig_turn (t);
+    hand_out (9);
     fill (1, 9);
     assert_int_equal (t->workers[1].n_full, 1);
     srig_bare (t, &t->clients[1], WIRE_BYE);
@@ -244,10 +239,7 @@ static void a_full_session_that_ends_is_full_no_more (void **state)
 static void held_results_go_again_in_their_order (void **state)
 {
     (void) state;
-    srig_client (t, 1);
-    srig_worker (t, 1, 100);
-    srig_submit (t, 1, 1, 6);
-    srig_turn (t);
+    hand_out (6);
     fill (1, 5);
     srig_break (t, &t->clients[1]);
     srig_forget (t);
