@@ -3,6 +3,7 @@
 
 #include "broker/endpoint.h"
 #include "core/error.h"
+#include "core/items.h"
 #include "core/memory.h"
 
 #include <czmq.h>
@@ -11,7 +12,6 @@
 #include <string.h>
 
 #define MIN_PAYLOAD UINT64_C (1024)
-#define MAX_PAYLOAD (UINT64_C (1) << 30)
 #define MIN_MEMORY (UINT64_C (16) << 20)
 #define MAX_MEMORY (UINT64_C (1) << 40)
 #define MAX_NAME 255
@@ -117,7 +117,7 @@ static int read_size (const sizes_t *sizes, const char *value, uint64_t *bytes)
 
 static int set_max_payload (config_t *self, const char *value)
 {
-    static const sizes_t sizes = { "max_payload", MIN_PAYLOAD, MAX_PAYLOAD, "1K to 1G" };
+    static const sizes_t sizes = { "max_payload", MIN_PAYLOAD, DP_MAX_PAYLOAD, "1K to 1G" };
     return read_size (&sizes, value, &self->max_payload_bytes);
 }
 

@@ -29,7 +29,7 @@ dpool_items_t *dpool_items_new (void)
     }
     atomic_init (&self->n_holds, 1);
     atomic_init (&self->is_frozen, false);
-    self->max_payload = DP_DEFAULT_MAX_PAYLOAD;
+    self->max_payload = DP_MAX_PAYLOAD;
     return self;
 }
 

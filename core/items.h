@@ -10,6 +10,7 @@
 
 /* The largest packed item: the payload limit unless the broker has a smaller one. */
 #define DP_DEFAULT_MAX_PAYLOAD (64u * 1024 * 1024)
+#define DP_MAX_PAYLOAD (1024u * 1024 * 1024) /* whatever a broker is told */
 
 /* Reference counted: a list that a job uses is frozen and outlives the user's destroy. */
 
@@ -38,7 +39,8 @@ int dp_items_add_packed (dpool_items_t *self, const void *data, size_t len);
    frozen lists. */
 void dp_items_reset (dpool_items_t *self);
 
-/* Set the largest packed item (default DP_DEFAULT_MAX_PAYLOAD). */
+/* Set the largest packed item (default DP_MAX_PAYLOAD: what a pool takes is known where the list is given to
+ * it). */
 void dp_items_set_max_payload (dpool_items_t *self, size_t max_payload);
 
 /* The longest item's length: a pool holds it against its broker's limit when the list is submitted. */
