@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -123,6 +124,72 @@ static void a_broker_without_descriptors_serves_whom_it_has (void **state)
     dpool_destroy (&pool);
     process_destroy (&worker);
     process_destroy (&broker);
+    folder_destroy (&folder);
+}
+
+static size_t fill (int *fds, size_t n)
+{
+    while ((fds[n] = dup (STDOUT_FILENO)) >= 0)
+        n++;
+    return n;
+}
+
+/* The test as a client that has lost its broker and has no descriptor to reach another: 0 when it goes on
+   once it has some again. */
+static int reconnect_without_descriptors (const char *endpoint, const char *gate)
+{
+    static int fds[512];
+    dpool_explanation_t why = DPOOL_EXPLANATION_INIT;
+    struct rlimit limit = { 256, 256 };
+    size_t n = 0;
+    setrlimit (RLIMIT_NOFILE, &limit);
+    dpool_t *pool = dpool_open (endpoint, NULL);
+    if (!pool || dpool_apply (pool, NULL, "square", DPOOL_V (2)) < 0)
+        return 2;
+    dpool_async_result_t *result = dpool_apply_async (pool, "wait_for_file", DPOOL_V (gate));
+    n = fill (fds, n);
+    puts ("full");
+    fflush (stdout);
+    while (why.reason != DPOOL_REASON_UNREACHABLE || why.since_ms < 1000)
+        if (dpool_async_result_explain (result, &why) < 0 || dpool_async_result_ready (result))
+            return 3;
+    puts ("unreachable");
+    fflush (stdout);
+    while (why.since_ms < 3000) {
+        n = fill (fds, n); /* also with what its attempts leave */
+        if (dpool_async_result_explain (result, &why) < 0)
+            return 4;
+    }
+    while (n > 0)
+        close (fds[--n]);
+    make_file (gate);
+    int rc = dpool_async_result_get (result, PATIENCE_MS);
+    dpool_async_result_destroy (&result);
+    dpool_destroy (&pool);
+    return rc == 0 ? 0 : 5;
+}
+
+static const char *program_path;
+
+static void a_client_without_descriptors_goes_on_when_it_has_some (void **state)
+{
+    (void) state;
+    cluster_t *cluster = cluster_new (NULL);
+    cluster_add_worker (cluster, 1, NULL, NULL);
+    folder_t *folder = folder_new ();
+    const char *argv[]
+        = { program_path, "--reconnect", cluster_endpoint (cluster), folder_path (folder, "gate"), NULL };
+    process_t *client = process_new (argv, NULL);
+    char line[64];
+    assert_true (process_read_line (client, line, sizeof line));
+    assert_string_equal (line, "full");
+    process_signal (cluster_broker (cluster), SIGKILL);
+    assert_true (process_read_line (client, line, sizeof line));
+    assert_string_equal (line, "unreachable");
+    cluster_restart_broker (cluster);
+    assert_int_equal (process_wait (client), 0);
+    process_destroy (&client);
+    cluster_destroy (&cluster);
     folder_destroy (&folder);
 }
 
@@ -264,8 +331,6 @@ static void a_worker_that_may_not_fork_goes_on (void **state)
 
 /* ---- The embedded pool -------------------------------------------------------------------------- */
 
-static const char *program_path;
-
 /* The test as a program with an embedded pool that may not fork: 0 when that is told as it should. */
 static int open_without_forks (const char *endpoint)
 {
@@ -310,12 +375,15 @@ int main (int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (too_few_descriptors_are_refused_at_the_start),
         cmocka_unit_test (a_broker_without_descriptors_serves_whom_it_has),
+        cmocka_unit_test (a_client_without_descriptors_goes_on_when_it_has_some),
         cmocka_unit_test_teardown (a_child_that_takes_all_memory_is_named, remove_group),
         cmocka_unit_test_teardown (a_worker_that_may_not_fork_goes_on, remove_group),
         cmocka_unit_test_teardown (a_pool_without_processes_is_not_opened, remove_group),
     };
     if (argc == 3 && strcmp (argv[1], "--open") == 0)
         _exit (open_without_forks (argv[2])); /* LeakSanitizer would need a thread */
+    if (argc == 4 && strcmp (argv[1], "--reconnect") == 0)
+        return reconnect_without_descriptors (argv[2], argv[3]);
     program_path = argv[0];
     setvbuf (stdout, NULL, _IOLBF, 0);
     if (argc > 1)
