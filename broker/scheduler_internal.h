@@ -194,6 +194,8 @@ struct scheduler_s {
     size_t n_dropped, dropped_capacity;
     dp_list_t events;
     size_t n_events;
+    uint64_t n_refusals; /* in this minute */
+    int64_t refusals_since_ms;
     event_t *event; /* the one that was read last */
     scheduler_stats_t stats;
     dp_buffer_t scratch;

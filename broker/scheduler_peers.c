@@ -38,11 +38,26 @@ void scheduler_disconnected (scheduler_t *self, int64_t now_ms, uint64_t connect
         break_peer (self, now_ms, peer);
 }
 
+/* Whoever comes again and again to be refused shall not fill the log. */
+static void log_refusal (scheduler_t *self, int64_t now_ms, const char *text)
+{
+    enum { TOLD = 10, EVERY_MS = 60000 };
+    if (self->n_refusals == 0 || now_ms - self->refusals_since_ms >= EVERY_MS) {
+        if (self->n_refusals > TOLD)
+            scheduler_log (self, "%llu more peers were refused",
+                           (unsigned long long) self->n_refusals - TOLD);
+        self->n_refusals = 0;
+        self->refusals_since_ms = now_ms;
+    }
+    if (++self->n_refusals <= TOLD)
+        scheduler_log (self, "a peer was refused: %s", text);
+}
+
 void scheduler_refuse (scheduler_t *self, int64_t now_ms, uint64_t connection, wire_refusal_t code,
                        const char *text)
 {
     wire_put_refused (&self->outbox, connection, code, text);
-    scheduler_log (self, "a peer was refused: %s", text);
+    log_refusal (self, now_ms, text);
     peer_t *peer = peer_of (self, connection);
     if (peer != NULL)
         break_peer (self, now_ms, peer);

@@ -17,14 +17,16 @@ while read -r file tests; do
             fault=1
         fi
     done
-done < <(awk -F '|' '/^\|/ { print $(NF - 1) }' docs/faults.md | tr ';' '\n' | sed 's/^ *//' | grep -E '^[a-z]+/')
+done < <(awk -F '|' '/^\|/ { print $(NF - 1) }' docs/faults.md | tr ';' '\n' | sed 's/^ *//' \
+    | grep -E '^[a-z]+/')
 
 while read -r kind; do
     if ! grep -qF "\"$kind\"" tests/chaos/fault.c; then
         echo "docs/faults.md: ./run chaos has no fault $kind"
         fault=1
     fi
-done < <(grep -oE 'chaos( [a-z]+(-[a-z]+)+| partition)+' docs/faults.md | tr ' ' '\n' | grep -v '^chaos$' | sort -u)
+done < <(grep -oE 'chaos( [a-z]+(-[a-z]+)+| partition)+' docs/faults.md \
+    | tr ' ' '\n' | grep -v '^chaos$' | sort -u)
 
 if [ "$n" -lt 50 ]; then
     echo "docs/faults.md: only $n tests were found in it"

@@ -379,18 +379,38 @@ static void the_log_says_when_it_does_not_name_all_functions (void **state)
     assert_true (srig_has_event (t, " … (1 more)\n"));
 }
 
+static size_t count_events (void)
+{
+    size_t n = 0;
+    const char *line;
+    while (scheduler_next_event (t->scheduler, &line))
+        n++;
+    return n;
+}
+
 static void the_log_is_read_in_order_and_bounded (void **state)
 {
     (void) state;
     for (int i = 0; i < 1500; i++)
-        scheduler_malformed (t->scheduler, t->now_ms, srig_connection (t), i == 0 ? "first" : "later");
+        scheduler_malformed (t->scheduler, t->now_ms + i * 60000, srig_connection (t),
+                             i == 0 ? "first" : "later");
     const char *line;
     assert_true (scheduler_next_event (t->scheduler, &line));
     assert_non_null (strstr (line, "first"));
-    size_t n = 1;
-    while (scheduler_next_event (t->scheduler, &line))
-        n++;
-    assert_int_equal (n, 1000);
+    assert_int_equal (1 + count_events (), 1000);
+}
+
+static void those_that_are_refused_do_not_fill_the_log (void **state)
+{
+    (void) state;
+    const char *line;
+    for (int i = 0; i < 1500; i++)
+        scheduler_malformed (t->scheduler, t->now_ms + 20 * i, srig_connection (t), "nonsense");
+    assert_int_equal (count_events (), 10);
+    scheduler_malformed (t->scheduler, t->now_ms + 60000, srig_connection (t), "nonsense");
+    assert_true (scheduler_next_event (t->scheduler, &line));
+    assert_string_equal (line, "1490 more peers were refused");
+    assert_int_equal (count_events (), 1);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
@@ -423,6 +443,7 @@ int main (void)
         TEST (shutdown_says_bye_to_everybody),
         TEST (the_log_says_when_it_does_not_name_all_functions),
         TEST (the_log_is_read_in_order_and_bounded),
+        TEST (those_that_are_refused_do_not_fill_the_log),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
