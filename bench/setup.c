@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "bench/setup.h"
+
+#include "bench/die.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ANNOUNCEMENT "dpool-broker: listening on "
+#define WORKERS_TIMEOUT_MS 20000
+
+_Noreturn void setup_die (const char *what)
+{
+    die (what, dpool_last_error ()->message);
+}
+
+void setup_get (dpool_async_result_t *result, const char *what)
+{
+    if (!result || dpool_async_result_get (result, -1) < 0)
+        setup_die (what);
+}
+
+static void start_broker (setup_t *self, const char *bind)
+{
+    const char *const argv[] = { BENCH_BIN_DIR "/dpool-broker", "--quiet", "--bind", bind, NULL };
+    char line[256];
+    self->broker = process_run (argv);
+    do {
+        process_read_line (&self->broker, line, sizeof line);
+    } while (strncmp (line, ANNOUNCEMENT, strlen (ANNOUNCEMENT)) != 0);
+    snprintf (self->endpoint, sizeof self->endpoint, "%s", line + strlen (ANNOUNCEMENT));
+}
+
+/* Each a program of its own with one process, as on so many hosts. */
+static void start_worker (setup_t *self, int i)
+{
+    char name[32];
+    snprintf (name, sizeof name, "worker-%d", i);
+    const char *const argv[] = { BENCH_BIN_DIR "/dpool-worker",
+                                 "--quiet",
+                                 "--module",
+                                 BENCH_MODULE,
+                                 "--processes=1",
+                                 "--name",
+                                 name,
+                                 self->endpoint,
+                                 NULL };
+    self->workers[i] = process_run (argv);
+}
+
+static void start_cluster (setup_t *self, const char *bind)
+{
+    char path[128];
+    if (strcmp (bind, "ipc") == 0) {
+        snprintf (self->folder, sizeof self->folder, "/tmp/dpool-bench-XXXXXX");
+        if (!mkdtemp (self->folder))
+            die ("mkdtemp", strerror (errno));
+        snprintf (path, sizeof path, "ipc://%s/broker", self->folder);
+        bind = path;
+    }
+    start_broker (self, bind);
+    for (int i = 0; i < self->n_workers; i++)
+        start_worker (self, i);
+}
+
+setup_t *setup_open (const char *bind, int n_workers)
+{
+    setup_t *self = calloc (1, sizeof *self);
+    if (!self || n_workers > MAX_WORKERS)
+        die ("setup", strerror (errno));
+    self->n_workers = n_workers;
+    if (bind)
+        start_cluster (self, bind);
+    dpool_options_t options = DPOOL_OPTIONS_INIT;
+    options.processes = n_workers;
+    self->pool = dpool_open (bind ? self->endpoint : "local", &options);
+    if (!self->pool || dpool_wait_workers (self->pool, n_workers, WORKERS_TIMEOUT_MS) < 0)
+        setup_die ("dpool_open");
+    return self;
+}
+
+void setup_close (setup_t *self)
+{
+    dpool_destroy (&self->pool);
+    for (int i = 0; i < self->n_workers; i++)
+        process_end (&self->workers[i]);
+    process_end (&self->broker);
+    if (self->folder[0] != '\0') {
+        char path[128];
+        snprintf (path, sizeof path, "%s/broker", self->folder);
+        unlink (path);
+        rmdir (self->folder);
+    }
+    free (self);
+}
