@@ -5,7 +5,6 @@
 
 #include <dpool/dpool.h>
 
-#include <stdarg.h>
 #include <string.h>
 #ifdef BENCH_HAS_JANSSON
 #include <jansson.h>
