@@ -42,7 +42,8 @@ class Pool(measure.Pool):
     def start(self, n_workers):
         self.folder = tempfile.TemporaryDirectory()
         socket = self.folder.name + "/redis"
-        redis = ["redis-server", "--port", "0", "--unixsocket", socket, "--save", "", "--dir", self.folder.name]
+        redis = ["redis-server", "--port", "0", "--unixsocket", socket]
+        redis += ["--save", "", "--dir", self.folder.name]
         worker = [sys.executable, "-m", "celery", "-A", "celery_queue", "-q", "worker"]
         worker += ["-c", str(n_workers), "--without-gossip", "--without-mingle", "-l", "CRITICAL"]
         environment = dict(os.environ, BENCH_REDIS=socket, C_FORCE_ROOT="1")
@@ -65,13 +66,17 @@ class Pool(measure.Pool):
 
     def map(self, function, arguments, chunk=None):
         pairs = [(function.__name__, argument) for argument in arguments]
-        results = call.chunks(pairs, chunk or min(100, max(1, len(pairs) // 16))).apply_async().get(timeout=120)
+        chunk = chunk or min(100, max(1, len(pairs) // 16))
+        results = call.chunks(pairs, chunk).apply_async().get(timeout=120)
         return [result for part in results for result in part]
 
     def close(self):
         for process in reversed(self.processes):
-            process.terminate()
+            process.kill()  # asked nicely, a worker takes seconds
             process.wait()
+        if self.processes:
+            self.folder.cleanup()
+            os._exit(0)  # else celery looks for its redis at exit
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MPL-2.0
 """Runs the workloads of dpool-bench on a pool in Python.
 
-usage: <peer>.py WORKLOAD...      prints a line of JSON: the figure of each, in the unit of dpool-bench
+usage: <peer>.py WORKLOAD...      prints a line of JSON: the figure of each, in the unit of dpool-bench; w4,
+                                  which wants four workers, must be asked for alone
        <peer>.py --first [WHERE]  opens the pool (at WHERE, if it says so), prints one result and ends
 """
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -16,7 +18,7 @@ WARM_UP = 0.2  # part of a run
 
 
 class Pool:
-    """What a peer says of itself: it must define __init__ (n_workers, where), submit and get, or apply and map."""
+    """What a peer is: it defines __init__ (n_workers, where), and submit and get, or apply and map."""
 
     n_calls, n_tasks, n_items, n_megabytes, n_blocks, n_starts = 1000, 20000, 1000000, 500, 4000, 3
     chunks = [None]  # of uneven work: the best of these counts
@@ -103,10 +105,13 @@ def run_w4(pool, counts):
 
 
 def run_w6(pool, counts):
+    # A program that MPI has started could start no other one by MPI.
+    environment = {n: value for n, value in os.environ.items() if not n.startswith(("OMPI_", "PMIX_"))}
     times = []
     for _ in range(max(1, int(pool.n_starts * counts))):
         start = time.perf_counter()
-        program = subprocess.Popen([sys.executable, sys.argv[0], "--first", pool.where], stdout=subprocess.PIPE)
+        command = [sys.executable, sys.argv[0], "--first", pool.where]
+        program = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
         check(program.stdout.readline().strip() == b"42")
         times.append(time.perf_counter() - start)
         program.wait()
@@ -142,14 +147,11 @@ def main(open_pool):
         pool.close()
         return
     figures = {}
-    wanted = [name for name in sys.argv[1:] if name not in open_pool.without]
-    for n_workers, names in ((2, [n for n in wanted if n != "w4"]), (4, [n for n in wanted if n == "w4"])):
-        if not names:
-            continue
-        pool = open_pool(n_workers, "")
-        for name in names:
+    pool = open_pool(4 if sys.argv[1:] == ["w4"] else 2, "")
+    for name in sys.argv[1:]:
+        if name not in open_pool.without:
             run = globals()["run_" + name]
             run(pool, WARM_UP)
             figures[name] = run(pool, 1)
-        pool.close()
     print(json.dumps(figures), flush=True)
+    pool.close()

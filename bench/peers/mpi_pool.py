@@ -31,7 +31,6 @@ class Pool(measure.Pool):
 
 
 def start_again():
-    """The table of sleeps wants four workers: it is asked for alone."""
     n_processes = 5 if sys.argv[1:] == ["w4"] else 3
     as_root = ["--allow-run-as-root"] if os.geteuid() == 0 else []
     module = [sys.executable, "-m", "mpi4py.futures"]
