@@ -21,9 +21,10 @@ void setup_get (dpool_async_result_t *result, const char *what)
         setup_die (what);
 }
 
-static void start_broker (setup_t *self, const char *bind)
+static void start_broker (setup_t *self, const char *bind, const char *broker_option)
 {
-    const char *const argv[] = { BENCH_BIN_DIR "/dpool-broker", "--quiet", "--bind", bind, NULL };
+    const char *const argv[]
+        = { BENCH_BIN_DIR "/dpool-broker", "--quiet", "--bind", bind, broker_option, NULL };
     char line[256];
     self->broker = process_run (argv);
     do {
@@ -37,19 +38,13 @@ static void start_worker (setup_t *self, int i)
 {
     char name[32];
     snprintf (name, sizeof name, "worker-%d", i);
-    const char *const argv[] = { BENCH_BIN_DIR "/dpool-worker",
-                                 "--quiet",
-                                 "--module",
-                                 BENCH_MODULE,
-                                 "--processes=1",
-                                 "--name",
-                                 name,
-                                 self->endpoint,
-                                 NULL };
+    static const char program[] = BENCH_BIN_DIR "/dpool-worker", module[] = BENCH_MODULE;
+    const char *const argv[]
+        = { program, "--quiet", "--module", module, "--processes=1", "--name", name, self->endpoint, NULL };
     self->workers[i] = process_run (argv);
 }
 
-static void start_cluster (setup_t *self, const char *bind)
+static void start_cluster (setup_t *self, const char *bind, const char *broker_option)
 {
     char path[128];
     if (strcmp (bind, "ipc") == 0) {
@@ -59,22 +54,28 @@ static void start_cluster (setup_t *self, const char *bind)
         snprintf (path, sizeof path, "ipc://%s/broker", self->folder);
         bind = path;
     }
-    start_broker (self, bind);
+    start_broker (self, bind, broker_option);
     for (int i = 0; i < self->n_workers; i++)
         start_worker (self, i);
 }
 
 setup_t *setup_open (const char *bind, int n_workers)
 {
+    dpool_options_t options = DPOOL_OPTIONS_INIT;
+    return setup_open_with (bind, n_workers, NULL, &options);
+}
+
+setup_t *setup_open_with (const char *bind, int n_workers, const char *broker_option,
+                          dpool_options_t *options)
+{
     setup_t *self = calloc (1, sizeof *self);
     if (!self || n_workers > MAX_WORKERS)
         die ("setup", strerror (errno));
     self->n_workers = n_workers;
     if (bind)
-        start_cluster (self, bind);
-    dpool_options_t options = DPOOL_OPTIONS_INIT;
-    options.processes = n_workers;
-    self->pool = dpool_open (bind ? self->endpoint : "local", &options);
+        start_cluster (self, bind, broker_option);
+    options->processes = n_workers;
+    self->pool = dpool_open (bind ? self->endpoint : "local", options);
     if (!self->pool || dpool_wait_workers (self->pool, n_workers, WORKERS_TIMEOUT_MS) < 0)
         setup_die ("dpool_open");
     return self;

@@ -21,6 +21,10 @@ typedef struct {
 /* Open the pool and wait for its workers. bind is where a broker shall listen ("ipc" for a socket in a folder
    of its own), NULL for the embedded pool. */
 setup_t *setup_open (const char *bind, int n_workers);
+
+/* The same with one more option of the broker, or NULL, and with options of the pool. */
+setup_t *setup_open_with (const char *bind, int n_workers, const char *broker_option,
+                          dpool_options_t *options);
 void setup_close (setup_t *self);
 
 /* End the benchmark with what the library says of its last call. */

@@ -39,8 +39,8 @@ static inline size_t scaled (size_t count, double counts)
     return n < 1 ? 1 : (size_t) n;
 }
 
-/* dpool: in this program, and with a broker and workers. */
-extern const system_t embedded_system, ipc_system, tcp_system;
+/* dpool: in this program, with a broker and workers, and with a broker alone. */
+extern const system_t embedded_system, ipc_system, tcp_system, queued_system;
 
 /* What the machine allows, without dpool. */
 extern const system_t direct_system, relay_system, hop_ipc_system, hop_tcp_system, broker_ipc_system,
