@@ -32,8 +32,9 @@ enum {
 };
 
 struct broker_s {
+    dp_exchange_t *exchange; /* NULL: the peers come by the router */
     void *router;
-    monitor_t *monitor; /* NULL where only inproc is bound: it has no events and never breaks */
+    monitor_t *monitor;
     scheduler_t *scheduler;
     peers_t *peers;
     size_t most_peers;
@@ -70,14 +71,6 @@ static void set_options (void *router, uint64_t max_payload)
     set_int (router, ZMQ_TCP_MAXRT, MAX_RETRANSMIT_MS);
 }
 
-static bool is_inproc_only (const broker_config_t *config)
-{
-    for (size_t i = 0; i < config->n_endpoints; i++)
-        if (strncmp (config->endpoints[i], "inproc://", strlen ("inproc://")) != 0)
-            return false;
-    return true;
-}
-
 static int bind_all (broker_t *self, const broker_config_t *config)
 {
     self->endpoints = dp_alloc ((config->n_endpoints + 1) * sizeof *self->endpoints);
@@ -92,10 +85,24 @@ static int bind_all (broker_t *self, const broker_config_t *config)
     return 0;
 }
 
-static int start (broker_t *self, void *context, const broker_config_t *config)
+static int open_router (broker_t *self, void *context, const broker_config_t *config)
 {
     if (config->n_endpoints == 0)
         return dp_fail (EINVAL, "the broker has no endpoint to listen at");
+    self->router = zmq_socket (context, ZMQ_ROUTER);
+    if (self->router == NULL)
+        return dp_fail_errno ("the broker cannot make a ZeroMQ socket");
+    set_options (self->router, self->max_payload);
+    self->monitor = monitor_new (context, self->router);
+    if (self->monitor == NULL)
+        return dp_fail_errno ("the broker cannot watch its connections");
+    self->most_peers = config->most_peers > 0 ? config->most_peers : MOST_PEERS;
+    self->peers = peers_new (self->most_peers);
+    return self->peers != NULL ? 0 : dp_fail (ENOMEM, "no memory for the broker");
+}
+
+static int start (broker_t *self, void *context, const broker_config_t *config)
+{
     scheduler_config_t scheduler = config->scheduler;
     if (scheduler.epoch == 0)
         scheduler.epoch = dp_random ();
@@ -105,20 +112,12 @@ static int start (broker_t *self, void *context, const broker_config_t *config)
     self->is_quiet = config->is_quiet;
     self->log = config->log;
     self->now_ms = dp_clock_ms ();
-    self->router = zmq_socket (context, ZMQ_ROUTER);
-    if (self->router == NULL)
-        return dp_fail_errno ("the broker cannot make a ZeroMQ socket");
-    set_options (self->router, self->max_payload);
-    if (!is_inproc_only (config)) {
-        self->monitor = monitor_new (context, self->router);
-        if (self->monitor == NULL)
-            return dp_fail_errno ("the broker cannot watch its connections");
-    }
-    self->most_peers = config->most_peers > 0 ? config->most_peers : MOST_PEERS;
-    self->peers = peers_new (self->most_peers);
+    self->exchange = config->exchange;
     self->scheduler = scheduler_new (&scheduler, self->now_ms);
-    if (self->peers == NULL || self->scheduler == NULL)
-        return dp_fail (ENOMEM, "no memory for the broker");
+    if (self->exchange != NULL)
+        return 0;
+    if (open_router (self, context, config) < 0)
+        return -1;
     return bind_all (self, config); /* last: from here on peers are answered */
 }
 
@@ -158,7 +157,8 @@ const char *broker_endpoint (const broker_t *self, size_t i)
 size_t broker_poll (broker_t *self, zmq_pollitem_t *items)
 {
     size_t n = 0;
-    items[n++] = (zmq_pollitem_t) { self->router, 0, ZMQ_POLLIN, 0 };
+    if (self->router != NULL)
+        items[n++] = (zmq_pollitem_t) { self->router, 0, ZMQ_POLLIN, 0 };
     if (self->monitor != NULL)
         items[n++] = (zmq_pollitem_t) { monitor_socket (self->monitor), 0, ZMQ_POLLIN, 0 };
     return n;
@@ -168,7 +168,8 @@ size_t broker_poll (broker_t *self, zmq_pollitem_t *items)
 
 static void disconnect (broker_t *self, uint64_t connection)
 {
-    peers_forget (self->peers, connection);
+    if (self->peers != NULL)
+        peers_forget (self->peers, connection);
     scheduler_disconnected (self->scheduler, self->now_ms, connection);
 }
 
@@ -211,9 +212,28 @@ static void handle (broker_t *self, dp_incoming_t *incoming)
     scheduler_receive (self->scheduler, self->now_ms, connection, &incoming->message, incoming->blobs);
 }
 
+static void take_from_exchange (broker_t *self)
+{
+    uint64_t peer;
+    dp_outgoing_t *message;
+    while ((message = dp_exchange_next (self->exchange, &peer)) != NULL) {
+        dp_incoming_take (&self->incoming, message);
+        if (self->incoming.malformed != NULL)
+            scheduler_malformed (self->scheduler, self->now_ms, peer, self->incoming.malformed);
+        else
+            scheduler_receive (self->scheduler, self->now_ms, peer, &self->incoming.message,
+                               self->incoming.blobs);
+        dp_incoming_fini (&self->incoming);
+    }
+}
+
 /* Returns whether more may be there. */
 static bool take_in (broker_t *self)
 {
+    if (self->exchange != NULL) {
+        take_from_exchange (self);
+        return false;
+    }
     for (int i = 1; i <= TURN_MESSAGES; i++) {
         if (dp_incoming_receive (&self->incoming, self->router, true, self->max_payload) <= 0)
             return false;
@@ -240,9 +260,23 @@ static int send_to (broker_t *self, dp_outgoing_t *message)
     return -1;
 }
 
+static void send_by_exchange (broker_t *self)
+{
+    dp_outgoing_t *message;
+    while ((message = dp_outbox_take (scheduler_outbox (self->scheduler))) != NULL) {
+        uint64_t peer = message->to;
+        if (dp_exchange_deliver (self->exchange, &message) < 0)
+            disconnect (self, peer);
+    }
+}
+
 /* Returns whether a connection was lost by it. */
 static bool send_all (broker_t *self)
 {
+    if (self->exchange != NULL) {
+        send_by_exchange (self);
+        return false;
+    }
     bool is_lost = false;
     dp_outgoing_t *message;
     while ((message = dp_outbox_take (scheduler_outbox (self->scheduler))) != NULL) {
@@ -291,6 +325,8 @@ static int64_t forget_strangers (broker_t *self)
 {
     uint64_t stranger;
     int64_t met_at_ms;
+    if (self->peers == NULL)
+        return DP_NEVER;
     while ((stranger = peers_first_stranger (self->peers, &met_at_ms)) != 0) {
         if (met_at_ms + STRANGER_MS > self->now_ms)
             return met_at_ms + STRANGER_MS;
@@ -303,7 +339,8 @@ static void forget_dropped (broker_t *self)
 {
     uint64_t connection;
     while (scheduler_next_dropped (self->scheduler, &connection))
-        peers_forget (self->peers, connection);
+        if (self->peers != NULL)
+            peers_forget (self->peers, connection);
 }
 
 /* ---- A turn ---------------------------------------------------------------------------------- */
@@ -362,5 +399,6 @@ void broker_shutdown (broker_t *self)
     scheduler_shutdown (self->scheduler, self->now_ms);
     send_all (self);
     log_events (self);
-    set_int (self->router, ZMQ_LINGER, GOODBYE_MS);
+    if (self->router != NULL)
+        set_int (self->router, ZMQ_LINGER, GOODBYE_MS);
 }

@@ -8,6 +8,7 @@
 #define BROKER_H_INCLUDED
 
 #include "broker/scheduler.h"
+#include "net/exchange.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,6 +18,7 @@
 typedef struct broker_s broker_t;
 
 typedef struct broker_config_s {
+    dp_exchange_t *exchange;      /* NULL: by sockets. Outlives the broker, which then binds nothing. */
     const char *const *endpoints; /* to bind */
     size_t n_endpoints;
     size_t most_peers; /* connected at a time; 0 = 65536 */

@@ -151,9 +151,7 @@ static int bind_tcp (void *socket, const char *address)
 
 int endpoint_check (const char *address)
 {
-    bool is_good = has_scheme (address, "tcp://")
-                       ? is_tcp_valid (address)
-                       : has_scheme (address, "ipc://") || has_scheme (address, "inproc://");
+    bool is_good = has_scheme (address, "tcp://") ? is_tcp_valid (address) : has_scheme (address, "ipc://");
     return is_good ? 0 : fail_bind (EINVAL, address);
 }
 

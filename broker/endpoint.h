@@ -8,7 +8,7 @@ typedef struct endpoint_s endpoint_t;
 /* Has an address the form of one? 0, or -1 with the thread's last error. */
 int endpoint_check (const char *address);
 
-/* Bind the ZeroMQ socket to an address: tcp://…, ipc://… or inproc://…. NULL with the thread's last error,
+/* Bind the ZeroMQ socket to an address: tcp://… or ipc://…. NULL with the thread's last error,
    which names the address and says what to do. Of an ipc path the file PATH.lock is locked meanwhile, since
    ZeroMQ would take the path away from another process without a word. */
 endpoint_t *endpoint_bind (void *socket, const char *address);

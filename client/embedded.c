@@ -9,6 +9,7 @@
 #include "worker/zygote.h"
 
 struct embedded_s {
+    dp_exchange_t *exchange;
     broker_t *broker;
     worker_t *worker;
 };
@@ -18,21 +19,26 @@ int embedded_prepare (void)
     return zygote_start (NULL, 0);
 }
 
-embedded_t *embedded_new (void *context, int processes)
+embedded_t *embedded_new (int processes)
 {
     embedded_t *self = dp_alloc (sizeof *self);
     if (self == NULL)
         return NULL;
     static const char *const endpoints[] = { EMBEDDED_ENDPOINT };
-    broker_config_t broker = { .endpoints = endpoints, .n_endpoints = 1 };
+    self->exchange = dp_exchange_new ();
+    broker_config_t broker = { .exchange = self->exchange };
     broker.scheduler.epoch = dp_random ();
     broker.scheduler.name = "embedded";
     broker.scheduler.is_embedded = true;
-    worker_config_t worker
-        = { .endpoints = endpoints, .n_endpoints = 1, .processes = processes, .is_embedded = true };
-    self->broker = broker_new (context, &broker);
+    worker_config_t worker = { .exchange = self->exchange,
+                               .endpoints = endpoints,
+                               .n_endpoints = 1,
+                               .processes = processes,
+                               .is_embedded = true };
+    if (self->exchange != NULL)
+        self->broker = broker_new (NULL, &broker);
     if (self->broker != NULL)
-        self->worker = worker_new (context, &worker);
+        self->worker = worker_new (NULL, &worker);
     if (self->worker == NULL)
         embedded_destroy (&self);
     return self;
@@ -46,6 +52,7 @@ void embedded_destroy (embedded_t **self_p)
     *self_p = NULL;
     worker_destroy (&self->worker);
     broker_destroy (&self->broker);
+    dp_exchange_destroy (&self->exchange);
     dp_free (self);
 }
 
@@ -60,12 +67,19 @@ size_t embedded_poll (embedded_t *self, zmq_pollitem_t *items, size_t most)
     return n + worker_poll (self->worker, items + n, most - n);
 }
 
+dp_exchange_t *embedded_exchange (embedded_t *self)
+{
+    return self->exchange;
+}
+
 int64_t embedded_turn (embedded_t *self)
 {
     /* Results go up and tasks go down in one turn: worker → broker → worker. */
     worker_turn (self->worker);
     int64_t broker_ms = broker_turn (self->broker);
     int64_t worker_ms = worker_turn (self->worker);
+    if (dp_exchange_has_next (self->exchange))
+        return dp_clock_ms ();
     return broker_ms < worker_ms ? broker_ms : worker_ms;
 }
 

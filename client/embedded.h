@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* embedded.h - broker and worker of an embedded pool, run by the pool's own I/O thread over inproc. */
+/* embedded.h - broker and worker of an embedded pool, run by the pool's own I/O thread. Client, broker and
+   worker hand messages to one another by an exchange. */
 #ifndef EMBEDDED_H_INCLUDED
 #define EMBEDDED_H_INCLUDED
+
+#include "net/exchange.h"
 
 #include <stddef.h>
 #include <stdint.h>
 #include <zmq.h>
 
-#define EMBEDDED_ENDPOINT "inproc://dpool"
+#define EMBEDDED_ENDPOINT "local" /* what it is called in errors */
 
 typedef struct embedded_s embedded_t;
 
@@ -16,8 +19,10 @@ typedef struct embedded_s embedded_t;
 int embedded_prepare (void);
 
 /* Make broker and worker with so many child processes (0 = usable CPUs), after embedded_prepare. NULL with
- * the thread's last error. The context outlives it. */
-embedded_t *embedded_new (void *context, int processes);
+ * the thread's last error. */
+embedded_t *embedded_new (int processes);
+/* By which the client's connection goes. */
+dp_exchange_t *embedded_exchange (embedded_t *self);
 /* Kills the children. */
 void embedded_destroy (embedded_t **self_p);
 

@@ -163,6 +163,7 @@ static void *run (void *argument)
         bool is_urgent
             = dp_connection_is_open (pool->connection) && dp_connection_flush (pool->connection) < 0;
         run_embedded (pool, &deadline_ms);
+        is_urgent |= dp_connection_has_mail (pool->connection);
         sleep_until (pool, deadline_ms, is_urgent);
         run_embedded (pool, &deadline_ms);
         receive (pool);
@@ -175,7 +176,8 @@ static void *run (void *argument)
 
 int io_start (dpool_t *pool)
 {
-    pool->connection = dp_connection_new (pool->context);
+    pool->connection = pool->embedded != NULL ? dp_connection_new_at (embedded_exchange (pool->embedded))
+                                              : dp_connection_new (pool->context);
     if (pool->connection == NULL)
         return -1;
     /* The program's signals are the program's threads' business. */

@@ -192,14 +192,12 @@ static int init (dpool_t *self, const char *endpoint, const dpool_options_t *opt
         return dp_fail_errno ("cannot open an eventfd");
     if (check_descriptors (self) < 0)
         return -1;
-    self->context = dp_context_new ();
-    if (self->context == NULL)
+    if (is_embedded)
+        self->embedded = embedded_new (options->processes);
+    else
+        self->context = dp_context_new ();
+    if (self->embedded == NULL && self->context == NULL)
         return -1;
-    if (is_embedded) {
-        self->embedded = embedded_new (self->context, options->processes);
-        if (self->embedded == NULL)
-            return -1;
-    }
     return io_start (self) == 0 ? 0 : dp_fail_errno ("cannot start a thread");
 }
 

@@ -252,6 +252,8 @@ typedef struct dp_outbox_s {
     size_t count;
 } dp_outbox_t;
 
+/* Append a message, which is the outbox's from now on. */
+void dp_outbox_put (dp_outbox_t *self, dp_outgoing_t *message);
 /* Take the oldest message; NULL when there is none. Caller owns it. */
 dp_outgoing_t *dp_outbox_take (dp_outbox_t *self);
 void dp_outbox_fini (dp_outbox_t *self);

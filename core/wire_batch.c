@@ -242,7 +242,7 @@ void wire_flush (wire_batch_t *batch, dp_outbox_t *out, uint64_t ack, uint64_t w
     set_count (batch, batch->count_at, has_groups ? batch->n_groups : batch->n_records);
     if (batch->n_total > WIRE_LARGE_BYTES)
         wire_put_number (out, message->to, WIRE_LARGE, 0, batch->n_total);
-    wire_outbox_put (out, message);
+    dp_outbox_put (out, message);
     batch->message = NULL;
 }
 

@@ -28,7 +28,7 @@ void dp_outgoing_destroy (dp_outgoing_t **self_p)
     dp_free (self);
 }
 
-void wire_outbox_put (dp_outbox_t *self, dp_outgoing_t *message)
+void dp_outbox_put (dp_outbox_t *self, dp_outgoing_t *message)
 {
     message->next = NULL;
     if (self->last)
@@ -98,7 +98,7 @@ static void put_map (dp_outbox_t *out, uint64_t to, wire_kind_t kind, uint64_t a
     dp_outgoing_t *message = start (to, kind, ack, 1);
     write_map_head (message, wire_fields_count (fields, n_fields, record));
     wire_fields_write (message, fields, n_fields, record);
-    wire_outbox_put (out, message);
+    dp_outbox_put (out, message);
 }
 
 static void write_names (dp_outgoing_t *message, const char *key, const char *const *names, size_t n_names)
@@ -120,7 +120,7 @@ void wire_put_hello (dp_outbox_t *out, uint64_t to, const wire_hello_t *hello, c
     wire_fields_write (message, wire_hello_fields, WIRE_N_HELLO, hello);
     write_names (message, "functions", functions, hello->n_functions);
     write_names (message, "labels", labels, hello->n_labels);
-    wire_outbox_put (out, message);
+    dp_outbox_put (out, message);
 }
 
 void wire_put_welcome (dp_outbox_t *out, uint64_t to, const wire_welcome_t *welcome)
@@ -134,19 +134,19 @@ void wire_put_refused (dp_outbox_t *out, uint64_t to, wire_refusal_t code, const
     wire_text_t whole = { text, strlen (text) };
     wire_write_uint (message, code);
     wire_write_line (message, &whole, false);
-    wire_outbox_put (out, message);
+    dp_outbox_put (out, message);
 }
 
 void wire_put_bare (dp_outbox_t *out, uint64_t to, wire_kind_t kind, uint64_t ack)
 {
-    wire_outbox_put (out, start (to, kind, ack, 0));
+    dp_outbox_put (out, start (to, kind, ack, 0));
 }
 
 void wire_put_number (dp_outbox_t *out, uint64_t to, wire_kind_t kind, uint64_t ack, uint64_t number)
 {
     dp_outgoing_t *message = start (to, kind, ack, 1);
     wire_write_uint (message, number);
-    wire_outbox_put (out, message);
+    dp_outbox_put (out, message);
 }
 
 void wire_put_workers (dp_outbox_t *out, uint64_t to, uint64_t ack, uint64_t processes)
@@ -162,7 +162,7 @@ void wire_put_room (dp_outbox_t *out, uint64_t to, uint64_t ack, uint64_t bytes,
     write_array_head (message, n_sessions < WIRE_MAX_FULL ? n_sessions : WIRE_MAX_FULL);
     for (size_t i = 0; i < n_sessions && i < WIRE_MAX_FULL; i++)
         wire_write_uint (message, sessions[i]);
-    wire_outbox_put (out, message);
+    dp_outbox_put (out, message);
 }
 
 void wire_put_session (dp_outbox_t *out, uint64_t to, uint64_t ack, const wire_session_t *session)
@@ -181,7 +181,7 @@ void wire_put_query (dp_outbox_t *out, uint64_t to, uint64_t ack, const wire_que
     wire_write_uint (message, query->query);
     wire_write_uint (message, query->question);
     wire_write_uint (message, query->id);
-    wire_outbox_put (out, message);
+    dp_outbox_put (out, message);
 }
 
 void wire_put_window (dp_outbox_t *out, uint64_t to, uint64_t ack, uint64_t window_tasks,
@@ -191,7 +191,7 @@ void wire_put_window (dp_outbox_t *out, uint64_t to, uint64_t ack, uint64_t wind
     wire_write_uint (message, window_tasks);
     wire_write_uint (message, window_bytes);
     wire_write_byte (message, 0x90);
-    wire_outbox_put (out, message);
+    dp_outbox_put (out, message);
 }
 
 void wire_put_answer (dp_outbox_t *out, uint64_t to, uint64_t ack, const wire_answer_t *answer)

@@ -100,9 +100,6 @@ void wire_skip_extra (dp_reader_t *reader, size_t n, size_t n_known);
 /* A new, empty message. Aborts without memory. Put it into an outbox or destroy it. */
 dp_outgoing_t *wire_outgoing_new (uint64_t to, wire_kind_t kind);
 
-/* Append to the outbox, which owns the message from now on. */
-void wire_outbox_put (dp_outbox_t *self, dp_outgoing_t *message);
-
 /* Room for len more bytes at the end of a message, counted in. Aborts without memory. */
 uint8_t *wire_room (dp_outgoing_t *message, size_t len);
 

@@ -10,9 +10,11 @@
 #include <string.h>
 
 struct dp_connection_s {
+    dp_exchange_t *exchange; /* NULL: by a socket */
+    uint64_t peer;           /* our number there; 0 while closed */
     void *context;
     void *socket;        /* NULL while closed */
-    void *monitor;       /* likewise, and NULL on inproc, which has no events and never breaks */
+    void *monitor;       /* likewise */
     dp_lookup_t *lookup; /* of the endpoint's name; kept while its name server is silent */
     bool is_looking_up;  /* and the socket is to be connected then */
     size_t address;      /* which of those that the name has: the next one after a failure */
@@ -28,6 +30,14 @@ dp_connection_t *dp_connection_new (void *context)
     dp_connection_t *self = dp_alloc (sizeof *self);
     if (self != NULL)
         self->context = context;
+    return self;
+}
+
+dp_connection_t *dp_connection_new_at (dp_exchange_t *exchange)
+{
+    dp_connection_t *self = dp_connection_new (NULL);
+    if (self != NULL)
+        self->exchange = exchange;
     return self;
 }
 
@@ -92,25 +102,34 @@ static int look_up (dp_connection_t *self, const char *endpoint)
 
 static int open_socket (dp_connection_t *self, const char *endpoint)
 {
-    bool is_inproc = strncmp (endpoint, "inproc://", 9) == 0;
     self->socket = zmq_socket (self->context, ZMQ_DEALER);
     if (self->socket == NULL)
         return -1;
     set_options (self->socket);
-    if ((!is_inproc && open_monitor (self) < 0) || zmq_connect (self->socket, endpoint) < 0) {
+    if (open_monitor (self) < 0 || zmq_connect (self->socket, endpoint) < 0) {
         int code = errno;
         dp_connection_close (self, 0);
         errno = code;
         return -1;
     }
-    self->reach = is_inproc ? DP_HANDSHAKEN : DP_CONNECTING;
+    self->reach = DP_CONNECTING;
     return 0;
+}
+
+static int join (dp_connection_t *self)
+{
+    self->peer = dp_exchange_join (self->exchange);
+    self->is_greeted = false;
+    self->reach = DP_HANDSHAKEN;
+    return self->peer != 0 ? 0 : -1;
 }
 
 int dp_connection_open (dp_connection_t *self, const char *endpoint)
 {
     dp_connection_close (self, 0);
-    if (strncmp (endpoint, "inproc://", 9) != 0 && dp_address_fault (endpoint) != NULL) {
+    if (self->exchange != NULL)
+        return join (self);
+    if (dp_address_fault (endpoint) != NULL) {
         errno = EINVAL;
         return -1;
     }
@@ -124,6 +143,9 @@ void dp_connection_close (dp_connection_t *self, int linger_ms)
 {
     dp_outbox_fini (&self->kept);
     self->is_looking_up = false;
+    if (self->peer != 0)
+        dp_exchange_leave (self->exchange, self->peer);
+    self->peer = 0;
     if (self->monitor != NULL) {
         zmq_socket_monitor (self->socket, NULL, 0);
         zmq_close (self->monitor);
@@ -138,7 +160,7 @@ void dp_connection_close (dp_connection_t *self, int linger_ms)
 
 bool dp_connection_is_open (const dp_connection_t *self)
 {
-    return self->socket != NULL || self->is_looking_up;
+    return self->socket != NULL || self->is_looking_up || self->peer != 0;
 }
 
 /* The name is known now, or known to be none. */
@@ -226,8 +248,24 @@ size_t dp_connection_poll (dp_connection_t *self, zmq_pollitem_t *items)
     return n_items;
 }
 
+bool dp_connection_has_mail (const dp_connection_t *self)
+{
+    return self->peer != 0 && dp_exchange_has_mail (self->exchange, self->peer);
+}
+
+static int collect (dp_connection_t *self, dp_incoming_t *message)
+{
+    dp_outgoing_t *collected = dp_exchange_collect (self->exchange, self->peer);
+    if (collected == NULL)
+        return 0;
+    dp_incoming_take (message, collected);
+    return 1;
+}
+
 int dp_connection_receive (dp_connection_t *self, dp_incoming_t *message, uint64_t max_payload)
 {
+    if (self->peer != 0)
+        return collect (self, message);
     return self->socket != NULL ? dp_incoming_receive (message, self->socket, false, max_payload) : 0;
 }
 
@@ -240,13 +278,10 @@ void dp_connection_push (dp_connection_t *self, dp_outgoing_t **message_p)
         return;
     }
     self->is_greeted = true;
-    message->next = NULL;
-    if (self->kept.last != NULL)
-        self->kept.last->next = message;
+    if (self->peer != 0)
+        dp_exchange_submit (self->exchange, self->peer, &message);
     else
-        self->kept.first = message;
-    self->kept.last = message;
-    self->kept.count++;
+        dp_outbox_put (&self->kept, message);
 }
 
 /* Not before the connection is up, since ZMQ_IMMEDIATE holds sends back until then. */

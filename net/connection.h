@@ -8,12 +8,15 @@
 #ifndef DP_CONNECTION_H_INCLUDED
 #define DP_CONNECTION_H_INCLUDED
 
+#include "net/exchange.h"
 #include "net/message.h"
 
 typedef struct dp_connection_s dp_connection_t;
 
 /* context: a ZeroMQ context that outlives it. NULL with ENOMEM. */
 dp_connection_t *dp_connection_new (void *context);
+/* One that goes by an exchange, which outlives it, whatever endpoint it is opened to. */
+dp_connection_t *dp_connection_new_at (dp_exchange_t *exchange);
 void dp_connection_destroy (dp_connection_t **self_p);
 
 /* Close what is open, then open a socket to the endpoint; where it has a name, once that was looked up. 0, or
@@ -42,6 +45,9 @@ dp_reach_t dp_connection_reach (const dp_connection_t *self);
 #define DP_CONNECTION_POLL 2
 /* Fill up to DP_CONNECTION_POLL items to poll; returns how many. */
 size_t dp_connection_poll (dp_connection_t *self, zmq_pollitem_t *items);
+
+/* Is there something to receive that no item to poll tells of? */
+bool dp_connection_has_mail (const dp_connection_t *self);
 
 /* As dp_incoming_receive. */
 int dp_connection_receive (dp_connection_t *self, dp_incoming_t *message, uint64_t max_payload);

@@ -66,10 +66,10 @@ static size_t receive_payloads (dp_incoming_t *self, void *socket, uint64_t max_
     return n_frames;
 }
 
-static void decode (dp_incoming_t *self, size_t n_frames)
+static void decode (dp_incoming_t *self, const void *envelope, size_t len, size_t n_frames)
 {
     wire_bytes_t frames[WIRE_MAX_FRAMES];
-    frames[0] = (wire_bytes_t) { zmq_msg_data (&self->envelope), zmq_msg_size (&self->envelope), 0 };
+    frames[0] = (wire_bytes_t) { envelope, len, 0 };
     for (size_t i = 1; i < n_frames; i++)
         frames[i] = (wire_bytes_t) { dp_blob_data (self->blobs[i]), dp_blob_len (self->blobs[i]), i };
     wire_decode (&self->message, frames, n_frames, &self->malformed);
@@ -97,6 +97,7 @@ int dp_incoming_receive (dp_incoming_t *self, void *socket, bool has_routing_id,
     self->malformed = NULL;
     self->message.n_frames = 0;
     self->source_fd = -1;
+    self->handed_over = NULL;
     if (has_routing_id) {
         int rc = receive_routing_id (self, socket);
         if (rc <= 0)
@@ -108,13 +109,31 @@ int dp_incoming_receive (dp_incoming_t *self, void *socket, bool has_routing_id,
     memset (self->blobs, 0, sizeof self->blobs);
     size_t n_frames = receive_payloads (self, socket, max_payload);
     if (self->malformed == NULL)
-        decode (self, n_frames);
+        decode (self, zmq_msg_data (&self->envelope), zmq_msg_size (&self->envelope), n_frames);
     return 1;
+}
+
+void dp_incoming_take (dp_incoming_t *self, dp_outgoing_t *message)
+{
+    self->routing_id_len = 0;
+    self->malformed = NULL;
+    self->message.n_frames = 0;
+    self->source_fd = -1;
+    self->handed_over = message;
+    memset (self->blobs, 0, sizeof self->blobs);
+    for (size_t i = 0; i < message->n_frames; i++)
+        self->blobs[i + 1] = message->frames[i];
+    size_t n_frames = message->n_frames + 1;
+    message->n_frames = 0; /* they are here now */
+    decode (self, message->envelope.data, message->envelope.len, n_frames);
 }
 
 void dp_incoming_fini (dp_incoming_t *self)
 {
-    zmq_msg_close (&self->envelope);
+    if (self->handed_over != NULL)
+        dp_outgoing_destroy (&self->handed_over);
+    else
+        zmq_msg_close (&self->envelope);
     for (size_t i = 1; i < WIRE_MAX_FRAMES && self->blobs[i] != NULL; i++)
         dp_blob_release (&self->blobs[i]);
 }

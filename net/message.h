@@ -18,12 +18,15 @@ typedef struct dp_incoming_s {
     wire_message_t message;
     dp_blob_t *blobs[WIRE_MAX_FRAMES]; /* of frames 1 …: they own the received memory; [0] is NULL */
     zmq_msg_t envelope;
+    dp_outgoing_t *handed_over; /* the message itself where it came without a socket, else NULL */
 } dp_incoming_t;
 
 /* Receive one message without waiting; has_routing_id on a ROUTER. 1; 0 when there is none; -1 with errno
    when the socket is unusable. After a 1 call dp_incoming_fini when done with it. The frames beyond
    WIRE_MAX_FRAMES or beyond max_payload + 1 MiB in total are thrown away and make it malformed. */
 int dp_incoming_receive (dp_incoming_t *self, void *socket, bool has_routing_id, uint64_t max_payload);
+/* The same for a message that came without a socket. Takes it. */
+void dp_incoming_take (dp_incoming_t *self, dp_outgoing_t *message);
 void dp_incoming_fini (dp_incoming_t *self);
 
 /* Send one message without waiting, behind a routing id where routing_id is not NULL. The message's payload

@@ -72,13 +72,7 @@ static void purge_outbox (crew_t *crew, const crew_broker_t *self)
             dp_outgoing_destroy (&message);
             continue;
         }
-        message->next = NULL;
-        if (kept.last)
-            kept.last->next = message;
-        else
-            kept.first = message;
-        kept.last = message;
-        kept.count++;
+        dp_outbox_put (&kept, message);
     }
     crew->outbox = kept;
 }

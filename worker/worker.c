@@ -36,8 +36,6 @@ void worker_log (worker_t *self, const char *format, ...)
 /* Find out now, not at the first attempt, what ZeroMQ cannot make sense of. */
 static int check_endpoint (void *context, const char *endpoint)
 {
-    if (strncmp (endpoint, "inproc://", 9) == 0)
-        return 0;
     dp_connection_t *trial = dp_connection_new (context);
     int rc = trial != NULL ? dp_connection_open (trial, endpoint) : -1;
     int code = errno;
@@ -56,11 +54,12 @@ static int open_brokers (worker_t *self, void *context, const worker_config_t *c
     if (self->brokers == NULL)
         return dp_fail (ENOMEM, "no memory for a worker");
     for (size_t i = 0; i < config->n_endpoints; i++) {
-        if (check_endpoint (context, config->endpoints[i]) < 0)
+        if (config->exchange == NULL && check_endpoint (context, config->endpoints[i]) < 0)
             return -1;
         self->n_brokers = i + 1;
         self->brokers[i].endpoint = dp_strdup (config->endpoints[i]);
-        self->brokers[i].connection = dp_connection_new (context);
+        self->brokers[i].connection = config->exchange != NULL ? dp_connection_new_at (config->exchange)
+                                                               : dp_connection_new (context);
         if (self->brokers[i].endpoint == NULL || self->brokers[i].connection == NULL)
             return dp_fail (ENOMEM, "no memory for a worker");
     }

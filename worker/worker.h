@@ -9,6 +9,8 @@
 #ifndef WORKER_H_INCLUDED
 #define WORKER_H_INCLUDED
 
+#include "net/exchange.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,6 +19,7 @@
 typedef struct worker_s worker_t;
 
 typedef struct worker_config_s {
+    dp_exchange_t *exchange;      /* NULL: by sockets. Outlives the worker. */
     const char *const *endpoints; /* of the brokers */
     size_t n_endpoints;
     int processes;    /* 0 = usable CPUs */

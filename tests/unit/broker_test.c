@@ -24,6 +24,7 @@ typedef struct fixture_s {
     dp_connection_t *peers[MAX_PEERS];
     size_t n_peers;
     dp_incoming_t incoming;
+    dp_exchange_t *exchange; /* where its peers are in its own process, else NULL */
 } fixture_t;
 
 static char log_text[65536];
@@ -38,6 +39,7 @@ static void start_broker (fixture_t *self, const char *endpoint, size_t most_pee
 {
     broker_config_t config
         = { .endpoints = &endpoint, .n_endpoints = 1, .most_peers = most_peers, .log = log_line };
+    config.exchange = self->exchange;
     config.scheduler.name = "tested";
     config.scheduler.max_payload_bytes = MAX_PAYLOAD;
     config.scheduler.worker_return_ms = 1;
@@ -64,6 +66,7 @@ static int tear_down (void **state)
     broker_destroy (&self->broker);
     assert_null (self->broker);
     broker_destroy (&self->broker);
+    dp_exchange_destroy (&self->exchange);
     zmq_ctx_term (self->context);
     free (self);
     return 0;
@@ -71,7 +74,8 @@ static int tear_down (void **state)
 
 static dp_connection_t *add_peer (fixture_t *self)
 {
-    dp_connection_t *peer = dp_connection_new (self->context);
+    dp_connection_t *peer
+        = self->exchange != NULL ? dp_connection_new_at (self->exchange) : dp_connection_new (self->context);
     assert_non_null (peer);
     assert_int_equal (dp_connection_open (peer, broker_endpoint (self->broker, 0)), 0);
     assert_true (self->n_peers < MAX_PEERS);
@@ -323,12 +327,17 @@ static void serves_peers_of_its_own_process (void **state)
     fixture_t *self = *state;
     zmq_pollitem_t items[BROKER_POLL];
     broker_destroy (&self->broker);
-    start_broker (self, "inproc://embedded", 0);
-    assert_string_equal (broker_endpoint (self->broker, 0), "inproc://embedded");
-    assert_null (broker_endpoint (self->broker, 1));
-    assert_int_equal (broker_poll (self->broker, items), 1);
+    self->exchange = dp_exchange_new ();
+    start_broker (self, NULL, 0);
+    assert_null (broker_endpoint (self->broker, 0));
+    assert_int_equal (broker_poll (self->broker, items), 0);
     add_greeted_peer (self, WIRE_ROLE_CLIENT, 1);
     add_greeted_peer (self, WIRE_ROLE_WORKER, 2);
+    run_until_logged (self, "joined");
+    dp_connection_t *stranger = add_peer (self);
+    broker_shutdown (self->broker);
+    assert_gets (self, self->peers[0], WIRE_BYE);
+    assert_false (dp_connection_has_mail (stranger));
 }
 
 static void names_the_endpoint_that_it_cannot_bind (void **state)

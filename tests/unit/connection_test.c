@@ -235,19 +235,6 @@ static void drops_what_is_pushed_while_it_is_closed (void **state)
     assert_router_gets (self, WIRE_HELLO);
 }
 
-static void needs_no_monitor_in_one_process (void **state)
-{
-    fixture_t *self = *state;
-    zmq_pollitem_t items[DP_CONNECTION_POLL];
-    assert_int_equal (zmq_bind (self->router, "inproc://broker"), 0);
-    assert_int_equal (dp_connection_open (self->connection, "inproc://broker"), 0);
-    assert_int_equal (dp_connection_reach (self->connection), DP_HANDSHAKEN);
-    assert_int_equal (dp_connection_poll (self->connection, items), 1);
-    push (self, WIRE_HELLO);
-    assert_router_gets (self, WIRE_HELLO);
-    assert_false (dp_connection_is_broken (self->connection));
-}
-
 /* ---- By name ---------------------------------------------------------------------------------- */
 
 static void looks_up_the_name_of_a_host (void **state)
@@ -361,7 +348,6 @@ int main (void)
         cmocka_unit_test_setup_teardown (starts_afresh_when_it_is_opened_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown (delivers_a_last_message_when_it_is_closed, set_up, tear_down),
         cmocka_unit_test_setup_teardown (drops_what_is_pushed_while_it_is_closed, set_up, tear_down),
-        cmocka_unit_test_setup_teardown (needs_no_monitor_in_one_process, set_up, tear_down),
         cmocka_unit_test_setup_teardown (looks_up_the_name_of_a_host, set_up, tear_down),
         cmocka_unit_test_setup_teardown (tells_a_name_that_nobody_knows, set_up, tear_down),
         cmocka_unit_test_setup_teardown (can_be_closed_while_it_looks_up, set_up, tear_down),
