@@ -365,7 +365,8 @@ static void a_pool_without_processes_is_not_opened (void **state)
 #endif
     make_group ("pids", "pids.max", "1");
     for (size_t i = 0; i < sizeof mosts / sizeof mosts[0]; i++) {
-        assert_not_opened ("", mosts[i]);
+        if (i < 2) /* an embedded pool has no threads of ZeroMQ, and waits until it may fork children */
+            assert_not_opened ("", mosts[i]);
         assert_not_opened ("tcp://127.0.0.1:1", mosts[i]);
     }
 }
