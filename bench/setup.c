@@ -81,6 +81,13 @@ setup_t *setup_open_with (const char *bind, int n_workers, const char *broker_op
     return self;
 }
 
+static void remove_file (const char *folder, const char *name)
+{
+    char path[128];
+    snprintf (path, sizeof path, "%s/%s", folder, name);
+    unlink (path);
+}
+
 void setup_close (setup_t *self)
 {
     dpool_destroy (&self->pool);
@@ -88,9 +95,8 @@ void setup_close (setup_t *self)
         process_end (&self->workers[i]);
     process_end (&self->broker);
     if (self->folder[0] != '\0') {
-        char path[128];
-        snprintf (path, sizeof path, "%s/broker", self->folder);
-        unlink (path);
+        remove_file (self->folder, "broker");
+        remove_file (self->folder, "broker.lock"); /* it was killed */
         rmdir (self->folder);
     }
     free (self);

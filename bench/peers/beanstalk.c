@@ -106,12 +106,12 @@ static void run (void *client, const job_t *jobs, size_t n)
 
 static void work (int port)
 {
+    static char result[MAX_JOB];
     connection_t self = open_connection (port);
-    void *result = malloc (MAX_JOB);
     fputs ("use results\r\nreserve\r\n", self.out);
     fflush (self.out);
     expect (&self, "USING");
-    while (result) {
+    for (;;) {
         size_t argument_len;
         unsigned long id = take (&self, &argument_len);
         put (&self, result, queue_do (self.body, argument_len, result));
