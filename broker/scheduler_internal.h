@@ -109,8 +109,9 @@ typedef struct worker_record_s {
     size_t n_functions, n_labels;
     dp_list_t runs; /* of task_t.in_place: assigned to it */
     size_t n_runs;
-    uint64_t run_bytes, window_bytes; /* of their arguments; and at most (R9) */
-    dp_map_t ghosts;                  /* of ghost_t */
+    uint64_t run_bytes;                /* of their arguments (R9) */
+    uint64_t window_bytes, told_bytes; /* at most so many, as its HELLO said; and as it said last */
+    dp_map_t ghosts;                   /* of ghost_t */
     dp_list_t orphans;
     dp_map_t sessions;      /* of known_session_t: told of by SESSION on this connection */
     dp_heap_node_t by_load; /* in scheduler.idle while it has room */

@@ -55,13 +55,17 @@ static uint64_t worker_room (const scheduler_t *self)
     return share (self, eighths (self, EIGHTHS_FROM_WORKERS), self->workers.count);
 }
 
+/* The smaller of what it asked for and its share; and what it asks for beyond that since: so much of what it
+   had been given is done, and only its results wait. */
 uint64_t scheduler_window_bytes (const scheduler_t *self, const worker_record_t *worker)
 {
     uint64_t window = worker->window_bytes > 0 ? worker->window_bytes : UINT64_MAX;
-    if (!is_limited (self))
-        return window;
-    uint64_t most = share (self, eighths (self, EIGHTHS_TO_WORKERS), self->workers.count);
-    return window < most ? window : most;
+    uint64_t parked = worker->told_bytes > window ? worker->told_bytes - window : 0;
+    if (is_limited (self)) {
+        uint64_t most = share (self, eighths (self, EIGHTHS_TO_WORKERS), self->workers.count);
+        window = window < most ? window : most;
+    }
+    return parked < UINT64_MAX - window ? window + parked : UINT64_MAX;
 }
 
 /* ---- Sessions -------------------------------------------------------------------------------- */

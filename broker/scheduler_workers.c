@@ -62,7 +62,7 @@ peer_t *scheduler_hello_worker (scheduler_t *self, uint64_t connection, wire_mes
     forget_connection (self, worker);
     worker->processes = hello->processes < UINT32_MAX ? hello->processes : UINT32_MAX;
     worker->window = hello->window_tasks;
-    worker->window_bytes = hello->window_bytes;
+    worker->window_bytes = worker->told_bytes = hello->window_bytes;
     worker->is_draining = hello->is_draining;
     worker->is_listing = true;
     worker->is_suspect = false;
@@ -82,7 +82,7 @@ void scheduler_take_window (worker_record_t *worker, const wire_message_t *messa
     if (message->window_tasks > 0)
         worker->window = message->window_tasks;
     if (message->window_bytes > 0)
-        worker->window_bytes = message->window_bytes;
+        worker->told_bytes = message->window_bytes;
 }
 
 /* Its place among those that have room: the emptier the earlier. */

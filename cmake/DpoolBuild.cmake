@@ -125,6 +125,9 @@ function(dpool_library target kind)
       # Nothing may be missing: so a room that calls czmq, or a function that nobody wrote, is seen here.
       target_link_options(${target} PRIVATE LINKER:--no-undefined)
     endif()
+    # A name server that does not answer may keep a thread of ours longer than its program keeps us: dlclose
+    # must not take the code away from under it.
+    target_link_options(${target} PRIVATE LINKER:-z,nodelete)
   endif()
 endfunction()
 

@@ -45,6 +45,7 @@ static void drop_all_results (crew_broker_t *self)
     drop_results (&self->parked);
     drop_results (&self->sent);
     self->n_parked = self->told_parked = 0;
+    self->parked_bytes = 0;
     self->sent_bytes = 0;
 }
 
@@ -355,6 +356,7 @@ void crew_broker_make_room (crew_broker_t *self, wire_message_t *message)
     for (dp_list_t *node; (node = dp_list_pop (&self->parked)) != NULL;) /* those that are full park again */
         crew_broker_post (self, DP_CONTAINER (node, crew_result_t, in_broker));
     self->n_parked = 0;
+    self->parked_bytes = 0;
 }
 
 /* Whoever has nothing under way may send anything. */
@@ -371,6 +373,7 @@ static void send_results (crew_t *crew, crew_broker_t *self)
             dp_list_remove (&result->in_broker);
             dp_list_append (&self->parked, &result->in_broker);
             self->n_parked += result->is_final;
+            self->parked_bytes += result->is_final && result->run ? result->run->payload_len : 0;
             continue;
         }
         result->weight = WIRE_RECORD_BYTES + (result->outcomes ? dp_blob_len (result->outcomes) : 0);
@@ -420,11 +423,12 @@ void crew_broker_flush (crew_t *crew, int64_t now_ms, crew_broker_t *self)
     wire_flush (&self->progress, &crew->outbox, 0, 0, 0); /* "started" before its result */
     send_results (crew, self);
     uint64_t window = crew_window (crew) + (crew->is_draining ? 0 : self->n_parked);
+    uint64_t bytes = CREW_WINDOW_BYTES + self->parked_bytes;
     if (self->told_parked != self->n_parked && !self->results.message && !self->releases.message)
-        wire_put_window (&crew->outbox, self->number, 0, window, CREW_WINDOW_BYTES);
+        wire_put_window (&crew->outbox, self->number, 0, window, bytes);
     self->told_parked = self->n_parked;
-    wire_flush (&self->results, &crew->outbox, 0, window, CREW_WINDOW_BYTES);
-    wire_flush (&self->releases, &crew->outbox, 0, window, CREW_WINDOW_BYTES);
+    wire_flush (&self->results, &crew->outbox, 0, window, bytes);
+    wire_flush (&self->releases, &crew->outbox, 0, window, bytes);
     if (crew->outbox.count > n_before)
         dp_link_sent (&self->link, now_ms);
 }

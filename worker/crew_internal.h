@@ -77,9 +77,10 @@ struct crew_run_s {
     char function[DP_NAME_MAX + 1];
     bool is_at_most_once;
     dp_blob_t *payload;
-    uint64_t order;  /* of its coming: a run that is taken back stands where it stood */
-    uint64_t serial; /* RUNNING: a new one each time it is handed out */
-    uint64_t epoch;  /* of the broker that it was assigned or adopted by last */
+    size_t payload_len; /* also when it is gone */
+    uint64_t order;     /* of its coming: a run that is taken back stands where it stood */
+    uint64_t serial;    /* RUNNING: a new one each time it is handed out */
+    uint64_t epoch;     /* of the broker that it was assigned or adopted by last */
     int64_t waiting_since_ms, started_at_ms; /* started: as the slot said; 0 = not yet */
     /* results */
     dp_list_t parts;      /* made so far, oldest first */
@@ -263,6 +264,7 @@ struct crew_broker_s {
     dp_list_t parked;             /* results of full sessions */
     bool has_told_drain;          /* on this connection */
     size_t n_parked, told_parked; /* their runs count no more for the window; so many were told */
+    uint64_t parked_bytes;        /* arguments of these runs: the same */
     uint64_t room;                /* bytes that may be unacknowledged (R9); 0 = no limit */
     uint64_t sent_bytes;          /* that are so */
     uint64_t *full;               /* sessions, rising */

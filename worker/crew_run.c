@@ -89,6 +89,7 @@ crew_run_t *crew_run_new (crew_t *self, crew_broker_t *broker, crew_tenant_t *te
     size_t len = group->function.len < DP_NAME_MAX ? group->function.len : DP_NAME_MAX;
     memcpy (run->function, group->function.data, len);
     run->payload = keep_payload (&task->payload, blobs);
+    run->payload_len = task->payload.len;
     run->order = ++self->last_order;
     run->state = RUN_WAITING;
     dp_list_init (&run->in_queue);

@@ -118,9 +118,14 @@ void stage_init (stage_t *self, const stage_size_t *size, uint64_t seed, const c
 static void start_broker (stage_t *self, party_t *party)
 {
     char endpoints[2 * STAGE_MAX_PARTIES + 1][64], line[256];
-    const char *argv[8 + 2 * (2 * STAGE_MAX_PARTIES + 1)]
-        = { DPOOL_BIN_DIR "/dpool-broker", "--name", party->name, "--no-worker-timeout", "never" };
-    size_t n = 5, n_endpoints = 0;
+    const char *argv[8 + 2 * (2 * STAGE_MAX_PARTIES + 1)] = { DPOOL_BIN_DIR "/dpool-broker",
+                                                              "--name",
+                                                              party->name,
+                                                              "--no-worker-timeout",
+                                                              "never",
+                                                              "--memory-limit",
+                                                              "64M" };
+    size_t n = 7, n_endpoints = 0;
     snprintf (endpoints[n_endpoints++], sizeof endpoints[0], "tcp://127.0.0.1:%u",
               self->ports[party->number]);
     for (int role = ROLE_WORKER; role < N_ROLES; role++) {

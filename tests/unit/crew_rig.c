@@ -2,6 +2,7 @@
 #include "tests/unit/crew_rig.h"
 
 #include "core/memory.h"
+#include "worker/crew_internal.h"
 #include "tests/support/test.h"
 
 #include <stdio.h>
@@ -94,6 +95,8 @@ static void say_results (rig_t *self, wire_message_t *message)
 {
     wire_result_t result;
     say (self, " w%llu", (unsigned long long) message->window_tasks);
+    if (message->window_bytes > CREW_WINDOW_BYTES)
+        say (self, "+%llu", (unsigned long long) (message->window_bytes - CREW_WINDOW_BYTES));
     for (const char *gap = " "; wire_next_result (message, &result); gap = ", ") {
         say (self, "%s%llu.%llu %s%s %llu+%llu", gap, (unsigned long long) result.id,
              (unsigned long long) result.attempt, outcome_name (result.status),

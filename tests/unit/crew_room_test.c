@@ -53,11 +53,12 @@ static void results_of_a_full_session_wait_and_others_overtake_them (void **stat
     rig_room (rig, 0, 0, 1);
     hand_out (3);
     finish (2, 1);
-    rig_expect (rig, "0< RESULTS w4\n"); /* the run that waits counts no more for the window */
+    rig_expect (rig,
+                "0< RESULTS w4+1\n"); /* the run that waits counts no more for the window, nor its byte */
     finish (1, 2);
-    rig_expect (rig, "0< RESULTS w4 2.1 value final 0+1 V\n");
+    rig_expect (rig, "0< RESULTS w4+1 2.1 value final 0+1 V\n");
     finish (0, 3);
-    rig_expect (rig, "0< RESULTS w5\n");
+    rig_expect (rig, "0< RESULTS w5+2\n");
     rig_room (rig, 0, 0, 0);
     rig_turn (rig, 0);
     rig_expect (rig, "0< RESULTS w3 1.1 value final 0+1 V, 3.1 value final 0+1 V\n");

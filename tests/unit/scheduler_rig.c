@@ -257,6 +257,7 @@ void srig_worker_hello (srig_t *self, int worker, srig_hello_t said)
                            .initializer = text_of (""),
                            .processes = said.processes > 0 ? said.processes : 1,
                            .window_tasks = said.window,
+                           .window_bytes = said.window_bytes,
                            .is_draining = said.is_draining,
                            .n_functions = n_functions > 0 ? n_functions : 1,
                            .n_labels = count (said.labels) };

@@ -87,7 +87,7 @@ void srig_client (srig_t *self, int client); /* connects, HELLO, an empty CLAIM 
 void srig_client_hello (srig_t *self, int client);
 void srig_worker (srig_t *self, int worker, uint64_t window); /* connects, HELLO, empty RUNS, turn */
 typedef struct srig_hello_s {
-    uint64_t window, processes;
+    uint64_t window, window_bytes, processes;
     bool is_draining;
     const char *functions[4], *labels[4];
 } srig_hello_t;

@@ -151,6 +151,31 @@ static void a_worker_gets_no_more_tasks_than_its_share_of_bytes (void **state)
     srig_expect_tasks (t, 1, "1 2 3 4 5");
 }
 
+/* Of what it was given 2 MiB are done, and only their results wait. */
+static void what_a_worker_has_parked_takes_nothing_of_its_share (void **state)
+{
+    (void) state;
+    srig_client (t, 1);
+    srig_worker_as (t, 1, (srig_hello_t) { .window = 4, .window_bytes = 100 * MB });
+    t->payload_len = 1 * MB;
+    srig_submit (t, 1, 1, 8);
+    srig_turn (t);
+    srig_expect_tasks (t, 1, "1 2 3 4");
+    wire_put_window (&t->out, 0, 0, 6, 100 * MB);
+    srig_send (t, t->workers[1].connection);
+    srig_turn (t);
+    srig_expect_tasks (t, 1, "1 2 3 4");
+    wire_put_window (&t->out, 0, 0, 6, 102 * MB);
+    srig_send (t, t->workers[1].connection);
+    srig_turn (t);
+    srig_expect_tasks (t, 1, "1 2 3 4 5 6");
+    wire_put_window (&t->out, 0, 0, 4, 100 * MB);
+    srig_send (t, t->workers[1].connection);
+    srig_result (t, 1, 1, 1, 1, OUTCOME_VALUE);
+    srig_turn (t);
+    srig_expect_tasks (t, 1, "1 2 3 4 5 6");
+}
+
 static void a_worker_without_tasks_gets_one_of_any_size (void **state)
 {
     (void) state;
@@ -266,6 +291,7 @@ int main (void)
         TEST (says_nothing_of_room_without_a_limit),
         TEST (workers_share_what_may_be_on_its_way_to_the_broker),
         TEST (a_worker_gets_no_more_tasks_than_its_share_of_bytes),
+        TEST (what_a_worker_has_parked_takes_nothing_of_its_share),
         TEST (a_worker_without_tasks_gets_one_of_any_size),
         TEST (sends_no_more_results_than_the_client_acknowledges),
         TEST (a_result_of_any_size_is_sent_alone),
