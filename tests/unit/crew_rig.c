@@ -2,8 +2,8 @@
 #include "tests/unit/crew_rig.h"
 
 #include "core/memory.h"
-#include "worker/crew_internal.h"
 #include "tests/support/test.h"
+#include "worker/crew_internal.h"
 
 #include <stdio.h>
 #include <string.h>
