@@ -21,6 +21,22 @@ static int teardown (void **state)
     return 0;
 }
 
+/* Worker 1 gets the client's task 1. */
+static void give_one (void)
+{
+    srig_worker (t, 1, 1);
+    srig_submit (t, 1, 1, 1);
+    srig_turn (t);
+}
+
+/* Worker 1 says HELLO again, and lists the first attempt of task 1. */
+static void come_back_with (wire_run_state_t state)
+{
+    srig_worker_hello (t, 1, (srig_hello_t) { .window = 1 });
+    srig_run (t, 1, 1, 1, 1, state);
+    srig_runs_end (t, 1);
+}
+
 /* ---- Lost workers ------------------------------------------------------------------------------ */
 
 static void queues_the_tasks_of_a_lost_worker_again_in_front_and_in_order (void **state)
@@ -116,9 +132,7 @@ static void a_cancelled_task_that_was_lost_before_may_have_run (void **state)
 static void a_cancelled_task_that_its_worker_lists_no_more_may_have_run (void **state)
 {
     (void) state;
-    srig_worker (t, 1, 1);
-    srig_submit (t, 1, 1, 1);
-    srig_turn (t);
+    give_one ();
     srig_break (t, &t->workers[1]);
     srig_cancel (t, 1, 1, 1);
     srig_worker (t, 1, 1);
@@ -151,9 +165,7 @@ static void a_worker_that_returns_in_time_keeps_what_it_lists (void **state)
 static void what_another_worker_listed_once_is_not_listed_by_this_one (void **state)
 {
     (void) state;
-    srig_worker (t, 1, 1);
-    srig_submit (t, 1, 1, 1);
-    srig_turn (t);
+    give_one ();
     srig_worker_hello (t, 1, (srig_hello_t) { .window = 1 });
     srig_run (t, 1, 1, 1, 1, WIRE_RUN_RUNNING); /* in the list of its second connection */
     srig_runs_end (t, 1);
@@ -168,9 +180,7 @@ static void a_run_that_a_returning_worker_may_lack_takes_no_room (void **state)
 {
     (void) state;
     srig_client (t, 2);
-    srig_worker (t, 1, 1);
-    srig_submit (t, 1, 1, 1);
-    srig_turn (t);
+    give_one ();
     srig_worker_hello (t, 1, (srig_hello_t) { .window = 1 });
     srig_bare (t, &t->clients[1], WIRE_BYE);
     srig_runs_end (t, 1);
@@ -232,15 +242,11 @@ static void the_cancel_that_a_worker_missed_is_said_again (void **state)
 static void a_run_that_comes_back_is_adopted_as_the_attempt_that_it_is (void **state)
 {
     (void) state;
-    srig_worker (t, 1, 1);
-    srig_submit (t, 1, 1, 1);
-    srig_turn (t);
+    give_one ();
     srig_lose (t, 1);
     srig_worker (t, 2, 1);
     srig_lose (t, 2);
-    srig_worker_hello (t, 1, (srig_hello_t) { .window = 1 });
-    srig_run (t, 1, 1, 1, 1, WIRE_RUN_RUNNING);
-    srig_runs_end (t, 1);
+    come_back_with (WIRE_RUN_RUNNING);
     srig_turn (t);
     assert_int_equal (srig_stats (t).n_assigned, 1);
     srig_cancel (t, 1, 1, 1);
@@ -254,15 +260,11 @@ static void a_run_that_comes_back_is_adopted_as_the_attempt_that_it_is (void **s
 static void attempts_are_never_given_twice (void **state)
 {
     (void) state;
-    srig_worker (t, 1, 1);
-    srig_submit (t, 1, 1, 1);
-    srig_turn (t);
+    give_one ();
     srig_lose (t, 1);
     srig_worker (t, 2, 1);
     srig_lose (t, 2);
-    srig_worker_hello (t, 1, (srig_hello_t) { .window = 1 });
-    srig_run (t, 1, 1, 1, 1, WIRE_RUN_RUNNING);
-    srig_runs_end (t, 1);
+    come_back_with (WIRE_RUN_RUNNING);
     srig_release (t, 1, 1, 1, 1);
     srig_forget (t);
     srig_turn (t);
@@ -272,15 +274,11 @@ static void attempts_are_never_given_twice (void **state)
 static void a_run_that_was_given_to_another_is_stopped (void **state)
 {
     (void) state;
-    srig_worker (t, 1, 1);
-    srig_submit (t, 1, 1, 1);
-    srig_turn (t);
+    give_one ();
     srig_lose (t, 1);
     srig_worker (t, 2, 1);
     srig_forget (t);
-    srig_worker_hello (t, 1, (srig_hello_t) { .window = 1 });
-    srig_run (t, 1, 1, 1, 1, WIRE_RUN_RUNNING);
-    srig_runs_end (t, 1);
+    come_back_with (WIRE_RUN_RUNNING);
     srig_turn (t);
     srig_expect_runs (&t->workers[1].cancels, "1.1");
     srig_expect_runs (&t->workers[1].adopts, "");
@@ -289,15 +287,11 @@ static void a_run_that_was_given_to_another_is_stopped (void **state)
 static void the_late_value_of_a_lost_worker_wins (void **state)
 {
     (void) state;
-    srig_worker (t, 1, 1);
-    srig_submit (t, 1, 1, 1);
-    srig_turn (t);
+    give_one ();
     srig_lose (t, 1);
     srig_worker (t, 2, 1);
     srig_forget (t);
-    srig_worker_hello (t, 1, (srig_hello_t) { .window = 1 });
-    srig_run (t, 1, 1, 1, 1, WIRE_RUN_DONE);
-    srig_runs_end (t, 1);
+    come_back_with (WIRE_RUN_DONE);
     srig_turn (t);
     srig_expect_runs (&t->workers[1].adopts, "1.1");
     srig_result (t, 1, 1, 1, 1, OUTCOME_VALUE);
@@ -315,9 +309,7 @@ static void the_late_value_of_a_lost_worker_wins (void **state)
 static void a_late_value_saves_the_second_run (void **state)
 {
     (void) state;
-    srig_worker (t, 1, 1);
-    srig_submit (t, 1, 1, 1);
-    srig_turn (t);
+    give_one ();
     srig_lose (t, 1);
     srig_worker_as (t, 2, (srig_hello_t) { .window = 1, .functions = { "other" } });
     srig_result (t, 2, 1, 1, 1, OUTCOME_CRASHED); /* not the present attempt of anybody */
@@ -336,9 +328,7 @@ static void the_parts_of_a_late_winner_are_not_lost (void **state)
     srig_turn (t);
     srig_lose (t, 1);
     srig_worker (t, 2, 1);
-    srig_worker_hello (t, 1, (srig_hello_t) { .window = 1 });
-    srig_run (t, 1, 1, 1, 1, WIRE_RUN_DONE);
-    srig_runs_end (t, 1);
+    come_back_with (WIRE_RUN_DONE);
     srig_part (t, 1, 1, 1, 1, 0, 2, false);
     srig_part (t, 1, 1, 1, 1, 2, 2, true);
     srig_turn (t);
