@@ -91,13 +91,18 @@ static int receive_routing_id (dp_incoming_t *self, void *socket)
     return has_more ? 1 : 0;
 }
 
-int dp_incoming_receive (dp_incoming_t *self, void *socket, bool has_routing_id, uint64_t max_payload)
+static void begin (dp_incoming_t *self, dp_outgoing_t *handed_over)
 {
     self->routing_id_len = 0;
     self->malformed = NULL;
     self->message.n_frames = 0;
     self->source_fd = -1;
-    self->handed_over = NULL;
+    self->handed_over = handed_over;
+}
+
+int dp_incoming_receive (dp_incoming_t *self, void *socket, bool has_routing_id, uint64_t max_payload)
+{
+    begin (self, NULL);
     if (has_routing_id) {
         int rc = receive_routing_id (self, socket);
         if (rc <= 0)
@@ -115,11 +120,7 @@ int dp_incoming_receive (dp_incoming_t *self, void *socket, bool has_routing_id,
 
 void dp_incoming_take (dp_incoming_t *self, dp_outgoing_t *message)
 {
-    self->routing_id_len = 0;
-    self->malformed = NULL;
-    self->message.n_frames = 0;
-    self->source_fd = -1;
-    self->handed_over = message;
+    begin (self, message);
     memset (self->blobs, 0, sizeof self->blobs);
     for (size_t i = 0; i < message->n_frames; i++)
         self->blobs[i + 1] = message->frames[i];
