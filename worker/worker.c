@@ -5,6 +5,7 @@
 #include "core/memory.h"
 #include "core/name.h"
 #include "net/clock.h"
+#include "net/lookup.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -36,6 +37,8 @@ void worker_log (worker_t *self, const char *format, ...)
 /* Find out now, not at the first attempt, what ZeroMQ cannot make sense of. */
 static int check_endpoint (void *context, const char *endpoint)
 {
+    if (dp_lookup_is_needed (endpoint))
+        return 0; /* ZeroMQ sees an address only when the name was looked up */
     dp_connection_t *trial = dp_connection_new (context);
     int rc = trial != NULL ? dp_connection_open (trial, endpoint) : -1;
     int code = errno;
