@@ -150,7 +150,7 @@ typedef struct task_s {
     uint64_t listed;     /* the HELLO whose RUNS named it last */
     uint32_t payload_len;
     uint8_t state, n_losses;
-    bool is_cancelled, is_at_most_once, is_graced, has_started;
+    bool is_cancelled, is_at_most_once, is_loose, is_graced, has_started;
     uint8_t payload[]; /* a short one */
 } task_t;
 

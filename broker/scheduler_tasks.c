@@ -76,6 +76,7 @@ void scheduler_submit (scheduler_t *self, int64_t now_ms, route_t *route, const 
     task->priority = group->priority;
     task->time_limit_ms = group->time_limit_ms;
     task->is_at_most_once = group->is_at_most_once;
+    task->is_loose = group->is_loose;
     task->attempt = task->last_attempt = from->attempt;
     task->job = from->job;
     task->first = from->first;
@@ -150,6 +151,7 @@ static void put_task (scheduler_t *self, const task_t *task)
         .priority = task->priority,
         .time_limit_ms = task->time_limit_ms,
         .is_at_most_once = task->is_at_most_once,
+        .is_loose = task->is_loose,
     };
     wire_task_t record = {
         .id = task->by_id.key,

@@ -195,12 +195,12 @@ static const char *decode_listed_runs (wire_message_t *message, dp_reader_t *rea
     return decode_runs (message, reader, frames);
 }
 
-static const char *decode_cancel (wire_message_t *message, dp_reader_t *reader, wire_frames_t *frames)
+static const char *decode_formed (wire_message_t *message, dp_reader_t *reader, wire_frames_t *frames)
 {
     uint64_t form = dp_reader_uint (reader);
-    message->has_ranges = form == WIRE_CANCEL_RANGES;
-    if (form != WIRE_CANCEL_RANGES && form != WIRE_CANCEL_RUNS)
-        return "a CANCEL of neither ids nor runs";
+    message->has_ranges = form == WIRE_FORM_RANGES;
+    if (form != WIRE_FORM_RANGES && form != WIRE_FORM_RUNS)
+        return "a CANCEL or REVOKE of neither ids nor runs";
     return message->has_ranges ? decode_ranges (message, reader, frames)
                                : decode_runs (message, reader, frames);
 }
@@ -229,7 +229,7 @@ static const struct {
     [WIRE_CLAIM] = { "CLAIM", 2, decode_listed_ranges },
     [WIRE_MISSING] = { "MISSING", 1, decode_ranges },
     [WIRE_RESULTS] = { "RESULTS", 3, decode_results },
-    [WIRE_CANCEL] = { "CANCEL", 2, decode_cancel },
+    [WIRE_CANCEL] = { "CANCEL", 2, decode_formed },
     [WIRE_QUERY] = { "QUERY", 3, decode_query },
     [WIRE_ANSWER] = { "ANSWER", 1, decode_answer },
     [WIRE_WORKERS] = { "WORKERS", 1, decode_workers },
@@ -239,7 +239,7 @@ static const struct {
     [WIRE_SESSION_END] = { "SESSION_END", 1, decode_session_end },
     [WIRE_RUNS] = { "RUNS", 2, decode_listed_runs },
     [WIRE_ADOPT] = { "ADOPT", 1, decode_runs },
-    [WIRE_REVOKE] = { "REVOKE", 1, decode_runs },
+    [WIRE_REVOKE] = { "REVOKE", 2, decode_formed },
     [WIRE_RELEASE] = { "RELEASE", 3, decode_results },
     [WIRE_DRAIN] = { "DRAIN", 0, decode_nothing },
     [WIRE_ROOM] = { "ROOM", 2, decode_room },

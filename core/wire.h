@@ -53,7 +53,7 @@ typedef enum {
     WIRE_SESSION_END = 20, /* broker → worker */
     WIRE_RUNS = 21,        /* worker → broker, after WELCOME */
     WIRE_ADOPT = 22,       /* broker → worker */
-    WIRE_REVOKE = 23,      /* broker → worker */
+    WIRE_REVOKE = 23,      /* client → broker: ids; broker → worker: runs */
     WIRE_RELEASE = 24,     /* worker → broker */
     WIRE_DRAIN = 25,       /* broker → worker */
     WIRE_ROOM = 26,        /* broker → client, worker */
@@ -130,6 +130,7 @@ typedef struct wire_group_s {
     int64_t priority;
     uint64_t time_limit_ms; /* of one item; 0 = none */
     bool is_at_most_once;
+    bool is_loose; /* items are calls of their own: those behind a slow one may come back unstarted */
     size_t n_tasks;
 } wire_group_t;
 
@@ -211,7 +212,7 @@ typedef struct wire_message_s {
     size_t n_records;    /* groups, results, runs or ranges that are left */
     size_t n_tasks;      /* tasks left in the current group */
     size_t n_extra;      /* of this file's own use: what a later version added to the current group */
-    bool has_ranges;     /* CANCEL: its records are ranges of ids (a client's), else runs (to a worker) */
+    bool has_ranges;     /* CANCEL, REVOKE: its records are ranges of ids (a client's), else runs */
     wire_bytes_t frames[WIRE_MAX_FRAMES]; /* [0] is the envelope */
     size_t n_frames;
 } wire_message_t;
@@ -227,8 +228,9 @@ bool wire_next_group (wire_message_t *message, wire_group_t *group);
 bool wire_next_task (wire_message_t *message, wire_task_t *task);
 bool wire_next_result (wire_message_t *message, wire_result_t *result); /* RESULTS */
 bool wire_next_run (wire_message_t *message,
-                    wire_run_t *run); /* PROGRESS, RUNS, ADOPT, REVOKE, RELEASE, worker's CANCEL */
-bool wire_next_range (wire_message_t *message, wire_range_t *range); /* CLAIM, MISSING, client's CANCEL */
+                    wire_run_t *run); /* PROGRESS, RUNS, ADOPT, RELEASE, a worker's CANCEL and REVOKE */
+/* CLAIM, MISSING, a client's CANCEL and REVOKE */
+bool wire_next_range (wire_message_t *message, wire_range_t *range);
 bool wire_next_session (wire_message_t *message, uint64_t *session); /* ROOM */
 bool wire_next_name (dp_reader_t *names, size_t *n_left, wire_text_t *name);
 
@@ -287,7 +289,7 @@ typedef struct wire_batch_s {
     size_t n_records, count_at, n_tasks, tasks_at;
     size_t n_total;     /* bytes of its payload frames */
     size_t n_groups;    /* SUBMIT, TASKS */
-    bool has_ranges;    /* CANCEL */
+    bool has_ranges;    /* CANCEL, REVOKE */
     wire_group_t group; /* the open group; its texts live in group_names */
     char group_names[2][64];
 } wire_batch_t;

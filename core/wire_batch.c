@@ -19,6 +19,12 @@ static bool has_last (wire_kind_t kind)
     return kind == WIRE_CLAIM || kind == WIRE_RUNS;
 }
 
+/* Does it say of ids or of runs? */
+static bool has_form (wire_kind_t kind)
+{
+    return kind == WIRE_CANCEL || kind == WIRE_REVOKE;
+}
+
 static void set_count (wire_batch_t *batch, size_t at, size_t n)
 {
     dp_pack_big_endian (batch->message->envelope.data + at + 1, n, 2);
@@ -37,7 +43,7 @@ static void start (wire_batch_t *batch, uint64_t to, wire_kind_t kind, bool has_
     memset (batch, 0, sizeof *batch);
     dp_outgoing_t *message = batch->message = wire_outgoing_new (to, kind);
     batch->has_ranges = has_ranges;
-    size_t n_fields = has_window (kind) ? 5 : has_last (kind) || kind == WIRE_CANCEL ? 4 : 3;
+    size_t n_fields = has_window (kind) ? 5 : has_last (kind) || has_form (kind) ? 4 : 3;
     wire_write_byte (message, (uint8_t) (0x90 + n_fields));
     wire_write_byte (message, (uint8_t) kind);
     dp_pack_uint_wide (wire_room (message, DP_PACK_MAX), 0);
@@ -46,8 +52,8 @@ static void start (wire_batch_t *batch, uint64_t to, wire_kind_t kind, bool has_
         dp_pack_uint_wide (wire_room (message, DP_PACK_MAX), 0);
     } else if (has_last (kind))
         wire_write_byte (message, 0xc2);
-    else if (kind == WIRE_CANCEL)
-        wire_write_byte (message, has_ranges ? WIRE_CANCEL_RANGES : WIRE_CANCEL_RUNS);
+    else if (has_form (kind))
+        wire_write_byte (message, has_ranges ? WIRE_FORM_RANGES : WIRE_FORM_RUNS);
     batch->count_at = write_open_array (message);
 }
 
@@ -88,6 +94,7 @@ static bool is_same_group (const wire_batch_t *batch, const wire_group_t *group)
     const wire_group_t *open = &batch->group;
     return batch->n_groups > 0 && open->session == group->session && open->priority == group->priority
            && open->time_limit_ms == group->time_limit_ms && open->is_at_most_once == group->is_at_most_once
+           && open->is_loose == group->is_loose
            && is_same_text (&group->function, batch->group_names[0], open->function.len)
            && is_same_text (&group->require, batch->group_names[1], open->require.len);
 }

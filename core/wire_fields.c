@@ -69,6 +69,7 @@ const wire_field_t wire_options_fields[WIRE_N_OPTIONS] = {
     { "priority", FIELD_INT, false, AT (priority) },
     { "limit_ms", FIELD_UINT, false, AT (time_limit_ms) },
     { "once", FIELD_BOOL, false, AT (is_at_most_once) },
+    { "loose", FIELD_BOOL, false, AT (is_loose) },
 };
 #undef AT
 

@@ -5,8 +5,8 @@
 
 #include "core/wire.h"
 
-/* CANCEL's third element. */
-enum { WIRE_CANCEL_RANGES = 1, WIRE_CANCEL_RUNS = 2 };
+/* The third element of CANCEL and REVOKE. */
+enum { WIRE_FORM_RANGES = 1, WIRE_FORM_RUNS = 2 };
 
 #define WIRE_LINE_MAX 255           /* bytes of a host's, worker's or broker's name */
 #define WIRE_TEXT_MAX (512u * 1024) /* bytes of a refusal's or an answer's text: well inside an envelope */
@@ -58,7 +58,7 @@ void wire_fields_write (dp_outgoing_t *message, const wire_field_t *fields, size
 #define WIRE_N_WELCOME 8
 #define WIRE_N_SESSION 6
 #define WIRE_N_ANSWER 7
-#define WIRE_N_OPTIONS 4
+#define WIRE_N_OPTIONS 5
 extern const wire_field_t wire_hello_fields[WIRE_N_HELLO];
 extern const wire_field_t wire_welcome_fields[WIRE_N_WELCOME];
 extern const wire_field_t wire_session_fields[WIRE_N_SESSION];

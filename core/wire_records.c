@@ -227,10 +227,10 @@ static bool has_runs (const wire_message_t *message)
     case WIRE_PROGRESS:
     case WIRE_RUNS:
     case WIRE_ADOPT:
-    case WIRE_REVOKE:
     case WIRE_RELEASE:
         return true;
     case WIRE_CANCEL:
+    case WIRE_REVOKE:
         return !message->has_ranges;
     default:
         return false;
@@ -248,7 +248,7 @@ bool wire_next_run (wire_message_t *message, wire_run_t *run)
 static bool has_ranges (const wire_message_t *message)
 {
     return message->kind == WIRE_CLAIM || message->kind == WIRE_MISSING
-           || (message->kind == WIRE_CANCEL && message->has_ranges);
+           || ((message->kind == WIRE_CANCEL || message->kind == WIRE_REVOKE) && message->has_ranges);
 }
 
 bool wire_next_range (wire_message_t *message, wire_range_t *range)

@@ -75,7 +75,7 @@ struct crew_run_s {
     crew_run_state_t state;
     uint64_t id, attempt, job, first, n_items, time_limit_ms;
     char function[DP_NAME_MAX + 1];
-    bool is_at_most_once;
+    bool is_at_most_once, is_loose;
     dp_blob_t *payload;
     size_t payload_len; /* also when it is gone */
     uint64_t order;     /* of its coming: a run that is taken back stands where it stood */

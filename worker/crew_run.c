@@ -86,6 +86,7 @@ crew_run_t *crew_run_new (crew_t *self, crew_broker_t *broker, crew_tenant_t *te
     run->n_items = task->n_items;
     run->time_limit_ms = group->time_limit_ms;
     run->is_at_most_once = group->is_at_most_once;
+    run->is_loose = group->is_loose;
     size_t len = group->function.len < DP_NAME_MAX ? group->function.len : DP_NAME_MAX;
     memcpy (run->function, group->function.data, len);
     run->payload = keep_payload (&task->payload, blobs);

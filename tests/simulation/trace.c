@@ -144,6 +144,7 @@ static void add_body (text_t *text, wire_message_t *message)
         add_results (text, message);
         return;
     case WIRE_CANCEL:
+    case WIRE_REVOKE:
         message->has_ranges ? add_ranges (text, message) : add_runs (text, message);
         return;
     case WIRE_CLAIM:
@@ -152,7 +153,6 @@ static void add_body (text_t *text, wire_message_t *message)
         return;
     case WIRE_RUNS:
     case WIRE_ADOPT:
-    case WIRE_REVOKE:
     case WIRE_RELEASE:
     case WIRE_PROGRESS:
         add_runs (text, message);

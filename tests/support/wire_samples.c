@@ -123,7 +123,7 @@ static void put_tasks (dp_outbox_t *out, wire_kind_t kind)
     wire_group_t plain = { .function = WIRE_TEXT ("square") };
     wire_group_t full = { .function = WIRE_TEXT ("f"), .require = WIRE_TEXT ("gpu"), .priority = -3 };
     full.time_limit_ms = 1500;
-    full.is_at_most_once = true;
+    full.is_at_most_once = full.is_loose = true;
     if (kind == WIRE_TASKS)
         plain.session = full.session = 77;
     wire_task_t task = { 1, 1000, 2, 30, 3, { (const uint8_t *) "\x01\x02\x03", 3, 0 } };
@@ -163,8 +163,8 @@ static void put_lists (dp_outbox_t *out)
 {
     wire_batch_t batch = { 0 };
     const wire_range_t one = { 5, 5, false }, many = { 7, UINT64_MAX, true };
-    static const wire_kind_t of_ranges[] = { WIRE_CLAIM, WIRE_MISSING, WIRE_CANCEL };
-    for (size_t i = 0; i < 3; i++) {
+    static const wire_kind_t of_ranges[] = { WIRE_CLAIM, WIRE_MISSING, WIRE_CANCEL, WIRE_REVOKE };
+    for (size_t i = 0; i < 4; i++) {
         wire_add_range (&batch, out, 0, of_ranges[i], &one);
         wire_add_range (&batch, out, 0, of_ranges[i], &many);
         if (of_ranges[i] == WIRE_CLAIM)

@@ -303,9 +303,11 @@ static void refuses_impossible_records (void **state)
     assert_int_equal (DECODE (RESULT ("\x00", "\x01", "\xc4\x02\x00\x01")), 0);
     assert_int_equal (DECODE (RESULT ("\x00", "\x02", "\xc4\x02\x00\x01")), -1);
     assert_int_equal (DECODE (RESULT ("\xff", "\x01", "\xc4\x02\x00\x01")), -1);
-    assert_int_equal (DECODE ("\x93\x0b\x00\x91\x92\x02\x01"), -1);             /* ends before it begins */
-    assert_int_equal (DECODE ("\x93\x0b\x00\x91\x91\x02"), -1);                 /* half a range */
-    assert_int_equal (DECODE ("\x94\x0d\x00\x03\x90"), -1);                     /* CANCEL of what? */
+    assert_int_equal (DECODE ("\x93\x0b\x00\x91\x92\x02\x01"), -1); /* ends before it begins */
+    assert_int_equal (DECODE ("\x93\x0b\x00\x91\x91\x02"), -1);     /* half a range */
+    assert_int_equal (DECODE ("\x94\x0d\x00\x03\x90"), -1);         /* CANCEL of what? */
+    assert_int_equal (DECODE ("\x94\x17\x00\x00\x90"), -1);         /* REVOKE of what? */
+    assert_int_equal (DECODE ("\x93\x17\x00\x90"), -1);
     assert_int_equal (DECODE ("\x94\x15\x00\xc3\x91\x94\x01\x01\x01\x04"), -1); /* unknown state */
     assert_int_equal (DECODE ("\x94\x15\x00\xc3\x91\x94\x01\x01\x01\x00"), -1);
     assert_int_equal (DECODE ("\x94\x0a\x00\x01\x90"), -1);     /* is_last is no bool */

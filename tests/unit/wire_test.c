@@ -215,6 +215,7 @@ static void brings_groups_and_tasks_across (void **state)
     assert_true (is_text (group.function, "square"));
     assert_true (is_text (group.require, ""));
     assert_int_equal (group.priority, 0);
+    assert_false (group.is_loose);
     assert_int_equal (group.n_tasks, 2);
     assert_true (wire_next_task (&message, &task));
     assert_int_equal (task.id, 1);
@@ -234,6 +235,7 @@ static void brings_groups_and_tasks_across (void **state)
     assert_int_equal (group.priority, -3);
     assert_int_equal (group.time_limit_ms, 1500);
     assert_true (group.is_at_most_once);
+    assert_true (group.is_loose);
     assert_true (wire_next_task (&message, &task));
     assert_int_equal (task.payload.frame, 1);
     assert_int_equal (task.payload.len, WIRE_INLINE_MAX + 1);
@@ -299,8 +301,8 @@ static void brings_results_across (void **state)
 static void brings_ranges_across (void **state)
 {
     (void) state;
-    static const wire_kind_t kinds[] = { WIRE_CLAIM, WIRE_MISSING, WIRE_CANCEL };
-    for (size_t i = 0; i < 3; i++) {
+    static const wire_kind_t kinds[] = { WIRE_CLAIM, WIRE_MISSING, WIRE_CANCEL, WIRE_REVOKE };
+    for (size_t i = 0; i < 4; i++) {
         wire_batch_t batch = { 0 };
         wire_range_t range = { 5, 5, false };
         wire_add_range (&batch, &out, 0, kinds[i], &range);
@@ -495,6 +497,8 @@ static void opens_a_group_only_where_something_differs (void **state)
     wire_add_task (&batch, &out, 0, WIRE_TASKS, &group, &task, NULL);
     group.is_at_most_once = true;
     wire_add_task (&batch, &out, 0, WIRE_TASKS, &group, &task, NULL);
+    group.is_loose = true;
+    wire_add_task (&batch, &out, 0, WIRE_TASKS, &group, &task, NULL);
     group.session = 2;
     wire_batch_t moved = batch; /* embedded by value, so it may move */
     memset (&batch, 0x55, sizeof batch);
@@ -502,8 +506,8 @@ static void opens_a_group_only_where_something_differs (void **state)
     wire_add_task (&moved, &out, 0, WIRE_TASKS, &group, &task, NULL);
     wire_flush (&moved, &out, 0, 0, 0);
     take (WIRE_TASKS);
-    static const size_t counts[] = { 2, 1, 1, 1, 1, 1, 2 };
-    for (size_t i = 0; i < 7; i++) {
+    static const size_t counts[] = { 2, 1, 1, 1, 1, 1, 1, 2 };
+    for (size_t i = 0; i < 8; i++) {
         assert_true (wire_next_group (&message, &group));
         assert_int_equal (group.n_tasks, counts[i]);
         assert_true (is_text (group.function, i == 0 ? "first" : "other"));
@@ -521,9 +525,10 @@ static void starts_anew_for_another_peer_kind_or_form (void **state)
     wire_add_run (&batch, &out, 1, WIRE_CANCEL, &run);
     wire_add_run (&batch, &out, 2, WIRE_CANCEL, &run);
     wire_add_run (&batch, &out, 2, WIRE_REVOKE, &run);
+    wire_add_range (&batch, &out, 2, WIRE_REVOKE, &range);
     wire_flush (&batch, &out, 0, 0, 0);
-    static const uint64_t peers[] = { 1, 1, 2, 2 };
-    for (int i = 0; i < 4; i++) {
+    static const uint64_t peers[] = { 1, 1, 2, 2, 2 };
+    for (int i = 0; i < 5; i++) {
         take (i < 3 ? WIRE_CANCEL : WIRE_REVOKE);
         assert_int_equal (outgoing->to, peers[i]);
         assert_int_equal (wire_read_all (&message), 1);
