@@ -72,7 +72,7 @@ void report_destroy (report_t **self_p)
     report_t *self = *self_p;
 #ifdef BENCH_HAS_JANSSON
     json_t *all = json_pack ("{s:s, s:o}", "dpool", dpool_version (), "results", self->results);
-    const int flags = JSON_INDENT (2) | JSON_REAL_PRECISION (6);
+    const size_t flags = JSON_INDENT (2) | JSON_REAL_PRECISION (6);
     int rc = 0;
     if (self->json_path && strcmp (self->json_path, "-") == 0)
         rc = json_dumpf (all, stdout, flags) + (putchar ('\n') == EOF);
