@@ -4,12 +4,16 @@
 #include "core/memory.h"
 
 #define FEWEST_BUCKETS 16
+#define NEIGHBOURS 64
 
-/* 2^64 divided by the golden ratio: the upper bits of the product spread keys that follow one another
-   evenly over the buckets, which is what ids here mostly do. */
+/* Ids here mostly follow one another, and are looked up in that order: NEIGHBOURS of them stand side by side,
+   so that a large map is walked and not jumped about in. 2^64 divided by the golden ratio: the upper bits of
+   the product spread such groups evenly over the buckets, and single keys that are far apart. */
 static size_t bucket_of (const dp_map_t *self, uint64_t key)
 {
-    return (size_t) ((key * UINT64_C (0x9E3779B97F4A7C15)) >> (64 - __builtin_ctzll (self->n_buckets)));
+    uint64_t group
+        = (key / NEIGHBOURS * UINT64_C (0x9E3779B97F4A7C15)) >> (64 - __builtin_ctzll (self->n_buckets));
+    return (size_t) (group ^ key % NEIGHBOURS) & (self->n_buckets - 1);
 }
 
 static int grow (dp_map_t *self)
