@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -29,17 +30,36 @@ static void make_ready (dpool_async_result_t *self)
 /* Under the lock; the result is gone after it. The pool is still held by the caller or by the user. */
 static void free_result (dpool_async_result_t *self)
 {
+    session_t *session = self->pool->session;
     if (self->fd > 0)
         close (self->fd);
-    session_release (self->pool->session, dp_clock_ms (), self->job);
+    if (!self->is_call)
+        session_release (session, dp_clock_ms (), self->job);
+    else if (self->job != NULL)
+        session_release_call (session, dp_clock_ms (), self->job, self->index);
+    job_fini_item (&self->outcome);
     dp_free (self);
+}
+
+/* ---- Items ---------------------------------------------------------------------------------- */
+
+job_item_t *async_result_item (const dpool_async_result_t *self, size_t index)
+{
+    return self->is_call ? (job_item_t *) &self->outcome : job_item (self->job, index);
+}
+
+const dpool_error_t *async_result_failure (const dpool_async_result_t *self)
+{
+    if (self->is_call)
+        return self->outcome.error;
+    return self->job->n_failed > 0 ? job_item (self->job, self->job->lowest_failed)->error : NULL;
 }
 
 static dpool_callback_t *callback_of (const dpool_async_result_t *self)
 {
     if (dpool_async_result_count (self) == 0)
         return NULL;
-    return self->job->n_failed > 0 ? self->error_callback : self->callback;
+    return async_result_failure (self) != NULL ? self->error_callback : self->callback;
 }
 
 /* On the callback thread. */
@@ -65,20 +85,19 @@ static void run_callback (callback_t *call)
 /* A finished apply gives its room back to those who wait to submit. */
 static void leave_window (dpool_async_result_t *self)
 {
-    if (!self->is_apply)
+    if (!self->is_call)
         return;
     self->pool->n_applies--;
     self->pool->n_bytes -= self->window_bytes;
     waiter_wake_all (&self->pool->waiters);
 }
 
-/* Under the lock, on whatever thread finished it. */
-static void on_changed (pool_owner_t *owner, job_t *job)
+/* Every item has its outcome. Under the lock, on whatever thread finished it; the result may be gone after
+ * it.
+ */
+static void on_finished (dpool_async_result_t *self)
 {
-    dpool_async_result_t *self = DP_CONTAINER (owner, dpool_async_result_t, owner);
     dpool_t *pool = self->pool;
-    if (self->is_finished || !job_is_finished (job))
-        return;
     self->is_finished = true;
     leave_window (self);
     if (callback_of (self) != NULL) {
@@ -96,6 +115,35 @@ static void on_changed (pool_owner_t *owner, job_t *job)
     }
 }
 
+static void on_map_changed (pool_owner_t *owner, job_t *job)
+{
+    dpool_async_result_t *self = DP_CONTAINER (owner, dpool_async_result_t, owner);
+    if (!self->is_finished && job_is_finished (job))
+        on_finished (self);
+}
+
+void async_result_calls_changed (pool_owner_t *calls, job_t *job)
+{
+    (void) calls;
+    bool is_over = false;
+    while (!is_over) {
+        size_t index = job_next_finished (job);
+        if (index == JOB_NONE)
+            return;
+        dpool_async_result_t *self = job_call (job, index)->owner;
+        if (self != NULL) {
+            job_item_t *item = job_item (job, index);
+            self->outcome = *item;
+            self->job = NULL;
+            memset (&item->value, 0, sizeof item->value);
+            item->error = NULL;
+        }
+        is_over = session_forget_call (job, index);
+        if (self != NULL)
+            on_finished (self);
+    }
+}
+
 /* ---- Birth ---------------------------------------------------------------------------------- */
 
 static int need_callbacks (dpool_t *pool)
@@ -108,37 +156,51 @@ static int need_callbacks (dpool_t *pool)
     return rc == 0 ? 0 : dp_fail_errno ("cannot start the callback thread");
 }
 
-dpool_async_result_t *async_result_new (dpool_t *pool, job_spec_t *spec, const dpool_call_options_t *options)
+/* With everything but what tells a call from a map. */
+static dpool_async_result_t *new_result (dpool_t *pool, const dpool_call_options_t *options)
 {
     bool has_callback = options != NULL && (options->callback != NULL || options->error_callback != NULL);
-    dpool_async_result_t *self = NULL;
-    if (!has_callback || need_callbacks (pool) == 0) {
-        self = dp_alloc (sizeof *self);
-        if (self != NULL) {
-            spec->owner = &self->owner;
-            self->job = job_new (spec);
-        }
-        if (self == NULL || self->job == NULL) {
-            dp_fail (ENOMEM, "out of memory");
-            dp_free (self);
-            self = NULL;
-        }
-    }
+    if (has_callback && need_callbacks (pool) < 0)
+        return NULL;
+    dpool_async_result_t *self = dp_alloc (sizeof *self);
     if (self == NULL) {
-        dpool_items_destroy (&spec->items);
+        dp_fail (ENOMEM, "out of memory");
         return NULL;
     }
-    self->owner.changed = on_changed;
     self->call.run = run_callback;
     dp_list_init (&self->call.node);
     dp_list_init (&self->waiters);
     self->pool = pool_hold (pool);
-    self->is_apply = spec->is_apply;
     if (has_callback) {
         self->callback = options->callback;
         self->error_callback = options->error_callback;
         self->user_data = options->user_data;
     }
+    return self;
+}
+
+dpool_async_result_t *async_result_new_map (dpool_t *pool, job_spec_t *spec,
+                                            const dpool_call_options_t *options)
+{
+    dpool_async_result_t *self = new_result (pool, options);
+    if (self != NULL) {
+        self->owner.changed = on_map_changed;
+        spec->owner = &self->owner;
+        self->job = job_new (spec);
+        if (self->job != NULL)
+            return self;
+        async_result_discard (&self);
+        dp_fail (ENOMEM, "out of memory");
+    }
+    dpool_items_destroy (&spec->items);
+    return NULL;
+}
+
+dpool_async_result_t *async_result_new_call (dpool_t *pool, const dpool_call_options_t *options)
+{
+    dpool_async_result_t *self = new_result (pool, options);
+    if (self != NULL)
+        self->is_call = true;
     return self;
 }
 
@@ -151,14 +213,25 @@ void async_result_discard (dpool_async_result_t **self_p)
     dp_free (self);
 }
 
-void async_result_submit (dpool_async_result_t *self)
+void async_result_submit_map (dpool_async_result_t *self)
 {
-    if (self->is_apply) {
-        self->window_bytes = self->job->argument_bytes;
-        self->pool->n_applies++;
-        self->pool->n_bytes += self->window_bytes;
-    }
     session_add (self->pool->session, self->job);
+}
+
+int async_result_submit_call (dpool_async_result_t *self, job_spec_t *spec, dp_blob_t *arguments)
+{
+    dpool_t *pool = self->pool;
+    spec->is_calls = true;
+    spec->owner = &pool->calls;
+    self->window_bytes = dp_blob_len (arguments);
+    pool->n_applies++;
+    pool->n_bytes += self->window_bytes;
+    self->job = session_call (pool->session, spec, arguments, self, &self->index);
+    if (self->job != NULL)
+        return 0;
+    pool->n_applies--;
+    pool->n_bytes -= self->window_bytes;
+    return dp_fail (ENOMEM, "out of memory");
 }
 
 /* ---- Death ---------------------------------------------------------------------------------- */

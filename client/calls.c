@@ -82,28 +82,22 @@ static dpool_async_result_t *apply (dpool_t *self, const dpool_call_options_t *o
     job_spec_t spec;
     if (check_pool (self) < 0 || call_options_take (&taken, options, function, &spec) < 0)
         return NULL;
-    spec.is_apply = true;
     dp_blob_t *blob = pack (self, function, picture, arguments);
     if (blob == NULL)
         return NULL;
-    size_t len = dp_blob_len (blob);
-    dpool_async_result_t *result = async_result_new (self, &spec, &taken);
+    dpool_async_result_t *result = async_result_new_call (self, &taken);
     if (result != NULL) {
-        job_append (result->job, blob); /* its room is inside the job: cannot fail */
-        result->job->is_ended = result->job->is_eager = true;
+        pool_lock (self);
+        int rc = wait_for_window (self, dp_blob_len (blob));
+        if (rc == 0)
+            rc = async_result_submit_call (result, &spec, blob);
+        pool_unlock (self);
+        if (rc < 0) {
+            async_result_discard (&result);
+            dp_fail_again ();
+        }
     }
     dp_blob_release (&blob);
-    if (result == NULL)
-        return NULL;
-    pool_lock (self);
-    int rc = wait_for_window (self, len);
-    if (rc == 0)
-        async_result_submit (result);
-    pool_unlock (self);
-    if (rc < 0) {
-        async_result_discard (&result);
-        dp_fail_again ();
-    }
     return result;
 }
 
@@ -161,13 +155,13 @@ static dpool_async_result_t *map (dpool_t *self, const char *function, dpool_ite
     if (check_payload (self, function, dp_items_longest (items)) < 0 || dp_items_freeze (items) < 0)
         return NULL;
     spec.items = items;
-    dpool_async_result_t *result = async_result_new (self, &spec, &taken);
+    dpool_async_result_t *result = async_result_new_map (self, &spec, &taken);
     if (result == NULL)
         return NULL;
     pool_lock (self);
     int rc = pool_check_open (self);
     if (rc == 0)
-        async_result_submit (result);
+        async_result_submit_map (result);
     pool_unlock (self);
     if (rc < 0) {
         async_result_discard (&result);

@@ -9,7 +9,9 @@
 #include <string.h>
 
 enum {
-    CHUNK_US = 4000,       /* what a chunk should take */
+    CHUNK_US = 4000,       /* what a chunk should take … */
+    CALLS_US = 500,        /* … and one of calls, of which each may be waited for */
+    MAX_CALLS = 1024,      /* in a chunk */
     AHEAD_US = 10000,      /* work that a process should have under way */
     MIN_AHEAD = 2,         /* tasks under way for each process, at least … */
     MAX_AHEAD = 1024,      /* … and at most */
@@ -33,6 +35,11 @@ job_item_t *job_item (const job_t *self, size_t index)
     return index >= self->base && index < self->next ? &self->items[place_of (self, index)] : NULL;
 }
 
+job_call_t *job_call (const job_t *self, size_t index)
+{
+    return &self->calls[place_of (self, index)];
+}
+
 static int init_list (job_t *self, dpool_items_t *items)
 {
     size_t n = dpool_items_count (items);
@@ -45,16 +52,16 @@ static int init_list (job_t *self, dpool_items_t *items)
     return self->items != NULL && self->list_blob != NULL ? 0 : -1;
 }
 
-static void init_stream (job_t *self, bool is_apply)
+static void init_stream (job_t *self, bool is_calls)
 {
     self->is_stream = true;
     if (self->chunk_size > MAX_STREAM_CHUNK)
         self->chunk_size = MAX_STREAM_CHUNK;
     self->is_eager = self->chunk_size <= 1;
-    if (is_apply) {
-        self->items = &self->single_item;
-        self->arguments = &self->single_argument;
-        self->capacity = 1;
+    if (is_calls) {
+        self->is_calls = self->is_unordered = true;
+        self->is_eager = self->is_ended = true; /* nobody waits for more of them */
+        self->chunk_size = 0;
     }
 }
 
@@ -67,6 +74,7 @@ job_t *job_new (const job_spec_t *spec)
     dp_list_init (&self->in_ready);
     dp_list_init (&self->in_changed);
     dp_list_init (&self->tasks);
+    dp_list_init (&self->in_use);
     self->owner = spec->owner;
     self->function = dp_strdup (spec->function);
     self->require = dp_strdup (spec->require != NULL ? spec->require : "");
@@ -83,7 +91,7 @@ job_t *job_new (const job_spec_t *spec)
     if (rc == 0 && spec->items != NULL)
         rc = init_list (self, spec->items);
     else if (rc == 0)
-        init_stream (self, spec->is_apply);
+        init_stream (self, spec->is_calls);
     if (rc < 0)
         job_destroy (&self);
     else
@@ -91,7 +99,7 @@ job_t *job_new (const job_spec_t *spec)
     return self;
 }
 
-static void fini_item (job_item_t *item)
+void job_fini_item (job_item_t *item)
 {
     dp_value_fini (&item->value);
     dp_free (item->error);
@@ -105,17 +113,17 @@ void job_destroy (job_t **self_p)
         return;
     *self_p = NULL;
     for (size_t i = self->base; self->items != NULL && i < self->next; i++) {
-        fini_item (&self->items[place_of (self, i)]);
+        job_fini_item (&self->items[place_of (self, i)]);
         if (self->is_stream)
             dp_blob_release (&self->arguments[place_of (self, i)]);
     }
     dp_list_remove (&self->in_session);
     dp_list_remove (&self->in_ready);
     dp_list_remove (&self->in_changed);
-    if (self->items != &self->single_item) {
-        dp_free (self->items);
-        dp_free (self->arguments);
-    }
+    dp_list_remove (&self->in_use);
+    dp_free (self->items);
+    dp_free (self->arguments);
+    dp_free (self->calls);
     dp_blob_release (&self->list_blob);
     dpool_items_destroy (&self->list);
     dp_free (self->function);
@@ -129,21 +137,42 @@ static int grow (job_t *self)
     size_t capacity = self->capacity == 0 ? 64 : self->capacity * 2;
     job_item_t *items = dp_alloc (capacity * sizeof *items);
     dp_blob_t **arguments = dp_alloc (capacity * sizeof (dp_blob_t *));
-    if (items == NULL || arguments == NULL) {
+    job_call_t *calls = self->is_calls ? dp_alloc (capacity * sizeof *calls) : NULL;
+    if (items == NULL || arguments == NULL || (self->is_calls && calls == NULL)) {
         dp_free (items);
         dp_free (arguments);
+        dp_free (calls);
         return -1;
     }
     for (size_t i = self->base; i < self->next; i++) {
         items[i & (capacity - 1)] = self->items[place_of (self, i)];
         arguments[i & (capacity - 1)] = self->arguments[place_of (self, i)];
+        if (self->is_calls)
+            calls[i & (capacity - 1)] = self->calls[place_of (self, i)];
     }
     dp_free (self->items);
     dp_free (self->arguments);
+    dp_free (self->calls);
     self->items = items;
     self->arguments = arguments;
+    self->calls = calls;
     self->capacity = capacity;
     return 0;
+}
+
+/* An empty stream gives its room back, unless it is little. */
+static void shrink (job_t *self)
+{
+    enum { KEPT = 4096 };
+    if (self->base < self->next || self->capacity <= KEPT)
+        return;
+    dp_free (self->items);
+    dp_free (self->arguments);
+    dp_free (self->calls);
+    self->items = NULL;
+    self->arguments = NULL;
+    self->calls = NULL;
+    self->capacity = 0;
 }
 
 int job_append (job_t *self, dp_blob_t *arguments)
@@ -155,6 +184,14 @@ int job_append (job_t *self, dp_blob_t *arguments)
     self->arguments[place] = dp_blob_hold (arguments);
     self->argument_bytes += dp_blob_len (arguments);
     self->next++;
+    return 0;
+}
+
+int job_append_call (job_t *self, dp_blob_t *arguments, void *owner)
+{
+    if (job_append (self, arguments) < 0)
+        return -1;
+    *job_call (self, self->next - 1) = (job_call_t) { owner, NULL };
     return 0;
 }
 
@@ -182,17 +219,34 @@ static bool is_stuck (const job_t *self)
     return self->n_tasks == 0 && self->argument_bytes > APPETITE_BYTES;
 }
 
-/* How many of a stream's next items fit into a payload. */
+/* How many of a stream's next items fit into a payload. A call that was cancelled has none. */
 static size_t fit (const job_t *self, size_t most, size_t max_len)
 {
     size_t n = 1, len = dp_blob_len (self->arguments[place_of (self, self->unsent)]);
     while (n < most) {
-        len += dp_blob_len (self->arguments[place_of (self, self->unsent + n)]);
-        if (len > max_len)
+        const dp_blob_t *next = self->arguments[place_of (self, self->unsent + n)];
+        if (next == NULL || len + dp_blob_len (next) > max_len)
             break;
+        len += dp_blob_len (next);
         n++;
     }
     return n;
+}
+
+void job_skip_cancelled (job_t *self)
+{
+    if (self->unsent < self->base)
+        self->unsent = self->base;
+    while (self->is_calls && self->unsent < self->next
+           && self->items[place_of (self, self->unsent)].state == ITEM_FINISHED)
+        self->unsent++;
+}
+
+size_t job_share (const job_t *self, size_t n, size_t processes)
+{
+    /* The last items of a job are shared out fairly, so that all processes end together. */
+    size_t share = at_least_one (n / (or_usual (processes) * 2));
+    return self->chunk < share ? self->chunk : share;
 }
 
 size_t job_cut (const job_t *self, size_t processes)
@@ -209,9 +263,7 @@ size_t job_cut (const job_t *self, size_t processes)
             return 0; /* the chunk that was asked for is not full yet */
     } else {
         max_len = max_len < CHUNK_BYTES ? max_len : CHUNK_BYTES;
-        /* The last items of a job are shared out fairly, so that all processes end together. */
-        size_t share = self->is_ended ? at_least_one (left / (or_usual (processes) * 2)) : most;
-        most = most < share ? most : share;
+        most = self->is_ended ? job_share (self, left, processes) : most;
     }
     most = most < left ? most : left;
     return self->is_stream ? fit (self, most, max_len)
@@ -232,7 +284,7 @@ static size_t ahead (const job_t *self)
 
 bool job_has_room (const job_t *self, size_t processes)
 {
-    return self->capacity == 1 || self->n_tasks < ahead (self) * or_usual (processes);
+    return self->n_tasks < ahead (self) * or_usual (processes);
 }
 
 size_t job_appetite (const job_t *self, size_t processes)
@@ -255,8 +307,9 @@ void job_learn (job_t *self, size_t n_items, uint64_t run_us)
     self->item_us = self->item_us <= 0 ? item_us : self->item_us * 0.75 + item_us * 0.25;
     if (self->chunk_size > 0)
         return;
-    double fitting = CHUNK_US / self->item_us;
-    size_t wanted = fitting >= MAX_CHUNK ? MAX_CHUNK : at_least_one ((size_t) fitting);
+    double fitting = (self->is_calls ? CALLS_US : CHUNK_US) / self->item_us;
+    size_t most = self->is_calls ? MAX_CALLS : MAX_CHUNK;
+    size_t wanted = fitting >= (double) most ? most : at_least_one ((size_t) fitting);
     /* Double at most: the first items may not be like the rest. */
     self->chunk
         = wanted > self->chunk * 2 ? (self->chunk <= n_items ? self->chunk * 2 : self->chunk) : wanted;
@@ -314,6 +367,8 @@ static void finish (job_t *self, size_t index, job_item_t *item)
     dp_blob_t **argument = &self->arguments[place_of (self, index)];
     self->argument_bytes -= dp_blob_len (*argument);
     dp_blob_release (argument);
+    if (self->is_calls)
+        job_call (self, index)->task = NULL;
     if (!self->is_unordered)
         return;
     item->next_finished = JOB_NONE;
@@ -322,6 +377,11 @@ static void finish (job_t *self, size_t index, job_item_t *item)
     else
         job_item (self, self->last_finished)->next_finished = index;
     self->last_finished = index;
+}
+
+size_t job_told_index (const job_t *self, size_t index)
+{
+    return self->is_calls ? 0 : index;
 }
 
 void job_succeed (job_t *self, size_t index, dp_blob_t *blob, const uint8_t *data, size_t len)
@@ -380,7 +440,7 @@ void job_fail (job_t *self, size_t index, const dpool_error_t *error)
         return;
     dpool_error_t whole = *error;
     whole.function = self->function;
-    whole.index = index;
+    whole.index = job_told_index (self, index);
     keep_error (item, &whole);
     if (item->error == NULL) { /* at least its code must reach the caller */
         item->error = dp_must_alloc (sizeof *item->error);
@@ -389,7 +449,7 @@ void job_fail (job_t *self, size_t index, const dpool_error_t *error)
                                          .function = "",
                                          .host = "",
                                          .stderr_tail = "",
-                                         .index = index,
+                                         .index = whole.index,
                                          .history = "" };
     }
     self->n_failed++;
@@ -421,9 +481,10 @@ void job_forget (job_t *self, size_t index)
     job_item_t *item = job_item (self, index);
     if (item == NULL)
         return;
-    fini_item (item);
+    job_fini_item (item);
     item->is_taken = true;
     self->n_forgotten++;
     while (self->base < self->next && self->items[place_of (self, self->base)].is_taken)
         self->base++;
+    shrink (self);
 }

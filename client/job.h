@@ -2,9 +2,10 @@
 /*
  * job.h - the items of one call of the API and what became of them. Pure.
  *
- * A job is a list (map: all items are there from the start) or a stream (apply, imap: items are appended, and
- * forgotten once they were taken). An item is WAITING, then SENT in a task, then FINISHED with a value or an
- * error, or WAITING again for another try.
+ * A job is a list (map: all items are there from the start), a stream (imap: items are appended, and
+ * forgotten once they were taken), or a stream of calls (applies of one function with the same options, each
+ * with an owner of its own: see session_calls.c). An item is WAITING, then SENT in a task, then FINISHED with
+ * a value or an error, or WAITING again for another try.
  */
 #ifndef JOB_H_INCLUDED
 #define JOB_H_INCLUDED
@@ -23,10 +24,17 @@ typedef struct job_item_s {
     dpool_error_t *error; /* of a failure, or of the last crash when it is tried again; owned */
     uint8_t state;        /* job_item_state_t */
     bool is_taken;        /* the value was given away */
+    bool is_cancelled;    /* a call: nobody wants it any more, though its task goes on */
     uint8_t n_losses;     /* ended tasks that said nothing of it */
     uint16_t n_blames;    /* crashes that it was charged with */
     size_t next_finished; /* stream, unordered: the item that finished after it */
 } job_item_t;
+
+/* What an item that is a call has besides. */
+typedef struct job_call_s {
+    void *owner;             /* NULL: nobody wants to know what became of it */
+    struct job_task_s *task; /* while it is in one */
+} job_call_t;
 
 /* Items first … first + n - 1 of a job, under one id at the broker. */
 typedef struct job_task_s {
@@ -41,10 +49,12 @@ typedef struct job_task_s {
     size_t first, n;
     size_t payload_len;
     unsigned n_submissions;
-    uint64_t incarnation;  /* of the broker's session that it was first submitted to (R6) */
-    int64_t cancel_at_ms;  /* when the cancel ends it without an answer (R8); 0 = not cancelled */
+    uint64_t incarnation; /* of the broker's session that it was first submitted to (R6) */
+    int64_t cancel_at_ms; /* when the cancel ends it without an answer (R8); 0 = not cancelled */
+    bool is_recalled; /* some of its calls are cancelled, and the broker was asked for what did not start */
     int64_t running_at_ms; /* since when it runs, as far as told; 0 = not known to run */
-    uint64_t done, steps;  /* progress of the item that runs */
+    uint64_t item;         /* the one of them that runs, as far as told, */
+    uint64_t done, steps;  /* and its progress */
     bool is_sent;          /* and not known to be missing at the broker */
     bool is_partial;       /* some of its items have their outcome: it must not be sent again as it is */
 } job_task_t;
@@ -57,7 +67,7 @@ typedef struct job_spec_s {
     bool is_at_most_once;
     size_t chunk_size;    /* 0 = automatic; a stream's chunk has 524,288 items at most */
     dpool_items_t *items; /* a list's items, frozen: the job takes over the hold; NULL = a stream */
-    bool is_apply;        /* a stream of exactly one item */
+    bool is_calls;        /* a stream of calls */
     bool is_unordered;    /* a stream whose items are taken as they finish */
     void *owner;          /* for the owner's use */
 } job_spec_t;
@@ -73,7 +83,7 @@ typedef struct job_s {
     int64_t priority;
     uint64_t time_limit_ms;
     unsigned max_retries;
-    bool is_at_most_once, is_stream, is_unordered, is_cancelled, is_released;
+    bool is_at_most_once, is_stream, is_unordered, is_calls, is_cancelled, is_released;
     bool is_ended;  /* no more items come */
     bool is_eager;  /* a short chunk need not wait for more items */
     bool is_single; /* one item a task */
@@ -81,8 +91,9 @@ typedef struct job_s {
     dpool_items_t *list;
     dp_blob_t *list_blob;  /* the list's bytes, shared by the messages that carry them */
     dp_blob_t **arguments; /* of a stream's items */
+    job_call_t *calls;     /* likewise, where they are calls */
     job_item_t *items;
-    size_t capacity;   /* of arguments and items; a power of two in a stream */
+    size_t capacity;   /* of arguments, calls and items; a power of two in a stream */
     size_t base, next; /* the items that are held: base <= i < next */
     size_t unsent;     /* the first item that was never sent */
     size_t n_marked;   /* how many must be finished for session_is_past_mark */
@@ -95,8 +106,10 @@ typedef struct job_s {
     size_t chunk_size, chunk; /* asked for (0 = automatic), and now */
     size_t max_payload;       /* bytes of one task: the session knows the broker's limit */
     double item_us;           /* mean; 0 = unknown */
-    job_item_t single_item;   /* of an apply: saves two allocations */
-    dp_blob_t *single_argument;
+    /* calls: */
+    dp_map_node_t by_options; /* in the session */
+    dp_list_t in_use;         /* of the session's list, the one used last at the end */
+    uint64_t options;         /* a hash */
 } job_t;
 
 #define JOB_NONE SIZE_MAX
@@ -108,8 +121,16 @@ void job_destroy (job_t **self_p);
 /* Append an item to a stream. Takes a hold of the blob. 0 or -1 with ENOMEM. */
 int job_append (job_t *self, dp_blob_t *arguments);
 
+/* The same of a stream of calls. */
+int job_append_call (job_t *self, dp_blob_t *arguments, void *owner);
+
 /* The item, or NULL when it is not held (taken from a stream, or beyond its end). */
 job_item_t *job_item (const job_t *self, size_t index);
+/* What the call (held, of a stream of calls) has besides. */
+job_call_t *job_call (const job_t *self, size_t index);
+
+/* Free what it owns: its value and its error. */
+void job_fini_item (job_item_t *item);
 
 /* All items there, and all finished? */
 bool job_is_finished (const job_t *self);
@@ -118,6 +139,10 @@ bool job_is_finished (const job_t *self);
    can run it; 0 = not known. A chunk_size that was asked for is obeyed as far as the payload limit lets it;
    the end of a job, and a stream whose arguments fill the memory that it may hold, give a shorter chunk. */
 size_t job_cut (const job_t *self, size_t processes);
+/* Before a cut: calls that were cancelled unsent have their outcome. */
+void job_skip_cancelled (job_t *self);
+/* How many items the next tasks should take when n that were given back are sent once more. */
+size_t job_share (const job_t *self, size_t n, size_t processes);
 /* May another task of the job be under way? A job sends little ahead, so that chunks can grow. */
 bool job_has_room (const job_t *self, size_t processes);
 /* How many more items an iterator should draw now. */
@@ -127,6 +152,9 @@ size_t job_appetite (const job_t *self, size_t processes);
    item its blob, of several a copy in scratch (*blob NULL). Without memory it aborts. */
 wire_bytes_t job_payload (job_t *self, size_t first, size_t n, dp_buffer_t *scratch, dp_blob_t **blob);
 size_t job_payload_len (const job_t *self, size_t first, size_t n);
+
+/* The item's number as its caller knows it: each call is the only one of its result. */
+size_t job_told_index (const job_t *self, size_t index);
 
 /* An item is finished. The value's bytes lie inside blob. Each does nothing when it is finished already. */
 void job_succeed (job_t *self, size_t index, dp_blob_t *blob, const uint8_t *data, size_t len);

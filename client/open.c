@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* open.c - dpool_open: options, endpoints, the first connection. */
+#include "client/async_result.h"
 #include "client/embedded.h"
 #include "client/forks.h"
 #include "client/io.h"
-#include "client/pool.h"
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/name.h"
@@ -167,6 +167,7 @@ static int init (dpool_t *self, const char *endpoint, const dpool_options_t *opt
     pthread_mutex_init (&self->lock, NULL);
     atomic_init (&self->n_holds, 1);
     dp_list_init (&self->waiters);
+    self->calls.changed = async_result_calls_changed;
     self->generation = forks_generation ();
     self->submit_timeout_ms = options->submit_timeout_ms;
     self->max_applies = options->max_unfinished_tasks != 0 ? options->max_unfinished_tasks : MAX_TASKS;

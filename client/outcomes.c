@@ -58,8 +58,9 @@ int dpool_async_result_get (dpool_async_result_t *self, int timeout_ms)
         return -1;
     pool_lock (self->pool);
     int rc = wait_ready (self, timeout_ms);
-    if (rc == 0 && self->job->n_failed > 0)
-        rc = dp_fail_with (job_item (self->job, self->job->lowest_failed)->error);
+    const dpool_error_t *failure = rc == 0 ? async_result_failure (self) : NULL;
+    if (failure != NULL)
+        rc = dp_fail_with (failure);
     pool_unlock (self->pool);
     return rc < 0 ? dp_fail_again () : 0;
 }
@@ -79,7 +80,7 @@ bool dpool_async_result_successful (const dpool_async_result_t *self)
     if (check (self) < 0)
         return false;
     pool_lock (self->pool);
-    bool is_ready = is_ready_here (self), is_successful = is_ready && self->job->n_failed == 0;
+    bool is_ready = is_ready_here (self), is_successful = is_ready && async_result_failure (self) == NULL;
     pool_unlock (self->pool);
     if (!is_ready)
         dp_fail (EAGAIN, "not finished yet");
@@ -90,7 +91,7 @@ bool dpool_async_result_successful (const dpool_async_result_t *self)
 
 size_t dpool_async_result_count (const dpool_async_result_t *self)
 {
-    return self != NULL ? self->job->is_stream ? 1 : self->job->next : 0;
+    return self == NULL ? 0 : self->is_call ? 1 : self->job->next;
 }
 
 /* ---- Items ---------------------------------------------------------------------------------- */
@@ -102,7 +103,7 @@ static job_item_t *finished_item (const dpool_async_result_t *self, size_t index
         dp_fail (ERANGE, "there is no item %zu: the result has %zu", index, dpool_async_result_count (self));
         return NULL;
     }
-    job_item_t *item = job_item (self->job, index);
+    job_item_t *item = async_result_item (self, index);
     if (item->state != ITEM_FINISHED) {
         dp_fail (EAGAIN, "item %zu is not finished yet", index);
         return NULL;
@@ -175,6 +176,31 @@ dpool_value_t *dpool_async_result_take (dpool_async_result_t *self, size_t index
 
 /* ---- Progress and cancel -------------------------------------------------------------------- */
 
+static void tell_map (const job_t *job, dpool_progress_t *now)
+{
+    now->finished = job->n_finished;
+    now->failed = job->n_failed;
+    size_t unfinished = now->total - now->finished;
+    now->running = job->n_running < unfinished ? job->n_running : unfinished;
+    for (const dp_list_t *node = job->tasks.next; node != &job->tasks; node = node->next) {
+        const job_task_t *task = DP_CONTAINER (node, job_task_t, in_job);
+        now->done += task->done;
+        now->steps += task->steps;
+    }
+}
+
+static void tell_call (const dpool_async_result_t *self, dpool_progress_t *now)
+{
+    now->finished = self->is_finished;
+    now->failed = self->is_finished && async_result_failure (self) != NULL;
+    const job_task_t *task = self->job != NULL ? job_call (self->job, self->index)->task : NULL;
+    if (task == NULL || task->running_at_ms == 0 || task->first + task->item != self->index)
+        return;
+    now->running = 1;
+    now->done = task->done;
+    now->steps = task->steps;
+}
+
 int dpool_async_result_progress (const dpool_async_result_t *self, dpool_progress_t *progress)
 {
     if (check (self) < 0)
@@ -183,18 +209,12 @@ int dpool_async_result_progress (const dpool_async_result_t *self, dpool_progres
         return dp_fail (EINVAL, "the progress struct's size is 0: start from DPOOL_PROGRESS_INIT");
     dpool_progress_t now = DPOOL_PROGRESS_INIT;
     pool_lock (self->pool);
-    const job_t *job = self->job;
     now.total = dpool_async_result_count (self);
-    now.finished = job->n_finished;
-    now.failed = job->n_failed;
-    size_t unfinished = now.total - now.finished;
-    now.running = job->n_running < unfinished ? job->n_running : unfinished;
-    now.waiting = unfinished - now.running;
-    for (const dp_list_t *node = job->tasks.next; node != &job->tasks; node = node->next) {
-        const job_task_t *task = DP_CONTAINER (node, job_task_t, in_job);
-        now.done += task->done;
-        now.steps += task->steps;
-    }
+    if (self->is_call)
+        tell_call (self, &now);
+    else
+        tell_map (self->job, &now);
+    now.waiting = now.total - now.finished - now.running;
     pool_unlock (self->pool);
     size_t size = progress->size;
     memcpy (progress, &now, size < sizeof now ? size : sizeof now);
@@ -207,7 +227,11 @@ int dpool_async_result_cancel (dpool_async_result_t *self)
     if (check (self) < 0)
         return -1;
     pool_lock (self->pool);
-    session_cancel (self->pool->session, dp_clock_ms (), self->job);
+    session_t *session = self->pool->session;
+    if (!self->is_call)
+        session_cancel (session, dp_clock_ms (), self->job);
+    else if (self->job != NULL)
+        session_cancel_call (session, dp_clock_ms (), self->job, self->index);
     pool_unlock (self->pool);
     return 0;
 }
@@ -221,7 +245,13 @@ static int ask (dpool_async_result_t *self, dpool_explanation_t *why)
     dpool_t *pool = self->pool;
     session_question_t question;
     int rc = 0;
-    session_explain (pool->session, dp_clock_ms (), self->job, &question);
+    if (self->is_finished) {
+        why->reason = DPOOL_REASON_FINISHED;
+        snprintf (why->sentence, sizeof why->sentence, "it is finished");
+        return 0;
+    }
+    session_explain (pool->session, dp_clock_ms (), self->job, self->is_call ? self->index : JOB_NONE,
+                     &question);
     int64_t deadline_ms = waiter_deadline (ANSWER_MS);
     while (rc == 0 && !question.is_answered) {
         pool_wake_io (pool);

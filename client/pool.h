@@ -16,6 +16,11 @@
 
 typedef enum { POOL_OPEN, POOL_CLOSED, POOL_TERMINATED } pool_state_t;
 
+/* Whoever a job belongs to. Called under the lock, on the I/O thread or the thread that cancelled. */
+typedef struct pool_owner_s {
+    void (*changed) (struct pool_owner_s *self, job_t *job);
+} pool_owner_t;
+
 /* Threads: the user's, one I/O thread, and one callback thread once a call has a callback. Everything below
    is guarded by "lock", except what only the I/O thread touches. */
 struct dpool_s {
@@ -29,6 +34,7 @@ struct dpool_s {
     bool is_io_asleep; /* it must be woken for what was done under the lock */
     bool has_io_thread;
     session_t *session;
+    pool_owner_t calls;            /* of the jobs of calls: see async_result.c */
     dp_list_t waiters;             /* on the pool: open, join, wait_workers, the window, explain */
     callbacks_t *callbacks;        /* NULL before the first call with a callback */
     size_t n_callbacks;            /* queued or running */
@@ -51,11 +57,6 @@ struct dpool_s {
     zmq_pollitem_t *items; /* what its loop polls; grows with the number of children */
     size_t items_capacity;
 };
-
-/* Whoever a job belongs to. Called under the lock, on the I/O thread or the thread that cancelled. */
-typedef struct pool_owner_s {
-    void (*changed) (struct pool_owner_s *self, job_t *job);
-} pool_owner_t;
 
 /* Lock; and let go: tells owners of what changed, wakes the I/O thread if something was left for it. */
 void pool_lock (dpool_t *self);

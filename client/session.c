@@ -20,6 +20,7 @@ session_t *session_new (const session_config_t *config, int64_t now_ms)
     dp_list_init (&self->done);
     dp_list_init (&self->ready);
     dp_list_init (&self->changed);
+    dp_list_init (&self->calls_in_use);
     dp_list_init (&self->cancelling);
     dp_list_init (&self->questions);
     self->id = config->id;
@@ -68,8 +69,10 @@ void session_destroy (session_t **self_p)
     wire_batch_fini (&self->submits);
     wire_batch_fini (&self->claims);
     wire_batch_fini (&self->cancels);
+    wire_batch_fini (&self->recalls);
     dp_outbox_fini (&self->outbox);
     dp_map_fini (&self->tasks);
+    dp_map_fini (&self->calls);
     dp_buffer_fini (&self->scratch);
     dp_buffer_fini (&self->texts);
     dp_free (self->host);
@@ -90,7 +93,7 @@ void session_touch (session_t *self, job_t *job)
 
 void session_settle (session_t *self, job_t *job)
 {
-    if (job->is_released && job->n_tasks == 0) {
+    if ((job->is_released && job->n_tasks == 0) || session_is_over (job)) {
         job_destroy (&job);
         return;
     }
@@ -102,6 +105,11 @@ void session_settle (session_t *self, job_t *job)
     }
     job->is_closed = job_is_finished (job);
     session_touch (self, job);
+}
+
+bool session_may_have_run (const session_t *self, const job_task_t *task)
+{
+    return task->base > 0 || (task->n_submissions > 0 && task->incarnation != self->incarnation);
 }
 
 static const char terminated[] = "the pool was terminated before it finished";
@@ -164,9 +172,7 @@ static void fail_unsent (session_t *self, job_t *job, outcome_status_t status, c
         job_task_t *task = DP_CONTAINER (node, job_task_t, in_job);
         if (task->is_sent)
             continue;
-        bool may_have_run
-            = task->base > 0 || (task->n_submissions > 0 && task->incarnation != self->incarnation);
-        if (status == OUTCOME_CANCELLED && may_have_run)
+        if (status == OUTCOME_CANCELLED && session_may_have_run (self, task))
             session_fail_task (self, task, OUTCOME_KILLED, "cancelled before it started once more");
         else
             session_fail_task (self, task, status, message);
@@ -262,6 +268,7 @@ static void forget_connection (session_t *self)
     wire_batch_fini (&self->submits);
     wire_batch_fini (&self->claims);
     wire_batch_fini (&self->cancels);
+    wire_batch_fini (&self->recalls);
     self->n_received = self->n_acked = 0;
     self->processes = 0;
 }
@@ -323,8 +330,11 @@ static int64_t expire_cancels (session_t *self, int64_t now_ms)
         job_t *job = task->job;
         if (now_ms < task->cancel_at_ms)
             return task->cancel_at_ms;
-        session_fail_task (self, task, OUTCOME_KILLED,
-                           "cancelled; the broker did not say whether it had started");
+        if (task->is_recalled)
+            session_expire_recall (task);
+        else
+            session_fail_task (self, task, OUTCOME_KILLED,
+                               "cancelled; the broker did not say whether it had started");
         session_settle (self, job);
     }
     return DP_NEVER;
@@ -333,7 +343,9 @@ static int64_t expire_cancels (session_t *self, int64_t now_ms)
 /* Close the batches. The last of them carries the ack; without one it goes by itself (R3). */
 static void send_out (session_t *self, int64_t now_ms)
 {
-    bool has_carrier = self->cancels.message != NULL || self->submits.message != NULL;
+    bool has_carrier
+        = self->cancels.message != NULL || self->recalls.message != NULL || self->submits.message != NULL;
+    wire_flush (&self->recalls, &self->outbox, self->n_received, 0, 0);
     wire_flush (&self->cancels, &self->outbox, self->n_received, 0, 0);
     wire_flush (&self->submits, &self->outbox, self->n_received, 0, 0);
     if (self->n_acked != self->n_received && !has_carrier)

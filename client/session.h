@@ -43,6 +43,21 @@ void session_cancel (session_t *self, int64_t now_ms, job_t *job);
 void session_release (session_t *self, int64_t now_ms, job_t *job);
 /* All unfinished items of all jobs end as terminated. */
 void session_terminate (session_t *self, int64_t now_ms);
+/* ---- Calls: applies, each an item of a job of calls of its kind --------------------------------- */
+
+/* A call as spec says (of which .items, .chunk_size and the rest that is not a call's are not used; its owner
+   is that of the whole job). Returns the job, and where in it; the owner finds out by job_next_finished. NULL
+   with ENOMEM. */
+job_t *session_call (session_t *self, const job_spec_t *spec, dp_blob_t *arguments, void *owner,
+                     size_t *index);
+void session_cancel_call (session_t *self, int64_t now_ms, job_t *job, size_t index);
+/* Nobody wants to know any more: cancelled, if unfinished. */
+void session_release_call (session_t *self, int64_t now_ms, job_t *job, size_t index);
+/* Its outcome has been taken from job_item. True when that was the end of the job too. */
+bool session_forget_call (job_t *job, size_t index);
+
+/* ---- All jobs ------------------------------------------------------------------------------- */
+
 /* The next job whose items or end its owner has not been told of; NULL = none. */
 job_t *session_next_changed (session_t *self);
 /* Has every item that was added its outcome? */
@@ -80,13 +95,17 @@ wire_refusal_t session_refusal (const session_t *self, const char **text);
 typedef struct session_question_s {
     dp_list_t in_questions;
     uint64_t number, task;
+    size_t index;    /* of the call, or JOB_NONE */
+    size_t n_before; /* calls that go out before it */
     bool is_answered;
     dpool_explanation_t answer;
 } session_question_t;
 
-/* Why is the job not finished? True when the answer is known here. Else the broker is asked about its first
-   unfinished task: wait until the question is answered, or have it forgotten. */
-bool session_explain (session_t *self, int64_t now_ms, const job_t *job, session_question_t *question);
+/* Why is the job, or the call "index" of it (else JOB_NONE), not finished? True when the answer is known
+   here. Else the broker is asked about its first unfinished task: wait until the question is answered, or
+   have it forgotten. */
+bool session_explain (session_t *self, int64_t now_ms, const job_t *job, size_t index,
+                      session_question_t *question);
 /* No answer is wanted any more. Harmless when there is one. */
 void session_forget_question (session_question_t *question);
 

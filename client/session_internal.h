@@ -24,7 +24,7 @@ struct session_s {
     dp_link_command_t commands[8];
     size_t n_commands;
     dp_outbox_t outbox;
-    wire_batch_t submits, claims, cancels;
+    wire_batch_t submits, claims, cancels, recalls;
     /* who we are */
     uint64_t id, pid, seed, max_tasks_per_child;
     char *host, *name, *initializer;
@@ -53,6 +53,8 @@ struct session_s {
     dp_list_t jobs, done; /* unfinished ones, and those of which nothing more will come */
     dp_list_t ready;      /* levels that are or were in use, the highest priority first */
     dp_list_t changed;
+    dp_map_t calls;         /* jobs of calls that may get more, by their options */
+    dp_list_t calls_in_use; /* the same, the one used last at the end */
     dp_buffer_t scratch, texts;
     dp_list_t questions; /* that wait for the broker's answer */
     uint64_t last_query;
@@ -79,14 +81,16 @@ typedef struct session_count_s {
     uint64_t base, n_starts;
 } session_count_t;
 
-/* Put the task's unfinished items into new tasks that are sent before all others, items that were blamed each
-   alone, and drop it. */
+/* Put the unfinished items from first up to end into new tasks that are sent before all others, items that
+   were blamed each alone; calls that were cancelled end. The second does so with a task's, and drops it. */
+void session_retry_items (session_t *self, job_t *job, size_t first, size_t end, session_count_t blamed,
+                          session_count_t rest);
 void session_retry_task (session_t *self, job_task_t *task, session_count_t blamed, session_count_t rest);
 /* The broker does not have the task: send it again before all others. */
 void session_resubmit_task (session_t *self, job_task_t *task);
 /* Send what may be sent now. */
 void session_submit_ready (session_t *self);
-/* Send a CANCEL for a submitted task and start its clock. */
+/* Send a CANCEL, or a REVOKE if it is recalled, for a submitted task and start its clock. */
 void session_cancel_task (session_t *self, int64_t now_ms, job_task_t *task);
 /* The complete list of what is unfinished, after WELCOME (R4). */
 void session_claim (session_t *self, int64_t now_ms);
@@ -97,7 +101,20 @@ job_task_t *session_find_task (const session_t *self, uint64_t id);
    numbered upwards from its base, submissions are a step apart: the steps are taken out. */
 uint64_t session_starts_of (const job_task_t *task, uint64_t attempt);
 /* Apply the results of a RESULTS message. */
-void session_receive_results (session_t *self, wire_message_t *message, dp_blob_t *const *blobs);
+void session_receive_results (session_t *self, int64_t now_ms, wire_message_t *message,
+                              dp_blob_t *const *blobs);
+
+/* Has a task that is not sent been at a broker where it may have started? */
+bool session_may_have_run (const session_t *self, const job_task_t *task);
+
+/* A job of calls that gets no more, and of which nothing is left. */
+bool session_is_over (const job_t *job);
+/* Some of a sent task's calls were cancelled, or others have finished: say what is to be done now. */
+void session_stop_calls (session_t *self, int64_t now_ms, job_task_t *task);
+/* Nothing of a recalled task is cancelled and unfinished any more. */
+void session_end_recall (job_task_t *task);
+/* Nobody answered (R8). */
+void session_expire_recall (job_task_t *task);
 
 /* The connection is gone, and with it the answers. */
 void session_end_questions (session_t *self);

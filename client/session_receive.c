@@ -98,9 +98,10 @@ static void on_missing_task (session_t *self, job_task_t *task)
     /* Another session had it, or something was heard of it: it has, or may have, been started. */
     bool may_have_run
         = task->incarnation != self->incarnation || task->running_at_ms != 0 || task->is_partial;
-    if (task->cancel_at_ms != 0 && (may_have_run || task->base > 0))
+    bool is_cancelled = task->cancel_at_ms != 0 && !task->is_recalled;
+    if (is_cancelled && (may_have_run || task->base > 0))
         session_fail_task (self, task, OUTCOME_KILLED, "cancelled; the broker does not know it any more");
-    else if (task->cancel_at_ms != 0)
+    else if (is_cancelled)
         session_fail_task (self, task, OUTCOME_CANCELLED, "cancelled before it reached the broker");
     else if (job->is_at_most_once && may_have_run)
         session_fail_task (self, task, OUTCOME_LOST, "the broker that had it is gone: it may have run");
@@ -147,6 +148,7 @@ static void on_progress (session_t *self, int64_t now_ms, wire_message_t *messag
             task->running_at_ms = 0;
             task->job->n_running--;
         }
+        task->item = run.item;
         task->done = run.done;
         task->steps = run.steps;
     }
@@ -180,7 +182,7 @@ void session_receive (session_t *self, int64_t now_ms, wire_message_t *message, 
     dp_link_received (&self->link, now_ms);
     bool is_up = self->link.state == LINK_UP;
     if (message->kind == WIRE_RESULTS && is_up)
-        session_receive_results (self, message, blobs);
+        session_receive_results (self, now_ms, message, blobs);
     else if (kinds[message->kind].handler != NULL && (is_up || kinds[message->kind].is_always))
         kinds[message->kind].handler (self, now_ms, message);
 }

@@ -16,6 +16,7 @@ typedef struct delivery_s {
     const uint8_t *row;    /* the same, in the message */
     uint64_t n_starts;     /* how often the items were started, this run included */
     bool has_culprit;      /* the row names the item that ended the task */
+    size_t n_given_back;   /* items of the row that will not start in a run that goes on */
     dpool_error_t *reason; /* of the task's end, as told of its first item: it goes for all */
 } delivery_t;
 
@@ -49,6 +50,11 @@ static void fail_cancelled (const delivery_t *delivery, size_t index)
         job_fail_as (job, index, OUTCOME_CANCELLED, "cancelled before it started");
 }
 
+static bool is_cancelled (const job_t *job, const job_item_t *item)
+{
+    return job->is_cancelled || item->is_cancelled;
+}
+
 /* A crash is charged to its item, which is tried again alone, up to its limit (R14). */
 static void on_crash (delivery_t *delivery, size_t index, const dpool_error_t *error)
 {
@@ -57,7 +63,7 @@ static void on_crash (delivery_t *delivery, size_t index, const dpool_error_t *e
     delivery->has_culprit = true;
     if (item->n_blames < UINT16_MAX)
         item->n_blames++;
-    if (job->is_cancelled) {
+    if (is_cancelled (job, item)) {
         job_fail_as (job, index, OUTCOME_KILLED, "cancelled while it ran");
         return;
     }
@@ -66,7 +72,8 @@ static void on_crash (delivery_t *delivery, size_t index, const dpool_error_t *e
         return;
     }
     char message[1024];
-    snprintf (message, sizeof message, "'%s', item %zu: %s", job->function, index, error->message);
+    snprintf (message, sizeof message, "'%s', item %zu: %s", job->function, job_told_index (job, index),
+              error->message);
     dpool_error_t last = *error;
     last.message = message;
     job_fail (job, index, &last);
@@ -125,6 +132,8 @@ static void apply_outcome (session_t *self, delivery_t *delivery, size_t index, 
         apply_error (self, delivery, index, status, body, body_len);
     else if (delivery->result->is_final)
         item->state = ITEM_WAITING;
+    else
+        delivery->n_given_back++;
 }
 
 static void apply_row (session_t *self, delivery_t *delivery)
@@ -195,8 +204,10 @@ static void judge_rest (const delivery_t *delivery, size_t index, job_item_t *it
 {
     job_t *job = delivery->task->job;
     outcome_status_t status = delivery->result->status;
-    bool was_told = item->state == ITEM_WAITING; /* that it did not start, or that its crash is forgiven */
-    if (was_told && status == OUTCOME_LOST && !job->is_cancelled)
+    bool is_unwanted = is_cancelled (job, item);
+    /* That it did not start, or that its crash is forgiven. */
+    bool was_told = item->state == ITEM_WAITING || status == OUTCOME_NOT_STARTED;
+    if (was_told && status == OUTCOME_LOST && !is_unwanted)
         return;
     if (status == OUTCOME_CANCELLED)
         fail_cancelled (delivery, index);
@@ -204,9 +215,9 @@ static void judge_rest (const delivery_t *delivery, size_t index, job_item_t *it
         job_fail (job, index, delivery->reason);
     else if (!is_siblings_fault (status))
         job_fail_as (job, index, status, message_of (status));
-    else if (job->is_cancelled && (was_told || status != OUTCOME_VALUE))
+    else if (is_unwanted && (was_told || status != OUTCOME_VALUE))
         fail_cancelled (delivery, index);
-    else if (job->is_cancelled)
+    else if (is_unwanted)
         job_fail_as (job, index, OUTCOME_KILLED, message_of (OUTCOME_KILLED));
     else if (was_told)
         return;
@@ -215,6 +226,34 @@ static void judge_rest (const delivery_t *delivery, size_t index, job_item_t *it
                      "its task ended without a word on it, and it may not be run again");
     else if (++item->n_losses > SESSION_MAX_LOSSES)
         job_fail_as (job, index, OUTCOME_LOST, "its task ended without a word on it, again and again");
+}
+
+/* Items that did not start in this run. */
+static session_count_t count_of_rest (const delivery_t *delivery)
+{
+    uint64_t n_starts = delivery->n_starts, attempt = delivery->result->attempt, base = delivery->task->base;
+    return (session_count_t) { attempt > base ? attempt - 1 : base, n_starts > 0 ? n_starts - 1 : 0 };
+}
+
+/* The run goes on without its last items, which did not start: they are other tasks from now on. */
+static void shorten_task (session_t *self, delivery_t *delivery)
+{
+    job_task_t *task = delivery->task;
+    const wire_result_t *result = delivery->result;
+    if (result->is_final || delivery->n_given_back == 0 || result->first + result->n_items < task->n
+        || delivery->n_given_back != task->n - result->first)
+        return;
+    job_t *job = task->job;
+    size_t first = task->first + (size_t) result->first, end = task->first + task->n;
+    session_count_t count = count_of_rest (delivery);
+    task->n = (size_t) result->first;
+    job_learn (job, task->n, result->run_us);
+    for (size_t i = first; i < end; i++) {
+        job_item (job, i)->state = ITEM_WAITING;
+        if (is_cancelled (job, job_item (job, i)))
+            fail_cancelled (delivery, i);
+    }
+    session_retry_items (self, job, first, end, count, count);
 }
 
 static void finish_task (session_t *self, delivery_t *delivery)
@@ -229,14 +268,13 @@ static void finish_task (session_t *self, delivery_t *delivery)
     /* The rest did not start in this run. */
     uint64_t n_starts = delivery->n_starts, attempt = delivery->result->attempt;
     session_count_t blamed = { attempt > task->base ? attempt : task->base, n_starts };
-    session_count_t rest
-        = { attempt > task->base ? attempt - 1 : task->base, n_starts > 0 ? n_starts - 1 : 0 };
-    session_retry_task (self, task, blamed, rest);
+    session_retry_task (self, task, blamed, count_of_rest (delivery));
 }
 
 /* ---- Results -------------------------------------------------------------------------------- */
 
-static void receive_result (session_t *self, const wire_result_t *result, dp_blob_t *const *blobs)
+static void receive_result (session_t *self, int64_t now_ms, const wire_result_t *result,
+                            dp_blob_t *const *blobs)
 {
     self->n_received++;
     job_task_t *task = session_find_task (self, result->id);
@@ -258,20 +296,24 @@ static void receive_result (session_t *self, const wire_result_t *result, dp_blo
         session_settle (self, job);
         return;
     }
-    if (result->status == OUTCOME_VALUE)
-        job_learn (job, (size_t) result->n_items, result->run_us);
     apply_row (self, &delivery);
+    if (result->status == OUTCOME_VALUE && delivery.n_given_back == 0)
+        job_learn (job, (size_t) result->n_items, result->run_us);
+    shorten_task (self, &delivery);
     task->is_partial |= result->n_items > 0;
     if (result->is_final)
         finish_task (self, &delivery);
+    else if (job->is_calls && !job->is_cancelled)
+        session_stop_calls (self, now_ms, task);
     dp_free (delivery.reason);
     dp_blob_release (&delivery.blob);
     session_settle (self, job);
 }
 
-void session_receive_results (session_t *self, wire_message_t *message, dp_blob_t *const *blobs)
+void session_receive_results (session_t *self, int64_t now_ms, wire_message_t *message,
+                              dp_blob_t *const *blobs)
 {
     wire_result_t result;
     while (wire_next_result (message, &result))
-        receive_result (self, &result, blobs);
+        receive_result (self, now_ms, &result, blobs);
 }

@@ -20,8 +20,11 @@ static job_task_t *new_task (job_t *job, uint64_t id, size_t first, size_t n)
     task->first = first;
     task->n = n;
     task->payload_len = job_payload_len (job, first, n);
-    for (size_t i = first; i < first + n; i++)
+    for (size_t i = first; i < first + n; i++) {
         job_item (job, i)->state = ITEM_SENT;
+        if (job->is_calls)
+            job_call (job, i)->task = task;
+    }
     dp_list_append (&job->tasks, &task->in_job);
     job->n_tasks++;
     return task;
@@ -84,28 +87,53 @@ static bool is_unfinished (const job_t *job, size_t index)
     return item != NULL && item->state != ITEM_FINISHED;
 }
 
-void session_retry_task (session_t *self, job_task_t *task, session_count_t blamed, session_count_t rest)
+/* Will its next start be its first that it could be blamed for, and does anybody want it? */
+static bool is_innocent (const job_t *job, size_t index)
 {
-    job_t *job = task->job;
-    size_t end = task->first + task->n;
-    for (size_t i = task->first, n; i < end; i += n) {
+    const job_item_t *item = job_item (job, index);
+    return is_unfinished (job, index) && item->n_blames == 0 && !item->is_cancelled;
+}
+
+static void fail_cancelled (job_t *job, size_t index, session_count_t count)
+{
+    if (count.base > 0)
+        job_fail_as (job, index, OUTCOME_KILLED, "cancelled before it started once more");
+    else
+        job_fail_as (job, index, OUTCOME_CANCELLED, "cancelled before it started");
+}
+
+void session_retry_items (session_t *self, job_t *job, size_t first, size_t end, session_count_t blamed,
+                          session_count_t rest)
+{
+    /* Calls that were thought to be short, and are not, are shared out among all processes. */
+    size_t most = job->is_calls ? job_share (job, end - first, self->processes) : end - first;
+    for (size_t i = first, n; i < end; i += n) {
         n = 1;
         if (!is_unfinished (job, i))
             continue;
-        if (job_item (job, i)->n_blames > 0) {
-            retry (self, job, i, 1, blamed);
+        if (!is_innocent (job, i)) {
+            session_count_t count = job_item (job, i)->n_blames > 0 ? blamed : rest;
+            if (job_item (job, i)->is_cancelled)
+                fail_cancelled (job, i, count);
+            else
+                retry (self, job, i, 1, count);
             continue;
         }
-        while (i + n < end && is_unfinished (job, i + n) && job_item (job, i + n)->n_blames == 0)
+        while (n < most && i + n < end && is_innocent (job, i + n))
             n++;
         retry (self, job, i, n, rest);
     }
+}
+
+void session_retry_task (session_t *self, job_task_t *task, session_count_t blamed, session_count_t rest)
+{
+    session_retry_items (self, task->job, task->first, task->first + task->n, blamed, rest);
     session_drop_task (self, task);
 }
 
 void session_resubmit_task (session_t *self, job_task_t *task)
 {
-    if (task->is_partial) {
+    if (task->is_partial || task->is_recalled) {
         /* Where it was, all may have run, and more than once. */
         session_count_t all
             = { task->base + (uint64_t) SESSION_SUBMISSION_STEP * task->n_submissions, task->n_starts + 1 };
@@ -131,6 +159,7 @@ static void send_task (session_t *self, job_task_t *task)
         .priority = job->priority,
         .time_limit_ms = job->time_limit_ms,
         .is_at_most_once = job->is_at_most_once,
+        .is_loose = job->is_calls,
     };
     dp_blob_t *blob = NULL;
     wire_task_t record
@@ -162,6 +191,12 @@ static void fail_too_large (const session_t *self, job_t *job, size_t index, siz
 static void send_again (session_t *self, job_task_t *task)
 {
     job_t *job = task->job;
+    if (task->is_partial) { /* some of its calls were cancelled while it waited */
+        session_count_t all = { task->base, task->n_starts };
+        session_retry_task (self, task, all, all);
+        session_settle (self, job);
+        return;
+    }
     if (task->payload_len <= self->max_payload) {
         send_task (self, task);
         return;
@@ -195,6 +230,7 @@ static bool submit_job (session_t *self, job_t *job)
 {
     job->max_payload = (size_t) self->max_payload;
     while (job_has_room (job, self->processes)) {
+        job_skip_cancelled (job);
         size_t n = job_cut (job, self->processes);
         if (n == 0)
             break;
@@ -291,6 +327,8 @@ void session_cancel_task (session_t *self, int64_t now_ms, job_task_t *task)
         dp_list_append (&self->cancelling, &task->in_cancelling);
     }
     wire_range_t range = { task->id, task->id, false };
-    if (self->link.state == LINK_UP)
+    if (self->link.state == LINK_UP && task->is_recalled)
+        wire_add_range (&self->recalls, &self->outbox, 0, WIRE_REVOKE, &range);
+    else if (self->link.state == LINK_UP)
         wire_add_range (&self->cancels, &self->outbox, 0, WIRE_CANCEL, &range);
 }

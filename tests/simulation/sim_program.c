@@ -44,7 +44,6 @@ static void start_call (sim_client_t *self, call_t *call)
         .is_at_most_once = call->is_at_most_once,
         .chunk_size = call->chunk_size,
         .items = call->kind == CALL_MAP ? make_list (self, call) : NULL,
-        .is_apply = call->kind == CALL_APPLY,
         .is_unordered = call->kind == CALL_IMAP_UNORDERED,
         .owner = call,
     };
@@ -150,7 +149,7 @@ static void ask (sim_client_t *self, const call_t *call)
     if (self->is_asking)
         session_forget_question (&self->question);
     self->is_asking = true;
-    session_explain (self->session, now_ms (self), call->job, &self->question);
+    session_explain (self->session, now_ms (self), call->job, JOB_NONE, &self->question);
 }
 
 void program_hear_answer (sim_client_t *self)

@@ -66,19 +66,6 @@ static void a_stream_is_finished_when_it_ended_and_all_items_are (void **state)
     job_destroy (&job);
 }
 
-static void an_apply_needs_no_memory_of_its_own_for_its_item (void **state)
-{
-    (void) state;
-    job_t *job = fixture_stream (NULL, (job_spec_t) { .is_apply = true });
-    fixture_append (NULL, job, 1);
-    assert_ptr_equal (job->items, &job->single_item);
-    assert_int_equal (job_cut (job, 0), 1);
-    succeed (job, 0);
-    fixture_assert_value (job, 0);
-    assert_int_equal (job->argument_bytes, 0);
-    job_destroy (&job);
-}
-
 static void creation_without_memory_leaves_the_items_to_the_caller (void **state)
 {
     (void) state;
@@ -435,7 +422,6 @@ int main (void)
         cmocka_unit_test (a_list_has_all_its_items_from_the_start),
         cmocka_unit_test (an_empty_list_is_finished),
         cmocka_unit_test (a_stream_is_finished_when_it_ended_and_all_items_are),
-        cmocka_unit_test (an_apply_needs_no_memory_of_its_own_for_its_item),
         cmocka_unit_test (creation_without_memory_leaves_the_items_to_the_caller),
         cmocka_unit_test (an_append_without_memory_changes_nothing),
         cmocka_unit_test (items_keep_their_values_when_the_ring_grows),

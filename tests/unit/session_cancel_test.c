@@ -7,7 +7,7 @@
 #include <string.h>
 
 static const job_spec_t plain = { .max_retries = 2 };
-static const job_spec_t apply = { .max_retries = 2, .is_apply = true };
+static const job_spec_t apply = { .max_retries = 2 };
 
 /* ---- Cancel, release, terminate -------------------------------------------------------------- */
 
@@ -299,7 +299,7 @@ static void a_hundred_thousand_jobs_cost_no_more_each_than_one (void **state)
     fixture_t *f = fixture_new (65536, 256 << 20);
     job_t **jobs = dp_must_alloc (N * sizeof *jobs);
     for (size_t i = 0; i < N; i++) {
-        jobs[i] = fixture_stream (f, (job_spec_t) { .is_apply = true, .priority = (int64_t) (i % 7) });
+        jobs[i] = fixture_stream (f, (job_spec_t) { .priority = (int64_t) (i % 7) });
         fixture_append (f, jobs[i], 1);
     }
     session_tick (f->session, f->now_ms);

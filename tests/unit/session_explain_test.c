@@ -15,18 +15,18 @@ static void explain_knows_what_needs_no_question (void **state)
     fixture_t *f = fixture_new (1, 1 << 20);
     job_t *first = fixture_list (f, 1, plain), *second = fixture_list (f, 1, plain),
           *stream = fixture_stream (f, plain);
-    assert_true (session_explain (f->session, f->now_ms + 500, first, &question));
+    assert_true (session_explain (f->session, f->now_ms + 500, first, JOB_NONE, &question));
     assert_int_equal (question.answer.reason, DPOOL_REASON_UNREACHABLE);
     assert_int_equal (question.answer.since_ms, 500);
     fixture_turn (f);
     fixture_welcome (f, false, 1);
     fixture_turn (f);
-    assert_true (session_explain (f->session, f->now_ms, second, &question));
+    assert_true (session_explain (f->session, f->now_ms, second, JOB_NONE, &question));
     assert_int_equal (question.answer.reason, DPOOL_REASON_SUBMITTING);
-    assert_true (session_explain (f->session, f->now_ms, stream, &question));
+    assert_true (session_explain (f->session, f->now_ms, stream, JOB_NONE, &question));
     assert_string_equal (question.answer.sentence, "it waits for its source's next item");
     fixture_values (f, &f->tasks[0]);
-    assert_true (session_explain (f->session, f->now_ms, first, &question));
+    assert_true (session_explain (f->session, f->now_ms, first, JOB_NONE, &question));
     assert_int_equal (question.answer.reason, DPOOL_REASON_FINISHED);
     assert_int_equal (f->n_queries, 0);
     fixture_free (&f);
@@ -58,7 +58,7 @@ static void explain_asks_the_broker_of_the_first_unfinished_task (void **state)
     fixture_turn (f);
     fixture_values (f, &f->tasks[0]);
     fixture_reconnect (f, true); /* claimed: the broker has it though this connection did not carry it */
-    assert_false (session_explain (f->session, f->now_ms, job, &question));
+    assert_false (session_explain (f->session, f->now_ms, job, JOB_NONE, &question));
     fixture_turn (f);
     assert_int_equal (f->n_queries, 1);
     assert_int_equal (f->query.id, 2);
@@ -80,8 +80,8 @@ static void two_that_ask_at_once_get_an_answer_each (void **state)
     session_question_t other;
     job_t *first = fixture_list (f, 1, plain), *second = fixture_list (f, 1, plain);
     fixture_turn (f);
-    assert_false (session_explain (f->session, f->now_ms, first, &question));
-    assert_false (session_explain (f->session, f->now_ms, second, &other));
+    assert_false (session_explain (f->session, f->now_ms, first, JOB_NONE, &question));
+    assert_false (session_explain (f->session, f->now_ms, second, JOB_NONE, &other));
     fixture_turn (f);
     answer_as (f, question.number, DPOOL_REASON_RUNNING, 1, "w", "first");
     answer_as (f, other.number, DPOOL_REASON_QUEUED, 0, "", "second");
@@ -96,7 +96,7 @@ static void a_connection_that_breaks_answers_too (void **state)
     fixture_t *f = fixture_up (2);
     job_t *job = fixture_list (f, 1, plain);
     fixture_turn (f);
-    assert_false (session_explain (f->session, f->now_ms, job, &question));
+    assert_false (session_explain (f->session, f->now_ms, job, JOB_NONE, &question));
     session_broken (f->session, f->now_ms);
     assert_true (question.is_answered);
     assert_int_equal (question.answer.reason, DPOOL_REASON_UNREACHABLE);
@@ -109,7 +109,7 @@ static void a_question_may_be_forgotten (void **state)
     fixture_t *f = fixture_up (2);
     job_t *job = fixture_list (f, 1, plain);
     fixture_turn (f);
-    assert_false (session_explain (f->session, f->now_ms, job, &question));
+    assert_false (session_explain (f->session, f->now_ms, job, JOB_NONE, &question));
     session_forget_question (&question);
     answer_as (f, question.number, DPOOL_REASON_RUNNING, 1, "w", "too late");
     assert_false (question.is_answered);
@@ -127,7 +127,7 @@ static void explain_tells_the_attempt_and_what_the_last_one_ended_by (void **sta
     fixture_crash (f, &f->tasks[0], 0);
     fixture_forget (f);
     fixture_turn (f);
-    assert_false (session_explain (f->session, f->now_ms, job, &question));
+    assert_false (session_explain (f->session, f->now_ms, job, JOB_NONE, &question));
     answer_as (f, question.number, DPOOL_REASON_QUEUED, f->tasks[0].base, "", "it is queued");
     assert_int_equal (question.answer.reason, DPOOL_REASON_RETRYING);
     assert_int_equal (question.answer.attempt, 2);
@@ -136,7 +136,7 @@ static void explain_tells_the_attempt_and_what_the_last_one_ended_by (void **sta
     fixture_reconnect (f, false);
     fixture_missing (f, 2, 2);
     fixture_turn (f);
-    assert_false (session_explain (f->session, f->now_ms, job, &question));
+    assert_false (session_explain (f->session, f->now_ms, job, JOB_NONE, &question));
     answer_as (f, question.number, DPOOL_REASON_RUNNING, 1002, "w", "it runs");
     assert_int_equal (question.answer.reason, DPOOL_REASON_RETRYING);
     assert_int_equal (question.answer.attempt, 2);

@@ -41,7 +41,7 @@ void fixture_free (fixture_t **self_p)
 
 void fixture_forget (fixture_t *self)
 {
-    self->n_tasks = self->n_claims = self->n_cancels = self->n_claim_ends = 0;
+    self->n_tasks = self->n_claims = self->n_cancels = self->n_recalls = self->n_claim_ends = 0;
 }
 
 /* ---- What the session says ------------------------------------------------------------------- */
@@ -120,6 +120,10 @@ static void note (fixture_t *self, wire_message_t *message)
     case WIRE_CANCEL:
         assert_true (message->has_ranges);
         note_ranges (message, self->cancels, &self->n_cancels);
+        break;
+    case WIRE_REVOKE:
+        assert_true (message->has_ranges);
+        note_ranges (message, self->recalls, &self->n_recalls);
         break;
     default:
         fail_msg ("the session sent a %s", wire_kind_name (message->kind));
@@ -279,6 +283,16 @@ void fixture_put_values (dp_buffer_t *row, const fixture_task_t *task, size_t fi
     }
 }
 
+void fixture_give_back (fixture_t *self, const fixture_task_t *task, bool is_final, size_t first)
+{
+    dp_buffer_t row = DP_BUFFER_INIT;
+    for (size_t i = first; i < task->n; i++)
+        outcome_put_not_started (&row);
+    fixture_result (self, task, is_final ? OUTCOME_NOT_STARTED : OUTCOME_VALUE, is_final, first,
+                    task->n - first, &row);
+    dp_buffer_fini (&row);
+}
+
 void fixture_values (fixture_t *self, const fixture_task_t *task)
 {
     dp_buffer_t row = DP_BUFFER_INIT;
@@ -346,6 +360,24 @@ job_t *fixture_stream (fixture_t *self, job_spec_t spec)
     assert_non_null (job);
     if (self != NULL)
         session_add (self->session, job);
+    return job;
+}
+
+job_t *fixture_calls (fixture_t *self, size_t n, job_spec_t spec)
+{
+    job_t *job = NULL;
+    spec.function = "f";
+    spec.is_calls = true;
+    for (size_t i = 0; i < n; i++) {
+        size_t index;
+        dp_blob_t *argument = fixture_argument (job != NULL ? (int) job->next : 0);
+        job_t *taker = session_call (self->session, &spec, argument, self, &index);
+        dp_blob_release (&argument);
+        assert_non_null (taker);
+        assert_true (job == NULL || taker == job);
+        job = taker;
+        assert_int_equal (index, job->next - 1);
+    }
     return job;
 }
 

@@ -33,8 +33,8 @@ typedef struct fixture_s {
     /* since fixture_forget */
     fixture_task_t tasks[FIXTURE_MAX];
     size_t n_tasks;
-    wire_range_t claims[FIXTURE_MAX], cancels[FIXTURE_MAX];
-    size_t n_claims, n_cancels, n_claim_ends;
+    wire_range_t claims[FIXTURE_MAX], cancels[FIXTURE_MAX], recalls[FIXTURE_MAX];
+    size_t n_claims, n_cancels, n_recalls, n_claim_ends;
     size_t n_changed;
 } fixture_t;
 
@@ -74,6 +74,8 @@ void fixture_put_values (dp_buffer_t *row, const fixture_task_t *task, size_t fi
 /* All its items end with their value; or the task's item "culprit" crashes, those before it have values. */
 void fixture_values (fixture_t *self, const fixture_task_t *task);
 void fixture_crash (fixture_t *self, const fixture_task_t *task, size_t culprit);
+/* What does not start of it comes back: the items from "first" on of a run that goes on, or (final) all. */
+void fixture_give_back (fixture_t *self, const fixture_task_t *task, bool is_final, size_t first);
 /* The whole task ends with a status, without a row. */
 void fixture_end (fixture_t *self, const fixture_task_t *task, outcome_status_t status);
 /* Give values for all tasks that are noted, in turns, until nothing more is sent. Returns how many tasks. */
@@ -82,6 +84,8 @@ size_t fixture_work_off (fixture_t *self);
 /* Jobs: options are the spec's other members. */
 job_t *fixture_list (fixture_t *self, size_t n, job_spec_t spec);
 job_t *fixture_stream (fixture_t *self, job_spec_t spec);
+/* n calls, which are owned by the fixture; to a job that has none so far. */
+job_t *fixture_calls (fixture_t *self, size_t n, job_spec_t spec);
 /* Append items next … next + n - 1, and tell the session. */
 void fixture_append (fixture_t *self, job_t *job, size_t n);
 dp_blob_t *fixture_argument (int i);

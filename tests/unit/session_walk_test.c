@@ -319,10 +319,8 @@ static void add_call (walk_t *w)
                                 .is_unordered = draw (w, 2) == 0 };
     call->is_stream = draw (w, 2) == 0;
     call->n_items = draw (w, MAX_ITEMS + 1);
-    if (call->is_stream && draw (w, 3) == 0) {
-        call->spec.is_apply = true;
+    if (call->is_stream && draw (w, 3) == 0)
         call->n_items = 1;
-    }
     call->job = call->is_stream ? fixture_stream (w->f, call->spec)
                                 : fixture_list (w->f, call->n_items, call->spec);
     call->n_appended = call->is_stream ? 0 : call->n_items;

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * session_calls.c - applies. Those of one function with the same options are the items of one job, so that
+ * they travel in chunks as those of a map do; but each has an owner, and can be cancelled alone.
+ *
+ * A call that is to be cancelled while others of its task are unfinished has the broker give back what has
+ * not started of the task (REVOKE). In the end it is given back, and ends here; or it is the only one left,
+ * and the task is cancelled.
+ */
+#include "client/session_internal.h"
+
+#include <string.h>
+
+enum {
+    MAX_KINDS = 256, /* jobs of calls that are kept while they are idle */
+    MAX_STRETCH
+    = 65536, /* items between the oldest unfinished call of a job and the newest, mostly finished */
+    SPARSE = 4
+};
+
+/* ---- The jobs of calls ---------------------------------------------------------------------- */
+
+static uint64_t mix (uint64_t hash, uint64_t number)
+{
+    hash = (hash ^ number) * UINT64_C (0x9e3779b97f4a7c15);
+    return hash ^ hash >> 29;
+}
+
+static uint64_t mix_text (uint64_t hash, const char *text)
+{
+    for (; *text != '\0'; text++)
+        hash = (hash ^ (unsigned char) *text) * UINT64_C (0x100000001b3);
+    return mix (hash, 0);
+}
+
+static uint64_t hash_of (const job_spec_t *spec)
+{
+    uint64_t hash = mix_text (UINT64_C (0xcbf29ce484222325), spec->function);
+    if (spec->require != NULL)
+        hash = mix_text (hash, spec->require);
+    hash = mix (hash, (uint64_t) spec->priority);
+    hash = mix (hash, spec->time_limit_ms);
+    return mix (hash, (uint64_t) spec->max_retries << 1 | spec->is_at_most_once);
+}
+
+static bool is_of_kind (const job_t *job, const job_spec_t *spec)
+{
+    return job->priority == spec->priority && job->time_limit_ms == spec->time_limit_ms
+           && job->max_retries == spec->max_retries && job->is_at_most_once == spec->is_at_most_once
+           && strcmp (job->function, spec->function) == 0
+           && strcmp (job->require, spec->require != NULL ? spec->require : "") == 0;
+}
+
+bool session_is_over (const job_t *job)
+{
+    return job->is_calls && dp_list_is_empty (&job->in_use) && job->n_tasks == 0
+           && job->n_forgotten == job->next;
+}
+
+/* It gets no more calls. */
+static void retire (session_t *self, job_t *job)
+{
+    dp_map_node_t *node = dp_map_get (&self->calls, job->options);
+    if (node == &job->by_options) /* else its successor is there already */
+        dp_map_take (&self->calls, job->options);
+    dp_list_remove (&job->in_use);
+    if (session_is_over (job))
+        job_destroy (&job);
+}
+
+/* A slow call among quick ones holds the room of all that came after it. */
+static bool is_sparse (const job_t *job)
+{
+    size_t stretch = job->next - job->base, n_held = job->next - job->n_forgotten;
+    return stretch > MAX_STRETCH && n_held < stretch / SPARSE;
+}
+
+/* But for the one that was used just now. */
+static void retire_longest_idle (session_t *self)
+{
+    DP_LIST_EACH (&self->calls_in_use, node) {
+        job_t *job = DP_CONTAINER (node, job_t, in_use);
+        if (node == self->calls_in_use.previous)
+            return;
+        if (job->n_forgotten < job->next || job->n_tasks > 0)
+            continue;
+        retire (self, job);
+        return;
+    }
+}
+
+/* Random numbers go by the job's number and the item's: another job of the kind goes on where "before" ends.
+ */
+static job_t *add_job (session_t *self, const job_spec_t *spec, uint64_t options, const job_t *before)
+{
+    job_t *job = job_new (spec);
+    if (job == NULL)
+        return NULL;
+    job->options = options;
+    if (dp_map_put (&self->calls, options, &job->by_options) < 0) {
+        job_destroy (&job);
+        return NULL;
+    }
+    job->number = before != NULL ? before->number : ++self->last_job;
+    if (before != NULL)
+        job->base = job->next = job->unsent = job->n_finished = job->n_forgotten = before->next;
+    job->is_single = self->max_tasks_per_child > 0;
+    job->is_closed = true;
+    dp_list_append (&self->done, &job->in_session);
+    return job;
+}
+
+static bool takes (const job_t *job, const job_spec_t *spec)
+{
+    return is_of_kind (job, spec) && !job->is_cancelled && !is_sparse (job);
+}
+
+/* The job of calls like this one. NULL with ENOMEM. */
+static job_t *job_for (session_t *self, const job_spec_t *spec)
+{
+    if (!dp_list_is_empty (&self->calls_in_use)) {
+        job_t *latest = DP_CONTAINER (self->calls_in_use.previous, job_t, in_use);
+        if (takes (latest, spec))
+            return latest;
+    }
+    uint64_t options = hash_of (spec);
+    dp_map_node_t *node = dp_map_get (&self->calls, options);
+    job_t *job = node != NULL ? DP_CONTAINER (node, job_t, by_options) : NULL;
+    if (job == NULL || !takes (job, spec)) {
+        job_t *old = job;
+        if (old != NULL)
+            dp_map_take (&self->calls, options);
+        job = add_job (self, spec, options, old != NULL && is_of_kind (old, spec) ? old : NULL);
+        if (old != NULL)
+            retire (self, old);
+        if (job == NULL)
+            return NULL;
+    }
+    dp_list_remove (&job->in_use);
+    dp_list_append (&self->calls_in_use, &job->in_use);
+    if (self->calls.count > MAX_KINDS)
+        retire_longest_idle (self);
+    return job;
+}
+
+/* ---- Calls ---------------------------------------------------------------------------------- */
+
+job_t *session_call (session_t *self, const job_spec_t *spec, dp_blob_t *arguments, void *owner,
+                     size_t *index)
+{
+    job_t *job = job_for (self, spec);
+    if (job == NULL || job_append_call (job, arguments, owner) < 0)
+        return NULL;
+    *index = job->next - 1;
+    if (job->is_closed) {
+        job->is_closed = false;
+        dp_list_remove (&job->in_session);
+        dp_list_append (&self->jobs, &job->in_session);
+    }
+    session_more (self, job);
+    return job;
+}
+
+bool session_forget_call (job_t *job, size_t index)
+{
+    job_forget (job, index);
+    if (!session_is_over (job))
+        return false;
+    job_destroy (&job);
+    return true;
+}
+
+static bool is_unfinished (const job_item_t *item)
+{
+    return item != NULL && item->state != ITEM_FINISHED;
+}
+
+void session_stop_calls (session_t *self, int64_t now_ms, job_task_t *task)
+{
+    size_t n_cancelled = 0, n_wanted = 0;
+    for (size_t i = task->first; i < task->first + task->n; i++) {
+        const job_item_t *item = job_item (task->job, i);
+        if (is_unfinished (item))
+            *(item->is_cancelled ? &n_cancelled : &n_wanted) += 1;
+    }
+    bool must_recall = n_wanted > 0, is_said = task->cancel_at_ms != 0 && task->is_recalled == must_recall;
+    if (is_said && n_cancelled > 0)
+        return;
+    if (task->is_recalled)
+        session_end_recall (task);
+    if (n_cancelled == 0)
+        return;
+    task->is_recalled = must_recall;
+    session_cancel_task (self, now_ms, task);
+}
+
+void session_end_recall (job_task_t *task)
+{
+    dp_list_remove (&task->in_cancelling);
+    task->cancel_at_ms = 0;
+    task->is_recalled = false;
+}
+
+void session_expire_recall (job_task_t *task)
+{
+    job_t *job = task->job;
+    session_end_recall (task);
+    for (size_t i = task->first; i < task->first + task->n; i++)
+        if (is_unfinished (job_item (job, i)) && job_item (job, i)->is_cancelled)
+            job_fail_as (job, i, OUTCOME_KILLED, "cancelled; the broker did not say whether it had started");
+    task->is_partial = true;
+}
+
+void session_cancel_call (session_t *self, int64_t now_ms, job_t *job, size_t index)
+{
+    job_item_t *item = job_item (job, index);
+    if (!is_unfinished (item) || item->is_cancelled)
+        return;
+    item->is_cancelled = true;
+    job_task_t *task = job_call (job, index)->task;
+    if (task != NULL && task->is_sent)
+        session_stop_calls (self, now_ms, task);
+    else if (task == NULL || !session_may_have_run (self, task))
+        job_fail_as (job, index, OUTCOME_CANCELLED, "cancelled before it started");
+    else
+        job_fail_as (job, index, OUTCOME_KILLED, "cancelled before it started once more");
+    if (task != NULL && !task->is_sent)
+        task->is_partial = true;
+    session_settle (self, job);
+}
+
+void session_release_call (session_t *self, int64_t now_ms, job_t *job, size_t index)
+{
+    job_call (job, index)->owner = NULL;
+    session_cancel_call (self, now_ms, job, index);
+}
