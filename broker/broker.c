@@ -9,6 +9,7 @@
 #include "core/memory.h"
 #include "net/clock.h"
 #include "net/message.h"
+#include "net/watch.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -34,6 +35,7 @@ enum {
 struct broker_s {
     dp_exchange_t *exchange; /* NULL: the peers come by the router */
     void *router;
+    dp_watch_t mail; /* of the router */
     monitor_t *monitor;
     scheduler_t *scheduler;
     peers_t *peers;
@@ -93,6 +95,8 @@ static int open_router (broker_t *self, void *context, const broker_config_t *co
     if (self->router == NULL)
         return dp_fail_errno ("the broker cannot make a ZeroMQ socket");
     set_options (self->router, self->max_payload);
+    if (dp_watch_begin (&self->mail, self->router) < 0)
+        return dp_fail_errno ("the broker cannot watch its ZeroMQ socket");
     self->monitor = monitor_new (context, self->router);
     if (self->monitor == NULL)
         return dp_fail_errno ("the broker cannot watch its connections");
@@ -154,14 +158,21 @@ const char *broker_endpoint (const broker_t *self, size_t i)
     return i < self->n_endpoints ? endpoint_address (self->endpoints[i]) : NULL;
 }
 
-size_t broker_poll (broker_t *self, zmq_pollitem_t *items)
+size_t broker_poll (const broker_t *self, struct pollfd *items)
 {
-    size_t n = 0;
-    if (self->router != NULL)
-        items[n++] = (zmq_pollitem_t) { self->router, 0, ZMQ_POLLIN, 0 };
-    if (self->monitor != NULL)
-        items[n++] = (zmq_pollitem_t) { monitor_socket (self->monitor), 0, ZMQ_POLLIN, 0 };
-    return n;
+    if (self->exchange != NULL)
+        return 0;
+    items[0] = dp_watch_item (&self->mail);
+    items[1] = dp_watch_item (monitor_watch (self->monitor));
+    return BROKER_POLL;
+}
+
+void broker_hear (broker_t *self, const struct pollfd *items)
+{
+    if (self->exchange != NULL)
+        return;
+    dp_watch_hear (&self->mail, &items[0]);
+    dp_watch_hear (monitor_watch (self->monitor), &items[1]);
 }
 
 /* ---- In -------------------------------------------------------------------------------------- */
@@ -181,6 +192,7 @@ static void turn_away (broker_t *self, const dp_incoming_t *incoming)
     dp_outbox_t out = { NULL, NULL, 0 };
     wire_put_refused (&out, 0, WIRE_REFUSED_LIMIT, text);
     dp_outgoing_t *message = dp_outbox_take (&out);
+    dp_watch_used (&self->mail);
     dp_outgoing_send (message, self->router, incoming->routing_id, incoming->routing_id_len);
     dp_outgoing_destroy (&message);
     if (self->log == NULL
@@ -227,22 +239,20 @@ static void take_from_exchange (broker_t *self)
     }
 }
 
-/* Returns whether more may be there. */
-static bool take_in (broker_t *self)
+static void take_in (broker_t *self)
 {
-    if (self->exchange != NULL) {
+    if (self->exchange != NULL)
         take_from_exchange (self);
-        return false;
-    }
-    for (int i = 1; i <= TURN_MESSAGES; i++) {
-        if (dp_incoming_receive (&self->incoming, self->router, true, self->max_payload) <= 0)
-            return false;
+    for (int i = 1; i <= TURN_MESSAGES && self->mail.has_news; i++) {
+        if (dp_incoming_receive (&self->incoming, self->router, true, self->max_payload) <= 0) {
+            dp_watch_emptied (&self->mail);
+            break;
+        }
         handle (self, &self->incoming);
         dp_incoming_fini (&self->incoming);
         if (i % CLOCK_MESSAGES == 0 && dp_clock_ms () - self->now_ms >= TURN_MS)
             break;
     }
-    return true;
 }
 
 /* ---- Out ------------------------------------------------------------------------------------- */
@@ -254,6 +264,7 @@ static int send_to (broker_t *self, dp_outgoing_t *message)
     const uint8_t *routing_id = peers_routing_id (self->peers, message->to, &len);
     if (routing_id == NULL)
         return 0; /* it was told already that this one is gone */
+    dp_watch_used (&self->mail);
     if (dp_outgoing_send (message, self->router, routing_id, len) == 0)
         return 0;
     disconnect (self, message->to);
@@ -314,6 +325,7 @@ static bool look_after_suspects (broker_t *self)
         size_t n = peers_on_fd (self->peers, fd, connections, MOST_ON_FD);
         /* A send alone does not always look for news of closed connections. */
         zmq_getsockopt (self->router, ZMQ_EVENTS, &events, &len);
+        dp_watch_used (&self->mail);
         for (size_t i = 0; i < n && i < MOST_ON_FD; i++)
             is_lost |= probe (self, connections[i]);
     }
@@ -377,7 +389,7 @@ static void log_events (broker_t *self)
 int64_t broker_turn (broker_t *self)
 {
     self->now_ms = dp_clock_ms ();
-    bool is_more = take_in (self);
+    take_in (self);
     int64_t deadline_ms = forget_strangers (self);
     int64_t tick_ms = scheduler_tick (self->scheduler, self->now_ms);
     bool is_lost = send_all (self);
@@ -385,7 +397,7 @@ int64_t broker_turn (broker_t *self)
     is_lost |= look_after_suspects (self);
     log_events (self);
 
-    if (is_more || is_lost)
+    if (is_lost || dp_watch_has_news (&self->mail))
         return self->now_ms;
     if (tick_ms < deadline_ms)
         deadline_ms = tick_ms;

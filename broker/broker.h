@@ -2,7 +2,8 @@
 /*
  * broker.h - the broker's edge: one ROUTER and the clock around the scheduler. Belongs to one thread.
  *
- * A loop is: n = broker_poll (…); zmq_poll (items until the last deadline); deadline = broker_turn (…).
+ * A loop is: n = broker_poll (…); poll (items until the last deadline); broker_hear (items);
+ * deadline = broker_turn (…).
  */
 #ifndef BROKER_H_INCLUDED
 #define BROKER_H_INCLUDED
@@ -10,10 +11,10 @@
 #include "broker/scheduler.h"
 #include "net/exchange.h"
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <zmq.h>
 
 typedef struct broker_s broker_t;
 
@@ -36,7 +37,9 @@ void broker_destroy (broker_t **self_p);
 const char *broker_endpoint (const broker_t *self, size_t i);
 
 #define BROKER_POLL 2
-size_t broker_poll (broker_t *self, zmq_pollitem_t *items);
+size_t broker_poll (const broker_t *self, struct pollfd *items);
+/* What the poll said of them. */
+void broker_hear (broker_t *self, const struct pollfd *items);
 
 /* Take in all that has arrived (bounded), decide, send. Returns the next deadline in dp_clock_ms terms. */
 int64_t broker_turn (broker_t *self);

@@ -16,6 +16,7 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zmq.h>
 
 enum { DESCRIPTORS = 32 }; /* at least; and one a peer */
 
@@ -67,13 +68,14 @@ static int run (broker_t *broker, int signals)
 {
     int64_t deadline_ms = 0;
     for (;;) {
-        zmq_pollitem_t items[1 + BROKER_POLL] = { { NULL, signals, ZMQ_POLLIN, 0 } };
-        int n_items = 1 + (int) broker_poll (broker, items + 1);
-        if (zmq_poll (items, n_items, dp_clock_until (deadline_ms, dp_clock_ms ())) < 0 && errno != EINTR) {
-            perror ("dpool-broker: zmq_poll");
+        struct pollfd items[1 + BROKER_POLL] = { { signals, POLLIN, 0 } };
+        size_t n_items = 1 + broker_poll (broker, items + 1);
+        if (poll (items, n_items, dp_clock_until (deadline_ms, dp_clock_ms ())) < 0 && errno != EINTR) {
+            perror ("dpool-broker: poll");
             return -1;
         }
-        if ((items[0].revents & ZMQ_POLLIN) != 0 && read_signals (signals)) {
+        broker_hear (broker, items + 1);
+        if ((items[0].revents & POLLIN) != 0 && read_signals (signals)) {
             broker_shutdown (broker);
             return 0;
         }

@@ -29,6 +29,7 @@ typedef struct suspect_s {
 
 struct monitor_s {
     void *watched, *socket;
+    dp_watch_t watch; /* of the second */
     suspect_t *suspects;
     size_t n_suspects, capacity;
     size_t next;        /* where monitor_next_suspect goes on */
@@ -54,7 +55,7 @@ monitor_t *monitor_new (void *context, void *socket)
         if (self->socket != NULL
             && zmq_setsockopt (self->socket, ZMQ_RCVHWM, &unlimited, sizeof unlimited) == 0
             && zmq_setsockopt (self->socket, ZMQ_LINGER, &unlimited, sizeof unlimited) == 0
-            && zmq_connect (self->socket, endpoint) == 0)
+            && zmq_connect (self->socket, endpoint) == 0 && dp_watch_begin (&self->watch, self->socket) == 0)
             return self;
     }
     int code = errno;
@@ -76,9 +77,9 @@ void monitor_destroy (monitor_t **self_p)
     dp_free (self);
 }
 
-void *monitor_socket (const monitor_t *self)
+dp_watch_t *monitor_watch (monitor_t *self)
 {
-    return self->socket;
+    return &self->watch;
 }
 
 static void suspect_fd (monitor_t *self, int64_t now_ms, int fd)
@@ -107,8 +108,10 @@ static bool read_event (monitor_t *self, uint16_t *event, int32_t *value)
     do
         n = zmq_recv (self->socket, head, sizeof head, ZMQ_DONTWAIT);
     while (n < 0 && errno == EINTR);
-    if (n < 0)
+    if (n < 0) {
+        dp_watch_emptied (&self->watch);
         return false;
+    }
     memcpy (event, head, sizeof *event);
     memcpy (value, head + sizeof *event, sizeof *value);
     while (zmq_getsockopt (self->socket, ZMQ_RCVMORE, &more, &len) == 0 && more)
@@ -121,7 +124,7 @@ void monitor_read (monitor_t *self, int64_t now_ms)
 {
     uint16_t event;
     int32_t value;
-    while (read_event (self, &event, &value)) {
+    while (self->watch.has_news && read_event (self, &event, &value)) {
         if (event == ZMQ_EVENT_DISCONNECTED)
             suspect_fd (self, now_ms, (int) value);
         else if (event == ZMQ_EVENT_ACCEPT_FAILED)

@@ -8,6 +8,8 @@
 #ifndef MONITOR_H_INCLUDED
 #define MONITOR_H_INCLUDED
 
+#include "net/watch.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,8 +20,8 @@ typedef struct monitor_s monitor_t;
 monitor_t *monitor_new (void *context, void *socket);
 void monitor_destroy (monitor_t **self_p);
 
-/* The socket to poll for input. */
-void *monitor_socket (const monitor_t *self);
+/* Of the socket to poll for input. */
+dp_watch_t *monitor_watch (monitor_t *self);
 
 /* Take in the events that are there. */
 void monitor_read (monitor_t *self, int64_t now_ms);

@@ -58,13 +58,17 @@ void embedded_destroy (embedded_t **self_p)
 
 size_t embedded_poll_max (const embedded_t *self)
 {
-    return BROKER_POLL + worker_poll_max (self->worker);
+    return worker_poll_max (self->worker);
 }
 
-size_t embedded_poll (embedded_t *self, zmq_pollitem_t *items, size_t most)
+size_t embedded_poll (embedded_t *self, struct pollfd *items, size_t most)
 {
-    size_t n = broker_poll (self->broker, items);
-    return n + worker_poll (self->worker, items + n, most - n);
+    return worker_poll (self->worker, items, most);
+}
+
+void embedded_hear (embedded_t *self, const struct pollfd *items)
+{
+    worker_hear (self->worker, items); /* the broker has none */
 }
 
 dp_exchange_t *embedded_exchange (embedded_t *self)

@@ -6,9 +6,9 @@
 
 #include "net/exchange.h"
 
+#include <poll.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <zmq.h>
 
 #define EMBEDDED_ENDPOINT "local" /* what it is called in errors */
 
@@ -28,7 +28,8 @@ void embedded_destroy (embedded_t **self_p);
 
 /* As worker_poll, for both. The items stay the embedded's until the next call. */
 size_t embedded_poll_max (const embedded_t *self);
-size_t embedded_poll (embedded_t *self, zmq_pollitem_t *items, size_t most);
+size_t embedded_poll (embedded_t *self, struct pollfd *items, size_t most);
+void embedded_hear (embedded_t *self, const struct pollfd *items);
 /* A turn of both; the next deadline. */
 int64_t embedded_turn (embedded_t *self);
 /* NULL, or why it cannot go on (its zygote is gone). */

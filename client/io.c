@@ -109,7 +109,7 @@ static size_t fill_items (dpool_t *pool)
         pool->items = dp_must_realloc (pool->items, most * sizeof *pool->items);
         pool->items_capacity = most;
     }
-    pool->items[0] = (zmq_pollitem_t) { NULL, pool->wake_fd, ZMQ_POLLIN, 0 };
+    pool->items[0] = (struct pollfd) { pool->wake_fd, POLLIN, 0 };
     size_t n = 1 + dp_connection_poll (pool->connection, pool->items + 1);
     if (pool->embedded != NULL)
         n += embedded_poll (pool->embedded, pool->items + n, most - n);
@@ -123,17 +123,26 @@ static void drain_wake (const dpool_t *pool)
     (void) rc;
 }
 
+/* What the poll has said of fill_items' items. */
+static void hear (dpool_t *pool)
+{
+    size_t n = 1 + dp_connection_hear (pool->connection, pool->items + 1);
+    if (pool->embedded != NULL)
+        embedded_hear (pool->embedded, pool->items + n);
+    if (pool->items[0].revents != 0)
+        drain_wake (pool);
+}
+
 /* Sleep until something happens. Whatever is done under the lock from now on must wake us. */
 static void sleep_until (dpool_t *pool, int64_t deadline_ms, bool is_urgent)
 {
     size_t n = fill_items (pool);
     int timeout_ms = is_urgent ? 0 : dp_clock_until (deadline_ms, dp_clock_ms ());
-    zmq_poll (pool->items, (int) n, timeout_ms);
+    if (poll (pool->items, n, timeout_ms) > 0)
+        hear (pool);
     pthread_mutex_lock (&pool->lock);
     pool->is_io_asleep = false;
     pthread_mutex_unlock (&pool->lock);
-    if (pool->items[0].revents != 0)
-        drain_wake (pool);
 }
 
 /* Let BYE and the last cancels out. */

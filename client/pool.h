@@ -53,8 +53,8 @@ struct dpool_s {
     int wake_fd;
     void *context;
     dp_connection_t *connection;
-    embedded_t *embedded;  /* NULL on a cluster */
-    zmq_pollitem_t *items; /* what its loop polls; grows with the number of children */
+    embedded_t *embedded; /* NULL on a cluster */
+    struct pollfd *items; /* what its loop polls; grows with the number of children */
     size_t items_capacity;
 };
 

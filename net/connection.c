@@ -4,6 +4,7 @@
 #include "core/memory.h"
 #include "net/address.h"
 #include "net/lookup.h"
+#include "net/watch.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,14 +14,16 @@ struct dp_connection_s {
     dp_exchange_t *exchange; /* NULL: by a socket */
     uint64_t peer;           /* our number there; 0 while closed */
     void *context;
-    void *socket;        /* NULL while closed */
-    void *monitor;       /* likewise */
-    dp_lookup_t *lookup; /* of the endpoint's name; kept while its name server is silent */
-    bool is_looking_up;  /* and the socket is to be connected then */
-    size_t address;      /* which of those that the name has: the next one after a failure */
-    dp_outbox_t kept;    /* not sent yet, oldest first */
+    void *socket;            /* NULL while closed */
+    void *monitor;           /* likewise */
+    dp_watch_t mail, events; /* of the two */
+    dp_lookup_t *lookup;     /* of the endpoint's name; kept while its name server is silent */
+    bool is_looking_up;      /* and the socket is to be connected then */
+    size_t address;          /* which of those that the name has: the next one after a failure */
+    dp_outbox_t kept;        /* not sent yet, oldest first */
     dp_reach_t reach;
     bool is_broken, is_greeted; /* greeted: HELLO was written on this socket */
+    bool is_writable;           /* it is up */
 };
 
 enum { CONNECT_TIMEOUT_MS = 2000, KEEPALIVE_IDLE_S = 10, KEEPALIVE_EVERY_S = 5, MAX_RETRANSMIT_MS = 20000 };
@@ -85,6 +88,8 @@ static int open_monitor (dp_connection_t *self)
     if (self->monitor == NULL)
         return -1;
     set_int (self->monitor, ZMQ_LINGER, 0);
+    if (dp_watch_begin (&self->events, self->monitor) < 0)
+        return -1;
     return zmq_connect (self->monitor, endpoint);
 }
 
@@ -106,7 +111,9 @@ static int open_socket (dp_connection_t *self, const char *endpoint)
     if (self->socket == NULL)
         return -1;
     set_options (self->socket);
-    if (open_monitor (self) < 0 || zmq_connect (self->socket, endpoint) < 0) {
+    self->is_writable = false;
+    if (dp_watch_begin (&self->mail, self->socket) < 0 || open_monitor (self) < 0
+        || zmq_connect (self->socket, endpoint) < 0) {
         int code = errno;
         dp_connection_close (self, 0);
         errno = code;
@@ -205,15 +212,15 @@ bool dp_connection_is_broken (dp_connection_t *self)
 {
     if (self->is_looking_up)
         end_lookup (self);
-    while (self->monitor != NULL) {
+    while (self->monitor != NULL && self->events.has_news) {
         zmq_msg_t frame;
         zmq_msg_init (&frame);
         if (zmq_msg_recv (&frame, self->monitor, ZMQ_DONTWAIT) < 0) {
             bool is_interrupted = errno == EINTR;
             zmq_msg_close (&frame);
-            if (is_interrupted)
-                continue;
-            break;
+            if (!is_interrupted)
+                dp_watch_emptied (&self->events);
+            continue;
         }
         uint16_t event = 0;
         if (zmq_msg_size (&frame) >= sizeof event)
@@ -235,22 +242,33 @@ dp_reach_t dp_connection_reach (const dp_connection_t *self)
     return self->reach;
 }
 
-size_t dp_connection_poll (dp_connection_t *self, zmq_pollitem_t *items)
+size_t dp_connection_poll (const dp_connection_t *self, struct pollfd *items)
 {
     size_t n_items = 0;
     if (self->is_looking_up)
-        items[n_items++] = (zmq_pollitem_t) { NULL, dp_lookup_fd (self->lookup), ZMQ_POLLIN, 0 };
-    int wanted = self->kept.count > 0 ? ZMQ_POLLOUT : 0;
+        items[n_items++] = (struct pollfd) { dp_lookup_fd (self->lookup), POLLIN, 0 };
     if (self->socket != NULL)
-        items[n_items++] = (zmq_pollitem_t) { self->socket, 0, (short) (ZMQ_POLLIN | wanted), 0 };
+        items[n_items++] = dp_watch_item (&self->mail);
     if (self->monitor != NULL && !self->is_broken)
-        items[n_items++] = (zmq_pollitem_t) { self->monitor, 0, ZMQ_POLLIN, 0 };
+        items[n_items++] = dp_watch_item (&self->events);
     return n_items;
 }
 
-bool dp_connection_has_mail (const dp_connection_t *self)
+size_t dp_connection_hear (dp_connection_t *self, const struct pollfd *items)
 {
-    return self->peer != 0 && dp_exchange_has_mail (self->exchange, self->peer);
+    size_t n_items = self->is_looking_up ? 1 : 0;
+    if (self->socket != NULL)
+        dp_watch_hear (&self->mail, &items[n_items++]);
+    if (self->monitor != NULL && !self->is_broken)
+        dp_watch_hear (&self->events, &items[n_items++]);
+    return n_items;
+}
+
+bool dp_connection_has_mail (dp_connection_t *self)
+{
+    if (self->peer != 0)
+        return dp_exchange_has_mail (self->exchange, self->peer);
+    return self->socket != NULL && dp_watch_has_news (&self->mail);
 }
 
 static int collect (dp_connection_t *self, dp_incoming_t *message)
@@ -266,7 +284,12 @@ int dp_connection_receive (dp_connection_t *self, dp_incoming_t *message, uint64
 {
     if (self->peer != 0)
         return collect (self, message);
-    return self->socket != NULL ? dp_incoming_receive (message, self->socket, false, max_payload) : 0;
+    if (self->socket == NULL || !self->mail.has_news)
+        return 0;
+    int rc = dp_incoming_receive (message, self->socket, false, max_payload);
+    if (rc == 0)
+        dp_watch_emptied (&self->mail);
+    return rc;
 }
 
 void dp_connection_push (dp_connection_t *self, dp_outgoing_t **message_p)
@@ -284,12 +307,18 @@ void dp_connection_push (dp_connection_t *self, dp_outgoing_t **message_p)
         dp_outbox_put (&self->kept, message);
 }
 
-/* Not before the connection is up, since ZMQ_IMMEDIATE holds sends back until then. */
+/* Not before the connection is up, since ZMQ_IMMEDIATE holds sends back until then; once it is, a send fails
+   only when it broke. */
 static bool can_send (dp_connection_t *self)
 {
     int events = 0;
     size_t len = sizeof events;
-    return zmq_getsockopt (self->socket, ZMQ_EVENTS, &events, &len) == 0 && (events & ZMQ_POLLOUT) != 0;
+    if (self->is_writable)
+        return true;
+    self->is_writable
+        = zmq_getsockopt (self->socket, ZMQ_EVENTS, &events, &len) == 0 && (events & ZMQ_POLLOUT) != 0;
+    dp_watch_used (&self->mail);
+    return self->is_writable;
 }
 
 int dp_connection_flush (dp_connection_t *self)
@@ -301,6 +330,7 @@ int dp_connection_flush (dp_connection_t *self)
             self->is_broken = true;
             break;
         }
+        dp_watch_used (&self->mail);
         dp_outgoing_t *sent = dp_outbox_take (&self->kept);
         dp_outgoing_destroy (&sent);
     }

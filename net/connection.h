@@ -11,6 +11,8 @@
 #include "net/exchange.h"
 #include "net/message.h"
 
+#include <poll.h>
+
 typedef struct dp_connection_s dp_connection_t;
 
 /* context: a ZeroMQ context that outlives it. NULL with ENOMEM. */
@@ -44,10 +46,12 @@ dp_reach_t dp_connection_reach (const dp_connection_t *self);
 
 #define DP_CONNECTION_POLL 2
 /* Fill up to DP_CONNECTION_POLL items to poll; returns how many. */
-size_t dp_connection_poll (dp_connection_t *self, zmq_pollitem_t *items);
+size_t dp_connection_poll (const dp_connection_t *self, struct pollfd *items);
+/* What the poll said of them: call it before anything else. Returns how many it looked at. */
+size_t dp_connection_hear (dp_connection_t *self, const struct pollfd *items);
 
-/* Is there something to receive that no item to poll tells of? */
-bool dp_connection_has_mail (const dp_connection_t *self);
+/* Is there something to receive that no item to poll tells of? Ask before each poll. */
+bool dp_connection_has_mail (dp_connection_t *self);
 
 /* As dp_incoming_receive. */
 int dp_connection_receive (dp_connection_t *self, dp_incoming_t *message, uint64_t max_payload);

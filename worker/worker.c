@@ -165,17 +165,24 @@ size_t worker_poll_max (const worker_t *self)
     return self->n_brokers * DP_CONNECTION_POLL + OTHER_ITEMS;
 }
 
-size_t worker_poll (worker_t *self, zmq_pollitem_t *items, size_t most)
+size_t worker_poll (worker_t *self, struct pollfd *items, size_t most)
 {
     size_t n_items = 0;
     if (most < worker_poll_max (self))
         return 0;
     for (size_t i = 0; i < self->n_brokers; i++)
         n_items += dp_connection_poll (self->brokers[i].connection, items + n_items);
-    items[n_items++] = (zmq_pollitem_t) { NULL, self->epoll_fd, ZMQ_POLLIN, 0 };
+    items[n_items++] = (struct pollfd) { self->epoll_fd, POLLIN, 0 };
     if (self->is_stderr_blocked)
-        items[n_items++] = (zmq_pollitem_t) { NULL, STDERR_FILENO, ZMQ_POLLOUT, 0 };
+        items[n_items++] = (struct pollfd) { STDERR_FILENO, POLLOUT, 0 };
     return n_items;
+}
+
+void worker_hear (worker_t *self, const struct pollfd *items)
+{
+    for (size_t i = 0; i < self->n_brokers; i++)
+        items += dp_connection_hear (self->brokers[i].connection, items);
+    self->is_epoll_ready |= items->revents != 0;
 }
 
 /* ---- Brokers -------------------------------------------------------------------------------- */
@@ -333,6 +340,18 @@ static int64_t decide (worker_t *self, int64_t now_ms)
     return now_ms;
 }
 
+/* True when there is more to do at once. */
+static bool flush_broker (worker_t *self, int64_t now_ms, size_t i)
+{
+    worker_broker_t *broker = &self->brokers[i];
+    if (broker->is_broken || !dp_connection_is_open (broker->connection))
+        return false;
+    if (dp_connection_flush (broker->connection) == 0)
+        return dp_connection_has_mail (broker->connection);
+    note_broken (self, now_ms, i);
+    return true; /* the crew has to look at it */
+}
+
 int64_t worker_turn (worker_t *self)
 {
     int64_t now_ms = dp_clock_ms ();
@@ -343,11 +362,7 @@ int64_t worker_turn (worker_t *self)
     int64_t deadline_ms = decide (self, now_ms);
     worker_flush_places (self, now_ms);
     for (size_t i = 0; i < self->n_brokers; i++)
-        if (!self->brokers[i].is_broken && dp_connection_is_open (self->brokers[i].connection)
-            && dp_connection_flush (self->brokers[i].connection) < 0) {
-            note_broken (self, now_ms, i);
-            has_more = true; /* the crew has to look at it */
-        }
+        has_more |= flush_broker (self, now_ms, i);
     int64_t places_ms = worker_watch_places (self, now_ms);
     if (places_ms < deadline_ms)
         deadline_ms = places_ms;

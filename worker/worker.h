@@ -2,7 +2,8 @@
 /*
  * worker.h - the worker's edge: sockets, children and clock around the crew. One loop; never runs user code.
  *
- * A loop is: items = worker_poll (…); zmq_poll (items until the last deadline); deadline = worker_turn (…).
+ * A loop is: items = worker_poll (…); poll (items until the last deadline);
+ * worker_hear (items); deadline = worker_turn (…).
  * dpool_worker_main drives it alone; the embedded pool drives it in one thread with its broker and its
  * client.
  */
@@ -11,10 +12,10 @@
 
 #include "net/exchange.h"
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <zmq.h>
 
 typedef struct worker_s worker_t;
 
@@ -37,7 +38,9 @@ worker_t *worker_new (void *context, const worker_config_t *config);
 void worker_destroy (worker_t **self_p);
 
 /* Fill items (room for at most "most"); returns how many. Valid until the next turn. */
-size_t worker_poll (worker_t *self, zmq_pollitem_t *items, size_t most);
+size_t worker_poll (worker_t *self, struct pollfd *items, size_t most);
+/* What the poll said of them. */
+void worker_hear (worker_t *self, const struct pollfd *items);
 /* An upper bound of what worker_poll fills in now. */
 size_t worker_poll_max (const worker_t *self);
 

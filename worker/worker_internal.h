@@ -24,6 +24,7 @@ struct worker_s {
     size_t n_brokers;
     zygote_client_t *zygote;
     int epoll_fd; /* of all descriptors of children, and of the zygote's reports */
+    bool is_epoll_ready;
     place_t **places;
     size_t n_places;
     size_t next_to_speak;   /* the place whose stderr is passed on first */

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+#include <zmq.h>
 
 enum {
     STATUS_FAILED = 1,
@@ -83,13 +84,13 @@ static void hear_signals (worker_t *worker, int signal_fd, unsigned *n_signals)
 static int run (worker_t *worker, int signal_fd)
 {
     size_t most = worker_poll_max (worker) + 1;
-    zmq_pollitem_t *items = dp_must_alloc (most * sizeof *items);
+    struct pollfd *items = dp_must_alloc (most * sizeof *items);
     unsigned n_signals = 0;
     int64_t deadline_ms = worker_turn (worker);
     while (!worker_is_gone (worker)) {
-        items[0] = (zmq_pollitem_t) { NULL, signal_fd, ZMQ_POLLIN, 0 };
+        items[0] = (struct pollfd) { signal_fd, POLLIN, 0 };
         size_t n_items = 1 + worker_poll (worker, items + 1, most - 1);
-        int rc = zmq_poll (items, (int) n_items, dp_clock_until (deadline_ms, dp_clock_ms ()));
+        int rc = poll (items, n_items, dp_clock_until (deadline_ms, dp_clock_ms ()));
         if (rc < 0 && errno != EINTR) {
             dp_fail_errno ("cannot wait for messages");
             complain ();
@@ -97,6 +98,8 @@ static int run (worker_t *worker, int signal_fd)
         }
         if (rc > 0 && items[0].revents != 0)
             hear_signals (worker, signal_fd, &n_signals);
+        if (rc > 0)
+            worker_hear (worker, items + 1);
         deadline_ms = worker_turn (worker);
     }
     dp_free (items);

@@ -252,7 +252,8 @@ void worker_hear_places (worker_t *self, int64_t now_ms)
             ring_stay_awake (&self->places[i]->ring);
     if (self->is_stderr_blocked)
         pass_on_all (self);
-    int n_events = epoll_wait (self->epoll_fd, events, EVENTS_A_TURN, 0);
+    int n_events = self->is_epoll_ready ? epoll_wait (self->epoll_fd, events, EVENTS_A_TURN, 0) : 0;
+    self->is_epoll_ready = false;
     for (int i = 0; i < n_events; i++) {
         if (events[i].data.u64 == OF_ZYGOTE) {
             has_reports = true;

@@ -85,14 +85,20 @@ static dp_connection_t *add_peer (fixture_t *self)
 /* A turn of everybody: wait for news or the broker's deadline, not for long. */
 static void turn (fixture_t *self)
 {
-    zmq_pollitem_t items[BROKER_POLL + MAX_PEERS * DP_CONNECTION_POLL];
-    size_t n_items = broker_poll (self->broker, items);
-    for (size_t i = 0; i < self->n_peers; i++)
-        n_items += dp_connection_poll (self->peers[i], items + n_items);
+    struct pollfd items[BROKER_POLL + MAX_PEERS * DP_CONNECTION_POLL];
     int64_t deadline_ms = broker_turn (self->broker);
     int wait_ms = dp_clock_until (deadline_ms, dp_clock_ms ());
-    zmq_poll (items, (int) n_items, wait_ms < 0 || wait_ms > 20 ? 20 : wait_ms);
+    size_t n_items = broker_poll (self->broker, items);
     for (size_t i = 0; i < self->n_peers; i++) {
+        n_items += dp_connection_poll (self->peers[i], items + n_items);
+        if (dp_connection_has_mail (self->peers[i]))
+            wait_ms = 0;
+    }
+    poll (items, n_items, wait_ms < 0 || wait_ms > 20 ? 20 : wait_ms);
+    broker_hear (self->broker, items);
+    n_items = self->exchange != NULL ? 0 : BROKER_POLL;
+    for (size_t i = 0; i < self->n_peers; i++) {
+        n_items += dp_connection_hear (self->peers[i], items + n_items);
         dp_connection_is_broken (self->peers[i]);
         dp_connection_flush (self->peers[i]);
     }
@@ -277,8 +283,9 @@ static void notices_one_that_went_right_after_its_hello (void **state)
         while (dp_connection_reach (worker)
                != DP_HANDSHAKEN) { /* the broker does not turn: HELLO stays unread */
             assert_true (now_ms () < end_ms);
-            zmq_pollitem_t items[DP_CONNECTION_POLL];
-            zmq_poll (items, (int) dp_connection_poll (worker, items), 20);
+            struct pollfd items[DP_CONNECTION_POLL];
+            poll (items, dp_connection_poll (worker, items), 20);
+            dp_connection_hear (worker, items);
             dp_connection_is_broken (worker);
         }
         dp_connection_flush (worker);
@@ -325,7 +332,7 @@ static void says_goodbye_to_all (void **state)
 static void serves_peers_of_its_own_process (void **state)
 {
     fixture_t *self = *state;
-    zmq_pollitem_t items[BROKER_POLL];
+    struct pollfd items[BROKER_POLL];
     broker_destroy (&self->broker);
     self->exchange = dp_exchange_new ();
     start_broker (self, NULL, 0);

@@ -128,7 +128,7 @@ static void a_connection_begins_with_hello_and_is_up_at_once (void **state)
     expect_next (1, WIRE_HELLO);
     expect_next (1, WIRE_PING);
     assert_false (dp_exchange_has_next (exchange));
-    zmq_pollitem_t items[DP_CONNECTION_POLL];
+    struct pollfd items[DP_CONNECTION_POLL];
     assert_int_equal (dp_connection_poll (connection, items), 0);
     dp_connection_destroy (&connection);
 }
