@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* session_cost.c - the client's session: jobs go out as SUBMIT, their results come back and are taken. As one
-   job for each task, or as one map of all items, whose chunks size themselves. */
+   call for each task, or as one map of all items, whose chunks size themselves. */
 #include "bench/die.h"
 #include "bench/machines/cost.h"
 #include "client/session.h"
@@ -34,29 +34,63 @@ static COST_OF void cost_of_tick (self_t *self)
     }
 }
 
+static void add_map (self_t *self)
+{
+    job_spec_t spec = { .function = "function", .items = self->items };
+    job_t *job = job_new (&spec);
+    if (!job)
+        die ("job", "out of memory");
+    self->items = NULL;
+    job->is_ended = true;
+    session_add (self->session, job);
+}
+
 static COST_OF void cost_of_adding (self_t *self)
 {
-    uint64_t n_jobs = self->is_map ? 1 : self->load.n_tasks;
-    for (uint64_t i = 0; i < n_jobs; i++) {
-        job_spec_t spec = { .function = "function", .items = self->items, .is_apply = !self->is_map };
-        job_t *job = job_new (&spec);
-        if (!job || (spec.is_apply && job_append (job, self->argument) < 0))
-            die ("job", "out of memory");
-        job->is_ended = true;
-        session_add (self->session, job);
+    job_spec_t spec = { .function = "function", .is_calls = true };
+    size_t index;
+    if (self->is_map)
+        add_map (self);
+    else
+        for (uint64_t i = 0; i < self->load.n_tasks; i++)
+            if (!session_call (self->session, &spec, self->argument, self, &index))
+                die ("call", "out of memory");
+}
+
+static void check (uint64_t n_failed)
+{
+    if (n_failed > 0)
+        die ("job", "an item failed");
+}
+
+static void take_map (self_t *self, job_t *job)
+{
+    if (!job_is_finished (job))
+        return;
+    check (job->n_failed);
+    self->n_finished += job->n_finished;
+    session_release (self->session, self->now_ms, job);
+}
+
+static void take_calls (self_t *self, job_t *job)
+{
+    for (size_t index; (index = job_next_finished (job)) != JOB_NONE;) {
+        job_item_t *item = job_item (job, index);
+        check (item->error != NULL);
+        job_fini_item (item);
+        self->n_finished++;
+        if (session_forget_call (job, index))
+            return;
     }
-    self->items = NULL;
 }
 
 static COST_OF void cost_of_taking (self_t *self)
 {
     for (job_t *job; (job = session_next_changed (self->session));)
-        if (job_is_finished (job)) {
-            if (job->n_failed > 0)
-                die ("job", "an item failed");
-            self->n_finished += job->n_finished;
-            session_release (self->session, self->now_ms, job);
-        }
+        if (self->is_map)
+            take_map (self, job);
+        else
+            take_calls (self, job);
 }
 
 /* ---- Messages ----------------------------------------------------------------------------------- */
@@ -191,7 +225,7 @@ static void session_run (void *machine, cost_t *cost)
 }
 
 const machine_t session_machine = { "session",
-                                    "one job a task through the client's session: sent, answered, taken",
+                                    "one call a task through the client's session: sent, answered, taken",
                                     { 100000, 2, 1, 1, 0, 8 },
                                     session_open,
                                     session_run,
