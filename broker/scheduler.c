@@ -216,7 +216,7 @@ static void tell_processes (scheduler_t *self)
 static void flush_peer (scheduler_t *self, peer_t *peer)
 {
     size_t before = self->outbox.count;
-    wire_batch_t *batches[3];
+    wire_batch_t *batches[4];
     size_t n = 0;
     if (peer->role == WIRE_ROLE_CLIENT) {
         session_record_t *session = DP_CONTAINER (peer, session_record_t, peer);
@@ -227,6 +227,7 @@ static void flush_peer (scheduler_t *self, peer_t *peer)
         worker_record_t *worker = DP_CONTAINER (peer, worker_record_t, peer);
         batches[n++] = &worker->adopts;
         batches[n++] = &worker->tasks;
+        batches[n++] = &worker->revokes;
         batches[n++] = &worker->cancels;
     }
     for (size_t i = 0; i < n; i++)

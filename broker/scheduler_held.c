@@ -84,7 +84,7 @@ void scheduler_hold (scheduler_t *self, task_t *task, const wire_result_t *resul
     scheduler_weigh_held (self, session, dp_blob_len (held->blob), true);
     dp_list_append (&session->unsent, &held->in_session);
     dp_list_append (&task->held, &held->in_task);
-    if (result->first + result->n_items > task->n_told)
+    if (!scheduler_is_cut (result) && result->first + result->n_items > task->n_told)
         task->n_told = result->first + result->n_items;
     if (result->is_final) {
         task->state = TASK_FINISHED;

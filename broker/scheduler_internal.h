@@ -115,7 +115,7 @@ typedef struct worker_record_s {
     dp_list_t orphans;
     dp_map_t sessions;      /* of known_session_t: told of by SESSION on this connection */
     dp_heap_node_t by_load; /* in scheduler.idle while it has room */
-    wire_batch_t tasks, cancels, adopts;
+    wire_batch_t tasks, revokes, cancels, adopts;
 } worker_record_t;
 
 typedef struct known_session_s {
@@ -151,6 +151,8 @@ typedef struct task_s {
     uint32_t payload_len;
     uint8_t state, n_losses;
     bool is_cancelled, is_at_most_once, is_loose, is_graced, has_started;
+    bool is_recalled;  /* its client wants it back: it is not queued again */
+    bool is_cut;       /* n_items are the first of those that its arguments are of */
     uint8_t payload[]; /* a short one */
 } task_t;
 
@@ -260,9 +262,10 @@ peer_t *scheduler_hello_client (scheduler_t *self, uint64_t connection, wire_mes
 void scheduler_end_session (scheduler_t *self, session_record_t *session, const char *why);
 void scheduler_check_session (scheduler_t *self, int64_t now_ms, session_record_t *session);
 
-/* scheduler_ranges.c: CLAIM, CANCEL and MISSING: ranges of ids */
+/* scheduler_ranges.c: CLAIM, CANCEL, REVOKE and MISSING: ranges of ids */
 void scheduler_on_claim (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message);
 void scheduler_on_cancel (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message);
+void scheduler_on_revoke (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message);
 const wire_range_t *scheduler_find_claim (const session_record_t *session, uint64_t id);
 void scheduler_say_missing (scheduler_t *self, session_record_t *session, uint64_t first, uint64_t last);
 void scheduler_end_grace (scheduler_t *self, int64_t now_ms);
@@ -284,6 +287,13 @@ void scheduler_return (scheduler_t *self, int64_t now_ms, task_t *task, return_r
 void scheduler_fail (scheduler_t *self, task_t *task, outcome_status_t status, const char *message);
 void scheduler_cancel (scheduler_t *self, task_t *task);
 void scheduler_drop_task (scheduler_t *self, task_t *task);
+
+/* scheduler_recall.c: what comes back to its client unstarted */
+void scheduler_recall (scheduler_t *self, task_t *task);
+void scheduler_give_back (scheduler_t *self, task_t *task); /* one that is queued, or was just unassigned */
+bool scheduler_is_cut (const wire_result_t *result);
+bool scheduler_cut (task_t *task, const wire_result_t *result);
+size_t scheduler_arguments_len (const task_t *task);
 
 /* scheduler_held.c: results until they are acknowledged */
 void scheduler_hold (scheduler_t *self, task_t *task, const wire_result_t *result, dp_blob_t *blob);

@@ -203,6 +203,7 @@ static const struct {
     [WIRE_LARGE] = { on_large, on_large },
     [WIRE_CLAIM] = { scheduler_on_claim, NULL },
     [WIRE_CANCEL] = { scheduler_on_cancel, NULL },
+    [WIRE_REVOKE] = { scheduler_on_revoke, NULL },
     [WIRE_QUERY] = { scheduler_on_query, NULL },
     [WIRE_RUNS] = { NULL, scheduler_on_runs },
     [WIRE_RELEASE] = { NULL, scheduler_on_release },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* scheduler_ranges.c - CLAIM, CANCEL and MISSING: what clients and broker say of ranges of ids. */
+/* scheduler_ranges.c - CLAIM, CANCEL, REVOKE and MISSING: what clients and broker say of ranges of ids. */
 #include "broker/scheduler_internal.h"
 
 #include "core/memory.h"
@@ -143,23 +143,28 @@ static void say_gaps (scheduler_t *self, session_record_t *session, const wire_r
     scheduler_say_missing (self, session, next, range->last);
 }
 
-/* ---- Cancel --------------------------------------------------------------------------------- */
+/* ---- Cancel and revoke --------------------------------------------------------------------------- */
 
-static void cancel_known (scheduler_t *self, session_record_t *session, const wire_range_t *range,
-                          const uint64_t *ids, size_t n)
+/* What is done to each known task of a range. CANCEL also says which ids are unknown. */
+typedef void (order_t) (scheduler_t *self, task_t *task);
+
+static void order_known (scheduler_t *self, session_record_t *session, order_t *order,
+                         const wire_range_t *range, const uint64_t *ids, size_t n)
 {
     for (size_t i = first_not_below (ids, n, range->first); i < n && ids[i] <= range->last; i++)
-        scheduler_cancel (self, scheduler_task (session, ids[i]));
-    say_gaps (self, session, range, ids, n);
+        order (self, scheduler_task (session, ids[i]));
+    if (order == scheduler_cancel)
+        say_gaps (self, session, range, ids, n);
 }
 
-static void cancel_each (scheduler_t *self, session_record_t *session, const wire_range_t *range)
+static void order_each (scheduler_t *self, session_record_t *session, order_t *order,
+                        const wire_range_t *range)
 {
     for (uint64_t id = range->first;; id++) {
         task_t *task = scheduler_task (session, id);
         if (task != NULL)
-            scheduler_cancel (self, task);
-        else
+            order (self, task);
+        else if (order == scheduler_cancel)
             scheduler_say_missing (self, session, id, id);
         if (id == range->last)
             return;
@@ -167,7 +172,8 @@ static void cancel_each (scheduler_t *self, session_record_t *session, const wir
 }
 
 /* Few ids are looked up; of many, those that are known are. */
-static void cancel_ranges (scheduler_t *self, session_record_t *session, const wire_range_t *ranges, size_t n)
+static void order_ranges (scheduler_t *self, session_record_t *session, order_t *order,
+                          const wire_range_t *ranges, size_t n)
 {
     uint64_t most = session->tasks.count / 16 + n, n_ids = 0;
     for (size_t i = 0; i < n && n_ids <= most; i++) {
@@ -176,27 +182,43 @@ static void cancel_ranges (scheduler_t *self, session_record_t *session, const w
     }
     if (n_ids <= most) {
         for (size_t i = 0; i < n; i++)
-            cancel_each (self, session, &ranges[i]);
+            order_each (self, session, order, &ranges[i]);
         return;
     }
     size_t n_known;
     uint64_t *ids = known_ids (session, &n_known);
     for (size_t i = 0; i < n; i++)
-        cancel_known (self, session, &ranges[i], ids, n_known);
+        order_known (self, session, order, &ranges[i], ids, n_known);
     dp_free (ids);
+}
+
+static wire_range_t *read_ranges (wire_message_t *message, size_t *n)
+{
+    wire_range_t *ranges = dp_must_alloc ((message->n_records + 1) * sizeof *ranges);
+    *n = 0;
+    while (wire_next_range (message, &ranges[*n]))
+        ++*n;
+    *n = normalise (ranges, *n);
+    return ranges;
 }
 
 void scheduler_on_cancel (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
 {
     (void) now_ms;
-    wire_range_t *ranges = dp_must_alloc ((message->n_records + 1) * sizeof *ranges);
-    size_t n = 0;
-    while (wire_next_range (message, &ranges[n]))
-        n++;
-    n = normalise (ranges, n);
+    size_t n;
+    wire_range_t *ranges = read_ranges (message, &n);
     session_record_t *session = DP_CONTAINER (peer, session_record_t, peer);
     unclaim (session, ranges, n);
-    cancel_ranges (self, session, ranges, n);
+    order_ranges (self, session, scheduler_cancel, ranges, n);
+    dp_free (ranges);
+}
+
+void scheduler_on_revoke (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
+{
+    (void) now_ms;
+    size_t n;
+    wire_range_t *ranges = read_ranges (message, &n);
+    order_ranges (self, DP_CONTAINER (peer, session_record_t, peer), scheduler_recall, ranges, n);
     dp_free (ranges);
 }
 
@@ -285,6 +307,10 @@ static void queue_graced (scheduler_t *self, int64_t now_ms, session_record_t *s
 {
     DP_LIST_EACH (&session->graced, node) {
         task_t *task = DP_CONTAINER (node, task_t, in_place);
+        if (task->is_recalled) {
+            scheduler_give_back (self, task);
+            continue;
+        }
         scheduler_unqueue (self, task);
         scheduler_queue (self, now_ms, task, false);
     }

@@ -44,6 +44,13 @@ static bool is_stopped_by_nobody (const task_t *task, const wire_result_t *resul
     return is_stopped && result->is_final && !task->is_cancelled;
 }
 
+/* The end of a run that was cut and is not the present one: it has nothing of the items behind the cut, of
+   which the present run may know more. What it has counts. */
+static bool is_partial (const task_t *task, bool is_present, const wire_result_t *result)
+{
+    return !is_present && result->is_final && result->first + result->n_items < task->n_items;
+}
+
 static void take_result (scheduler_t *self, int64_t now_ms, worker_record_t *worker,
                          const wire_result_t *result, dp_blob_t *const *blobs)
 {
@@ -58,15 +65,19 @@ static void take_result (scheduler_t *self, int64_t now_ms, worker_record_t *wor
         self->stats.total_late_results++;
         return;
     }
+    if (scheduler_is_cut (result) && !scheduler_cut (task, result))
+        return;
     account (task, result);
     if (is_stopped_by_nobody (task, result)) {
         scheduler_return (self, now_ms, task,
                           result->status == OUTCOME_KILLED ? RETURN_LOST : RETURN_RELEASED);
         return;
     }
-    if (result->is_final)
+    wire_result_t kept = *result;
+    kept.is_final = result->is_final && !is_partial (task, is_present, result);
+    if (kept.is_final)
         take_final (self, task, is_present);
-    scheduler_hold (self, task, result,
+    scheduler_hold (self, task, &kept,
                     result->payload.frame > 0 && blobs != NULL ? blobs[result->payload.frame] : NULL);
 }
 

@@ -153,13 +153,14 @@ static void put_task (scheduler_t *self, const task_t *task)
         .is_at_most_once = task->is_at_most_once,
         .is_loose = task->is_loose,
     };
+    size_t len = scheduler_arguments_len (task);
     wire_task_t record = {
         .id = task->by_id.key,
         .attempt = task->attempt,
         .job = task->job,
         .first = task->first,
         .n_items = task->n_items,
-        .payload = { task->blob != NULL ? dp_blob_data (task->blob) : task->payload, task->payload_len, 0 },
+        .payload = { task->blob != NULL ? dp_blob_data (task->blob) : task->payload, len, 0 },
     };
     wire_add_task (&worker->tasks, &self->outbox, worker->peer.connection, WIRE_TASKS, &group, &record,
                    task->blob);
@@ -201,6 +202,8 @@ void scheduler_adopt (scheduler_t *self, int64_t now_ms, task_t *task, worker_re
     enter_worker (self, now_ms, task, worker);
     task->listed = worker->peer.hello;
     scheduler_tell_run (self, worker, WIRE_ADOPT, run);
+    if (task->is_recalled)
+        scheduler_tell_run (self, worker, WIRE_REVOKE, run);
 }
 
 /* ---- Back to the queue ---------------------------------------------------------------------- */
@@ -231,7 +234,9 @@ void scheduler_return (scheduler_t *self, int64_t now_ms, task_t *task, return_r
     else if (task->route == NULL) { /* its arguments are not here: the client has them */
         scheduler_say_missing (self, task->session, task->by_id.key, task->by_id.key);
         scheduler_drop_task (self, task);
-    } else {
+    } else if (task->is_recalled)
+        scheduler_give_back (self, task);
+    else {
         self->stats.total_requeued++;
         scheduler_queue (self, now_ms, task, true);
     }

@@ -35,6 +35,7 @@ static worker_record_t *new_worker (scheduler_t *self, uint64_t id)
 static void forget_connection (scheduler_t *self, worker_record_t *worker)
 {
     wire_batch_fini (&worker->tasks);
+    wire_batch_fini (&worker->revokes);
     wire_batch_fini (&worker->cancels);
     wire_batch_fini (&worker->adopts);
     forget_sessions (worker);
@@ -103,8 +104,10 @@ void scheduler_tell_run (scheduler_t *self, worker_record_t *worker, wire_kind_t
 {
     if (worker->peer.connection == 0)
         return;
-    wire_add_run (kind == WIRE_ADOPT ? &worker->adopts : &worker->cancels, &self->outbox,
-                  worker->peer.connection, kind, run);
+    wire_batch_t *batch = kind == WIRE_ADOPT    ? &worker->adopts
+                          : kind == WIRE_REVOKE ? &worker->revokes
+                                                : &worker->cancels;
+    wire_add_run (batch, &self->outbox, worker->peer.connection, kind, run);
     scheduler_touch (self, &worker->peer);
 }
 
@@ -133,6 +136,8 @@ static void list_assigned (scheduler_t *self, worker_record_t *worker, task_t *t
     }
     if (is_present || run->state == WIRE_RUN_DONE) /* the result of another run may be a value, and win */
         scheduler_tell_run (self, worker, WIRE_ADOPT, run);
+    if (is_present && task->is_recalled && !task->is_cancelled)
+        scheduler_tell_run (self, worker, WIRE_REVOKE, run);
     if (is_present ? task->is_cancelled : run->state != WIRE_RUN_DONE)
         scheduler_tell_run (self, worker, WIRE_CANCEL, run);
 }

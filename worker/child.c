@@ -26,6 +26,7 @@ enum { READ_BYTES = 65536, LOOK_EVERY_MS = 200, INPUT_KEEP = 1024 * 1024, OOM_SH
 
 typedef struct child_s {
     pid_t pid;
+    const volatile uint8_t *is_original; /* of memory that a fork of the child finds zero; or NULL */
     int channel;
     shared_t *shared;
     ring_t ring;
@@ -38,10 +39,15 @@ typedef struct child_s {
     char host[HOST_NAME_MAX + 1];
 } child_t;
 
-static _Noreturn void leave (int status)
+static void flush_output (void)
 {
     fflush (stdout);
     fflush (stderr);
+}
+
+static _Noreturn void leave (int status)
+{
+    flush_output ();
     _exit (status);
 }
 
@@ -160,6 +166,13 @@ static void look_up (child_t *self, int kind, const uint8_t *name, uint32_t name
 
 /* ---- Running -------------------------------------------------------------------------------- */
 
+/* Has the function forked, and is this the copy? Asking the kernel for the pid would take longer than many a
+   function. */
+static bool is_copy (const child_t *self)
+{
+    return self->is_original != NULL ? *self->is_original == 0 : getpid () != self->pid;
+}
+
 static void run_item (child_t *self, dp_reader_t *values)
 {
     dpool_call_t *call = &self->call;
@@ -174,14 +187,13 @@ static void run_item (child_t *self, dp_reader_t *values)
                      call->function);
     else
         call_run (call, self->body, OUTCOME_FAILED, &self->outcome);
-    if (getpid () != self->pid)
-        _exit (0); /* the function has forked, and this is the copy: the other one goes on */
+    if (is_copy (self))
+        _exit (0); /* the other one goes on */
 }
 
 static void run_task (child_t *self, const frame_t *frame, const uint8_t *name)
 {
-    if (!slot_claim (&self->shared->slot, frame->serial))
-        return;
+    slot_t *slot = &self->shared->slot;
     dpool_call_t *call = &self->call;
     look_up (self, DPOOL_KIND_FUNCTION, name, frame->name_len);
     call->serial = frame->serial;
@@ -193,13 +205,15 @@ static void run_task (child_t *self, const frame_t *frame, const uint8_t *name)
     dp_reader_init (&values, name + frame->name_len, (size_t) frame->body_len);
     int64_t started_at_us = dp_clock_us ();
     for (uint64_t i = 0; i < frame->n_items; i++) {
-        call->item = frame->first + i;
-        slot_begin (&self->shared->slot, frame->serial, i, started_at_us / 1000);
-        run_item (self, &values);
-        if (i + 1 == frame->n_items) {
-            fflush (stdout);
-            fflush (stderr);
+        if (!slot_claim (slot, frame->serial + i)) {
+            flush_output ();
+            return;
         }
+        call->item = frame->first + i;
+        slot_begin (slot, frame->serial + i, started_at_us / 1000);
+        run_item (self, &values);
+        if (frame->is_loose || i + 1 == frame->n_items)
+            flush_output ();
         int64_t now_us = dp_clock_us ();
         ring_record_t record = { .kind = RECORD_OUTCOME,
                                  .serial = frame->serial,
@@ -234,8 +248,7 @@ static void initialize (child_t *self)
             has_succeeded = false;
         }
     }
-    fflush (stdout);
-    fflush (stderr);
+    flush_output ();
     self->body = NULL;
     ring_record_t record = { .kind = RECORD_READY, .item = (uint64_t) self->pid };
     if (!has_succeeded) {
@@ -274,6 +287,15 @@ static void leave_on_exit (int status, void *unused)
     leave (status);
 }
 
+static const volatile uint8_t *mark_as_original (void)
+{
+    uint8_t *page = mmap (NULL, 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED || madvise (page, 1, MADV_WIPEONFORK) < 0)
+        return NULL;
+    *page = 1;
+    return page;
+}
+
 static void take_signals_back (void)
 {
     sigset_t none;
@@ -304,6 +326,7 @@ _Noreturn void child_run (pid_t zygote, int channel_fd, int memory_fd, int stder
     on_exit (leave_on_exit, NULL);
 
     self.pid = getpid ();
+    self.is_original = mark_as_original ();
     gethostname (self.host, sizeof self.host - 1);
     ring_init (&self.ring, &self.shared->ring);
     self.call.host = self.host;

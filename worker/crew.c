@@ -110,7 +110,7 @@ static void drain_child (crew_t *self, crew_child_t *child)
     }
     DP_LIST_EACH (&child->runs, node) {
         const crew_run_t *run = DP_CONTAINER (node, crew_run_t, in_queue);
-        if (run->serial > child->slot.serial && run->n_finished == 0) {
+        if (run->serial > child->slot.number && run->n_finished == 0) {
             crew_child_take_back (self, child, run->serial);
             return;
         }

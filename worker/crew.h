@@ -9,6 +9,9 @@
  *                │  ▲─take back──┘  └─child died, time limit, cancel─▶ DONE
  *                └─RELEASE, REVOKE, CANCEL─▶ gone / DONE
  *
+ * A RUNNING one may be cut: its items from one on will not start, are told as such at once, and are its no
+ * more.
+ *
  * Children stand in places 0 … n_places - 1. A place holds no child (EMPTY), one that is being forked
  * and initialised (STARTING), one without work (IDLE), one with work (BUSY), or one that was told to end
  * (ENDING).
@@ -61,11 +64,11 @@ void crew_child_initializer_failed (crew_t *self, int64_t now_ms, size_t place, 
 void crew_item_finished (crew_t *self, int64_t now_ms, size_t place, uint64_t serial, const void *outcome,
                          size_t outcome_len, uint64_t run_us);
 
-/* What the shared slot of a child says: the run and item (inside the run) that it has claimed last (serial
-   0 = none yet), since when that item runs, and its progress. The edge calls it for each BUSY place before
-   crew_tick. */
+/* What the shared slot of a child says: the number of the item that it has claimed last (0 = none yet; items
+   of a run are numbered from the run's serial on), since when that item runs, and its progress. The edge
+   calls it for each BUSY place before crew_tick. */
 typedef struct crew_slot_s {
-    uint64_t serial, item;
+    uint64_t number;
     int64_t started_at_ms;
     uint64_t done, steps; /* of dpool_call_progress */
 } crew_slot_t;
@@ -85,10 +88,11 @@ typedef struct crew_exit_s {
    (the common children at once). Actions for it that were not fetched yet are dropped. */
 void crew_child_exited (crew_t *self, int64_t now_ms, size_t place, const crew_exit_t *exit);
 
-/* Answer to CREW_TAKE_BACK: the child will start no run from this serial on (those are WAITING again). One
-   answer for each CREW_TAKE_BACK; until then the child is given nothing. What is handed to it afterwards has
-   higher serials, which it may start. */
-void crew_taken_back (crew_t *self, int64_t now_ms, size_t place, uint64_t first_serial);
+/* Answer to CREW_TAKE_BACK: the child will start no item from this number on. Runs of which nothing starts
+   are WAITING again; of one that goes on, what is behind goes back to its client. One answer for each
+   CREW_TAKE_BACK; until then the child is given nothing. What is handed to it afterwards has higher numbers,
+   which it may start. */
+void crew_taken_back (crew_t *self, int64_t now_ms, size_t place, uint64_t first);
 
 /* Finish what runs, hand back the rest, then say BYE: crew_is_gone tells when (its children are still there
    then). With is_now, running tasks are killed. */
@@ -106,7 +110,7 @@ typedef enum {
     CREW_CLOSE,     /* broker: close the socket */
     CREW_START,     /* place: fork a child for "session" (NULL = common) */
     CREW_HAND,      /* place: give the child run "serial": "task" */
-    CREW_TAKE_BACK, /* place: forbid to start runs from "serial" on; answer by crew_taken_back */
+    CREW_TAKE_BACK, /* place: forbid to start items from number "serial" on; answer by crew_taken_back */
     CREW_FLAG,      /* place: set the cancel flag of run "serial" (dpool_call_cancelled) */
     CREW_SIGNAL,    /* place: send "signal" to the child's process group */
     CREW_END,       /* place: close the child's channel; it ends when it is done with what it has */
@@ -119,6 +123,7 @@ typedef struct crew_task_s {
     const char *function;
     uint64_t session_seed, job, first, n_items, attempt;
     uint64_t max_result;  /* bytes of an item's value that the broker takes; 0 = the default */
+    bool is_loose;        /* its items are calls of their own */
     wire_bytes_t payload; /* n_items packed values */
 } crew_task_t;
 

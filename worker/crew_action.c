@@ -87,7 +87,8 @@ void crew_want_hand (crew_t *self, size_t place, const crew_run_t *run)
                                    .job = run->job,
                                    .first = run->first,
                                    .n_items = run->n_items,
-                                   .attempt = run->attempt };
+                                   .attempt = run->attempt,
+                                   .is_loose = run->is_loose };
     action->task.payload.data = dp_blob_data (run->payload);
     action->task.payload.len = dp_blob_len (run->payload);
 }

@@ -6,7 +6,15 @@
 
 static bool is_started (const crew_run_t *run)
 {
-    return run->n_finished > 0 || run->child->slot.serial >= run->serial;
+    return run->n_finished > 0 || run->child->slot.number >= run->serial;
+}
+
+/* The items that are known to have started. */
+static uint64_t n_started (const crew_run_t *run)
+{
+    uint64_t number = run->child->slot.number;
+    uint64_t n_claimed = crew_run_has (run, number) ? number - run->serial + 1 : 0;
+    return n_claimed > run->n_finished ? n_claimed : run->n_finished;
 }
 
 static void flag (crew_t *self, int64_t now_ms, crew_run_t *run)
@@ -43,9 +51,9 @@ void crew_revoke_run (crew_t *self, crew_run_t *run)
     if (run->state == RUN_WAITING)
         crew_run_release (self, run);
     else if (run->state == RUN_RUNNING && run->cancel == CANCEL_NONE && !run->is_revoked
-             && !is_started (run)) {
+             && n_started (run) < run->n_items) {
         run->is_revoked = true;
-        crew_child_take_back (self, run->child, run->serial);
+        crew_child_take_back (self, run->child, run->serial + n_started (run));
     }
 }
 
@@ -91,7 +99,22 @@ void crew_requeue_run (crew_t *self, int64_t now_ms, crew_run_t *run)
         crew_run_wait (self, now_ms, run);
 }
 
-void crew_taken_back (crew_t *self, int64_t now_ms, size_t place, uint64_t first_serial)
+/* A child whose memory was overwritten may say that what it has brought has not started. */
+static void cut (crew_t *self, crew_child_t *child, crew_run_t *run, uint64_t n)
+{
+    if (n < run->n_finished)
+        n = run->n_finished;
+    if (n >= run->n_items)
+        return;
+    child->n_items -= run->n_items - n;
+    crew_run_cut (self, run, n);
+    if (run->n_finished < n)
+        return;
+    crew_learn (self, run->total_us);
+    crew_run_finish (self, run, OUTCOME_VALUE);
+}
+
+void crew_taken_back (crew_t *self, int64_t now_ms, size_t place, uint64_t first)
 {
     crew_child_t *child = place < self->n_places ? self->places[place] : NULL;
     if (!child || child->state == CHILD_EMPTY)
@@ -100,8 +123,10 @@ void crew_taken_back (crew_t *self, int64_t now_ms, size_t place, uint64_t first
         child->n_take_backs--;
     while (child->n_runs > 0) {
         crew_run_t *run = DP_CONTAINER (child->runs.previous, crew_run_t, in_queue);
-        if (run->serial < first_serial)
+        if (run->serial < first) {
+            cut (self, child, run, first - run->serial);
             break;
+        }
         child->n_items -= run->n_items;
         crew_requeue_run (self, now_ms, run);
     }
@@ -140,7 +165,7 @@ static void watch_cancel (crew_t *self, int64_t now_ms, crew_child_t *child, cre
 /* Does the slot show an item of this run that is not finished? */
 static bool is_in_item (const crew_child_t *child, const crew_run_t *run)
 {
-    return child->slot.serial == run->serial && child->slot.item >= run->n_finished;
+    return crew_run_has (run, child->slot.number) && child->slot.number - run->serial >= run->n_finished;
 }
 
 static void watch_time_limit (crew_t *self, int64_t now_ms, crew_child_t *child, const crew_run_t *run)
@@ -156,13 +181,20 @@ static void watch_time_limit (crew_t *self, int64_t now_ms, crew_child_t *child,
         crew_due (self, started_at_ms + limit_ms + 1);
 }
 
+/* What is behind a slow item comes back, so that others can run it: whole runs, and the items of a loose one,
+   each of which is somebody's call. */
 static void watch_stall (crew_t *self, int64_t now_ms, crew_child_t *child, const crew_run_t *run)
 {
-    if (child->n_runs < 2 || child->n_take_backs > 0)
+    bool is_divisible = run->is_loose && n_started (run) < run->n_items && run->cancel == CANCEL_NONE;
+    if ((child->n_runs < 2 && !is_divisible) || child->n_take_backs > 0)
         return;
     int64_t started_at_ms = is_in_item (child, run) ? child->slot.started_at_ms : now_ms;
+    if (is_divisible && run->started_at_ms != 0)
+        started_at_ms = run->started_at_ms;
     if (now_ms - started_at_ms > CREW_STALL_MS)
-        crew_child_take_back (self, child, DP_CONTAINER (run->in_queue.next, crew_run_t, in_queue)->serial);
+        crew_child_take_back (self, child,
+                              is_divisible ? run->serial + n_started (run)
+                                           : DP_CONTAINER (run->in_queue.next, crew_run_t, in_queue)->serial);
     else
         crew_due (self, started_at_ms + CREW_STALL_MS + 1);
 }
@@ -182,7 +214,7 @@ static void tell_progress (crew_t *self, int64_t now_ms, const crew_child_t *chi
     const crew_slot_t *slot = &child->slot;
     wire_run_t progress = { .session = run->tenant->by_id.key, .id = run->id, .attempt = run->attempt };
     progress.state = WIRE_RUN_RUNNING;
-    progress.item = run->told_item = slot->item;
+    progress.item = run->told_item = slot->number - run->serial;
     progress.done = run->told_done = slot->done;
     progress.steps = run->told_steps = slot->steps;
     progress.since_ms = (uint64_t) (now_ms - run->started_at_ms);
@@ -193,14 +225,15 @@ static void tell_progress (crew_t *self, int64_t now_ms, const crew_child_t *chi
 static void watch_progress (crew_t *self, int64_t now_ms, const crew_child_t *child, crew_run_t *run)
 {
     const crew_slot_t *slot = &child->slot;
-    if (slot->serial == run->serial && run->started_at_ms == 0)
+    bool is_seen = crew_run_has (run, slot->number);
+    if (is_seen && run->started_at_ms == 0)
         run->started_at_ms = slot->started_at_ms;
     if (run->is_orphan || run->is_unwanted)
         return;
     int64_t due_at_ms = now_ms + CREW_PROGRESS_MS;
-    if (run->started_at_ms != 0 && slot->serial == run->serial) {
-        bool is_news = run->told_at_ms == 0 || slot->item != run->told_item || slot->done != run->told_done
-                       || slot->steps != run->told_steps;
+    if (run->started_at_ms != 0 && is_seen) {
+        bool is_news = run->told_at_ms == 0 || slot->number - run->serial != run->told_item
+                       || slot->done != run->told_done || slot->steps != run->told_steps;
         int64_t last_ms = run->told_at_ms != 0 ? run->told_at_ms : run->started_at_ms;
         if (is_news && now_ms - last_ms >= CREW_PROGRESS_MS)
             tell_progress (self, now_ms, child, run);

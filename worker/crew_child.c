@@ -77,7 +77,8 @@ void crew_child_hand (crew_t *crew, int64_t now_ms, crew_child_t *self, crew_run
     crew_run_unqueue (crew, run);
     run->state = RUN_RUNNING;
     run->child = self;
-    run->serial = ++crew->last_serial;
+    run->serial = crew->last_number + 1;
+    crew->last_number += run->n_items;
     if (self->n_runs++ == 0)
         crew->n_working++;
     dp_list_append (&self->runs, &run->in_queue);
@@ -112,10 +113,10 @@ void crew_child_end (crew_t *crew, int64_t now_ms, crew_child_t *self)
     crew_want_place (crew, CREW_END, self->place, 0, 0);
 }
 
-void crew_child_take_back (crew_t *crew, crew_child_t *self, uint64_t serial)
+void crew_child_take_back (crew_t *crew, crew_child_t *self, uint64_t number)
 {
     self->n_take_backs++;
-    crew_want_place (crew, CREW_TAKE_BACK, self->place, serial, 0);
+    crew_want_place (crew, CREW_TAKE_BACK, self->place, number, 0);
 }
 
 void crew_child_kill (crew_t *crew, crew_child_t *self, crew_kill_t why, int signal)
@@ -128,8 +129,9 @@ void crew_child_kill (crew_t *crew, crew_child_t *self, crew_kill_t why, int sig
             crew_child_take_back (crew, self,
                                   DP_CONTAINER (run->in_queue.next, crew_run_t, in_queue)->serial);
         self->kill = why;
-        self->kill_serial = run ? run->serial : 0;
-        self->kill_item = run && self->slot.serial == run->serial ? self->slot.item : 0;
+        self->kill_number = 0;
+        if (run)
+            self->kill_number = crew_run_has (run, self->slot.number) ? self->slot.number : run->serial;
     }
     self->is_doomed = true;
     self->is_killed = signal == SIGKILL;

@@ -139,11 +139,12 @@ static outcome_status_t verdict (const crew_child_t *child, const crew_run_t *ru
 {
     if (run->cancel >= CANCEL_TERMED || (run->cancel != CANCEL_NONE && child->is_killed))
         return OUTCOME_KILLED;
-    bool is_in_item = exit->slot.serial == run->serial && exit->slot.item >= run->n_finished;
+    bool is_in_item
+        = crew_run_has (run, exit->slot.number) && exit->slot.number - run->serial >= run->n_finished;
     if (!is_in_item)
         return OUTCOME_VALUE;
     if (child->is_killed && exit->signal == SIGKILL && !exit->is_out_of_memory) {
-        bool is_meant = child->kill_serial == run->serial && child->kill_item == exit->slot.item;
+        bool is_meant = child->kill_number == exit->slot.number;
         return child->kill == KILL_TIME_LIMIT && is_meant ? OUTCOME_TIMED_OUT : OUTCOME_VALUE;
     }
     if (child->is_doomed && exit->signal == SIGTERM)
@@ -154,10 +155,9 @@ static outcome_status_t verdict (const crew_child_t *child, const crew_run_t *ru
 static void end_started (crew_t *self, int64_t now_ms, const crew_child_t *child, crew_run_t *run,
                          const crew_exit_t *exit)
 {
-    bool is_current = exit->slot.serial == run->serial;
-    uint64_t item = is_current ? exit->slot.item : run->n_items;
-    if (item >= run->n_items)
-        item = run->n_items - 1;
+    uint64_t item = run->n_items - 1;
+    if (crew_run_has (run, exit->slot.number))
+        item = exit->slot.number - run->serial;
     char message[160];
     outcome_status_t status = verdict (child, run, exit);
     switch (status) {
@@ -186,7 +186,7 @@ static void end_runs (crew_t *self, int64_t now_ms, crew_child_t *child, const c
         crew_run_t *run = DP_CONTAINER (node, crew_run_t, in_queue);
         if (run->is_unwanted)
             crew_run_free (self, run);
-        else if (run->serial > exit->slot.serial)
+        else if (run->serial > exit->slot.number)
             crew_requeue_run (self, now_ms, run);
         else
             end_started (self, now_ms, child, run, exit);

@@ -14,7 +14,7 @@ enum {
     CREW_MAX_AHEAD = 256,        /* … and never more than these */
     CREW_DRAIN_ORPHAN_MS = 6000, /* while draining; docker stop kills after 10 s, and two go for signals */
     CREW_MAX_EXTRA = 1024,       /* the window is at most so much larger than the number of processes */
-    CREW_STALL_MS = 5,           /* an item that takes longer gives the runs behind it back */
+    CREW_STALL_MS = 5, /* an item that takes longer gives the runs behind it back; a loose run, its items */
     CREW_OVERSTAY_MS = 20,   /* runs that wait longer, while no child gets free, go back to the broker … */
     CREW_MAX_OVERSTAYS = 50, /* … which may send them again: then twice as long each time, up to 1 s */
     CREW_PART_MS = 10,       /* finished items of an unfinished run are reported after so long */
@@ -79,7 +79,7 @@ struct crew_run_s {
     dp_blob_t *payload;
     size_t payload_len; /* also when it is gone */
     uint64_t order;     /* of its coming: a run that is taken back stands where it stood */
-    uint64_t serial;    /* RUNNING: a new one each time it is handed out */
+    uint64_t serial;    /* RUNNING: the number of its first item, new each time it is handed out */
     uint64_t epoch;     /* of the broker that it was assigned or adopted by last */
     int64_t waiting_since_ms, started_at_ms; /* started: as the slot said; 0 = not yet */
     /* results */
@@ -124,6 +124,13 @@ void crew_run_end (crew_t *self, crew_run_t *run, outcome_status_t status, const
 /* Append outcomes to the part that is being made: "n" items that were not started, or one error. */
 void crew_run_put_not_started (crew_run_t *run, uint64_t n);
 void crew_run_put_error (crew_run_t *run, outcome_status_t status, const dpool_error_t *error);
+/* RUNNING: its items from the n-th on will not start. That is told at once, and they are its no more. */
+void crew_run_cut (crew_t *self, crew_run_t *run, uint64_t n);
+/* Is this one of its items? */
+static inline bool crew_run_has (const crew_run_t *run, uint64_t number)
+{
+    return number >= run->serial && number - run->serial < run->n_items;
+}
 /* Hand it back to its broker, unstarted, and forget it. */
 void crew_run_release (crew_t *self, crew_run_t *run);
 void crew_result_free (crew_result_t *result);
@@ -196,10 +203,10 @@ struct crew_child_s {
     crew_slot_t slot;      /* as seen last */
     unsigned n_take_backs; /* under way: it gets nothing meanwhile */
     crew_kill_t kill;
-    uint64_t kill_serial, kill_item; /* what for */
-    bool is_doomed;                  /* got a signal of ours: nothing more is handed to it */
-    bool is_killed;                  /* that was SIGKILL */
-    int64_t kill_at_ms;              /* ENDING: if it is still there */
+    uint64_t kill_number; /* of the item that it was for */
+    bool is_doomed;       /* got a signal of ours: nothing more is handed to it */
+    bool is_killed;       /* that was SIGKILL */
+    int64_t kill_at_ms;   /* ENDING: if it is still there */
 };
 
 void crew_child_set_state (crew_child_t *self, crew_child_state_t state);
@@ -211,7 +218,7 @@ void crew_child_hand (crew_t *crew, int64_t now_ms, crew_child_t *self, crew_run
 /* After runs have left it: idle again, or ended. */
 void crew_child_settle (crew_t *crew, int64_t now_ms, crew_child_t *self);
 void crew_child_end (crew_t *crew, int64_t now_ms, crew_child_t *self);
-void crew_child_take_back (crew_t *crew, crew_child_t *self, uint64_t serial);
+void crew_child_take_back (crew_t *crew, crew_child_t *self, uint64_t number);
 /* SIGTERM or SIGKILL, after what it has not started was taken back. The first reason counts. */
 void crew_child_kill (crew_t *crew, crew_child_t *self, crew_kill_t why, int signal);
 /* Has it had as many items as it may? */
@@ -348,7 +355,7 @@ struct crew_s {
     dp_list_t vacant;    /* EMPTY places beyond the common ones */
     size_t n_working;    /* children with runs: at most "processes" */
     size_t n_unfinished; /* runs */
-    uint64_t last_order, last_serial, last_result;
+    uint64_t last_order, last_number, last_result;
     uint64_t mean_us; /* of a run; valid when is_measured */
     bool is_measured;
     bool is_draining, is_killing;

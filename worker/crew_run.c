@@ -221,7 +221,7 @@ static dp_blob_t *take_outcomes (crew_run_t *run)
     return blob;
 }
 
-static void make_result (crew_t *self, crew_run_t *run, outcome_status_t status, bool is_final)
+static crew_result_t *new_result (crew_t *self, crew_run_t *run, outcome_status_t status, bool is_final)
 {
     crew_result_t *result = dp_must_alloc (sizeof *result);
     result->run = run;
@@ -231,16 +231,58 @@ static void make_result (crew_t *self, crew_run_t *run, outcome_status_t status,
     result->order = ++self->last_result;
     result->status = status;
     result->is_final = is_final;
+    dp_list_init (&result->in_broker);
+    dp_list_append (&run->parts, &result->in_run);
+    return result;
+}
+
+static void post (crew_run_t *run, crew_result_t *result)
+{
+    if (!run->is_orphan)
+        crew_broker_post (run->broker, result);
+}
+
+static void make_result (crew_t *self, crew_run_t *run, outcome_status_t status, bool is_final)
+{
+    crew_result_t *result = new_result (self, run, status, is_final);
     result->first = run->part_first;
     result->n_items = run->n_finished - run->part_first;
     result->run_us = run->part_us;
     result->outcomes = take_outcomes (run);
-    dp_list_init (&result->in_broker);
-    dp_list_append (&run->parts, &result->in_run);
     run->part_first = run->n_finished;
     run->part_us = 0;
-    if (!run->is_orphan)
-        crew_broker_post (run->broker, result);
+    post (run, result);
+}
+
+/* A row of what is said of items that will not start. */
+static dp_blob_t *row_behind (outcome_status_t status, uint64_t n)
+{
+    static const dpool_error_t cancelled = { .message = "cancelled before it started" };
+    dp_buffer_t row = DP_BUFFER_INIT;
+    for (uint64_t i = 0; i < n; i++)
+        if (status == OUTCOME_NOT_STARTED)
+            outcome_put_not_started (&row);
+        else
+            outcome_put_error (&row, status, i < CREW_MAX_TOLD_ITEMS ? &cancelled : NULL);
+    dp_blob_t *blob = row.is_failed ? NULL : dp_blob_adopt (row.data, row.len, free_buffer, row.data);
+    if (!blob)
+        dp_no_memory (row.len);
+    return blob;
+}
+
+void crew_run_cut (crew_t *self, crew_run_t *run, uint64_t n)
+{
+    uint64_t n_behind = run->n_items - n;
+    run->n_items = n;
+    if (run->is_unwanted)
+        return;
+    bool is_for_cancel = run->cancel != CANCEL_NONE && !run->is_revoked;
+    outcome_status_t status = is_for_cancel ? OUTCOME_CANCELLED : OUTCOME_NOT_STARTED;
+    crew_result_t *result = new_result (self, run, status, false);
+    result->first = n;
+    result->n_items = n_behind;
+    result->outcomes = row_behind (status, n_behind);
+    post (run, result);
 }
 
 void crew_run_add (crew_t *self, int64_t now_ms, crew_run_t *run, const void *outcome, size_t len,

@@ -162,6 +162,7 @@ void place_hand (place_t *self, uint64_t serial, const crew_task_t *task)
         .n_items = task->n_items,
         .attempt = task->attempt,
         .max_result = task->max_result,
+        .is_loose = task->is_loose,
     };
     self->has_work = true;
     const struct iovec parts[] = {
@@ -183,10 +184,10 @@ void place_hand (place_t *self, uint64_t serial, const crew_task_t *task)
     }
 }
 
-uint64_t place_take_back (place_t *self, uint64_t serial)
+uint64_t place_take_back (place_t *self, uint64_t number)
 {
     frame_t frame = { .kind = FRAME_OPEN };
-    uint64_t first = slot_take_back (&self->shared->slot, serial, &frame.serial);
+    uint64_t first = slot_take_back (&self->shared->slot, number, &frame.serial);
     put (self, &frame, sizeof frame);
     return first;
 }

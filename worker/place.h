@@ -62,8 +62,8 @@ int place_open (place_t *self, const crew_session_t *session);
 int place_fork (place_t *self, zygote_client_t *zygote);
 
 void place_hand (place_t *self, uint64_t serial, const crew_task_t *task);
-/* Returns the first serial that the child will not start. */
-uint64_t place_take_back (place_t *self, uint64_t serial);
+/* Returns the number of the first item that the child will not start. */
+uint64_t place_take_back (place_t *self, uint64_t number);
 void place_flag (place_t *self, uint64_t serial);
 void place_end (place_t *self);
 

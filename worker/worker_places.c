@@ -172,9 +172,9 @@ static void hear_ring (worker_t *self, int64_t now_ms, place_t *place)
 static void tell_slot (worker_t *self, int64_t now_ms, place_t *place)
 {
     slot_view_t view;
-    if (!place->has_work || !slot_read (&place->shared->slot, false, &view) || view.serial == 0)
+    if (!place->has_work || !slot_read (&place->shared->slot, false, &view) || view.number == 0)
         return;
-    crew_slot_t slot = { view.serial, view.item, view.started_at_ms, view.done, view.steps };
+    crew_slot_t slot = { view.number, view.started_at_ms, view.done, view.steps };
     crew_slot_seen (self->crew, now_ms, place->number, &slot);
 }
 
@@ -199,7 +199,7 @@ static void tell_failed (worker_t *self, int64_t now_ms, place_t *place)
 
 static void tell_exited (worker_t *self, int64_t now_ms, place_t *place, const zygote_report_t *report)
 {
-    slot_view_t view = { .serial = 0 };
+    slot_view_t view = { .number = 0 };
     hear_ring (self, now_ms, place);
     hear_stderr (self, place, LAST_CHUNKS);
     for (int i = 0; i < LAST_CHUNKS && place->said_len > 0; i++) {
@@ -216,7 +216,7 @@ static void tell_exited (worker_t *self, int64_t now_ms, place_t *place, const z
         .peak_memory_bytes = report->peak_memory_bytes,
         .cpu_time_us = report->cpu_time_us,
         .stderr_tail = place_tail (place),
-        .slot = { view.serial, view.item, view.started_at_ms, view.done, view.steps },
+        .slot = { view.number, view.started_at_ms, view.done, view.steps },
     };
     crew_child_exited (self->crew, now_ms, place->number, &exit);
     close_place (self, place);

@@ -98,7 +98,7 @@ static void remove_task (ledger_t *self, uint64_t session, uint64_t id)
 {
     waiting_t *task = find_task (self, session, id);
     if (task != NULL)
-        task->is_assigned = true;
+        task->is_assigned = task->is_recalled = true;
 }
 
 static void assign_task (ledger_t *self, uint64_t session, uint64_t id)
@@ -162,7 +162,7 @@ static void hear_worker (ledger_t *self, connection_t *connection, wire_message_
             waiting_t *task = find_task (self, run.session, run.id);
             take (self, connection, run.session, run.id, run.attempt);
             if (task != NULL)
-                task->is_assigned = false;
+                task->is_assigned = task->is_recalled;
         }
 }
 
@@ -176,7 +176,7 @@ static void hear_client (sim_broker_t *broker, const connection_t *connection, w
         while (wire_next_group (message, &group))
             while (wire_next_task (message, &task))
                 add_task (&broker->ledger, session, &group, task.id);
-    if (message->kind == WIRE_CANCEL)
+    if (message->kind == WIRE_CANCEL || message->kind == WIRE_REVOKE)
         while (wire_next_range (message, &range))
             for (uint64_t id = range.first; id <= range.last; id++)
                 remove_task (&broker->ledger, session, id);
@@ -186,7 +186,8 @@ void ledger_received (sim_broker_t *broker, connection_t *connection, const wire
 {
     bool is_of_worker
         = message->kind == WIRE_RESULTS || message->kind == WIRE_RELEASE || message->kind == WIRE_RUNS;
-    bool is_of_client = message->kind == WIRE_SUBMIT || message->kind == WIRE_CANCEL;
+    bool is_of_client
+        = message->kind == WIRE_SUBMIT || message->kind == WIRE_CANCEL || message->kind == WIRE_REVOKE;
     if (message->kind == WIRE_HELLO)
         connection->window = message->hello.window_tasks;
     if (!is_of_worker && !(is_of_client && has_queue (broker)))

@@ -24,8 +24,8 @@ typedef struct given_s {
 typedef struct waiting_s {
     uint64_t session, id;
     int64_t priority;
-    char route[32]; /* function and label */
-    bool is_assigned;
+    char route[32];                /* function and label */
+    bool is_assigned, is_recalled; /* recalled: never to be assigned again */
 } waiting_t;
 
 typedef struct ledger_s {

@@ -176,7 +176,7 @@ static void begin_item (sim_child_t *self)
     sim_t *sim = sim_of (self);
     item_t *item = current (self);
     self->item_since_us = sim->schedule.now_us;
-    slot_begin (self->slot, self->order->serial, self->n_done, sim->schedule.now_us / 1000);
+    slot_begin (self->slot, self->order->serial + self->n_done, sim->schedule.now_us / 1000);
     item->n_starts++;
     tell (self, "starts", item);
     judge_start (sim, item, &self->order->name);
@@ -202,9 +202,11 @@ static void finish_item (sim_child_t *self)
     }
     tell (self, "finishes", item);
     write_outcome (self, item);
-    if (++self->n_done < self->order->n_items)
+    if (++self->n_done < self->order->n_items
+        && slot_claim (self->slot, self->order->serial + self->n_done)) {
+        self->n_given++;
         begin_item (self);
-    else
+    } else
         end_order (self);
 }
 
@@ -219,7 +221,7 @@ static void read_channel (sim_child_t *self)
         else if (slot_claim (self->slot, order->serial)) {
             self->order = order;
             self->n_done = 0;
-            self->n_given += order->n_items;
+            self->n_given++;
             judge_claim (sim_of (self), self);
             begin_item (self);
             return;
@@ -400,9 +402,9 @@ static void pass_on (const sim_child_t *self, const record_t *record)
 
 static crew_slot_t read_slot (const sim_child_t *self)
 {
-    slot_view_t view = { .serial = 0 };
+    slot_view_t view = { .number = 0 };
     slot_read (self->slot, self->state == CHILD_DEAD, &view);
-    return (crew_slot_t) { view.serial, view.item, view.started_at_ms, view.done, view.steps };
+    return (crew_slot_t) { view.number, view.started_at_ms, view.done, view.steps };
 }
 
 void sim_child_hear (sim_child_t *self)
@@ -422,7 +424,7 @@ void sim_child_hear (sim_child_t *self)
         crew_child_exited (self->worker->crew, now_ms, self->place, &exit);
     } else if (self->state == CHILD_UP) {
         crew_slot_t slot = read_slot (self);
-        if (slot.serial != 0)
+        if (slot.number != 0)
             crew_slot_seen (self->worker->crew, now_ms, self->place, &slot);
     }
 }

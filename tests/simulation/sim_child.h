@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * sim_child.h - a child process of a worker, played: it reads its channel, claims runs at the gate of its
- * slot (the real one), works through their items in virtual time, and dies where their deeds say so. It runs
+ * sim_child.h - a child process of a worker, played: it reads its channel, claims items at the gate of its
+ * slot (the real one), works through them in virtual time, and dies where their deeds say so. It runs
  * though its worker's loop is stopped.
  */
 #ifndef SIM_CHILD_H_INCLUDED
@@ -48,7 +48,7 @@ typedef struct sim_child_s {
     dp_list_t channel, ring;
     order_t *order; /* the run that it is in */
     size_t n_done;  /* of its items */
-    size_t n_given; /* items of runs that it has claimed */
+    size_t n_given; /* items that it has claimed */
     int64_t item_since_us;
     int64_t stopped_until_us; /* by a stranger */
     bool is_ending;           /* its channel was closed */

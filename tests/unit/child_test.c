@@ -319,11 +319,11 @@ static void runs_the_items_of_a_task_in_order (void **state)
     edge_t *edge = edge_new (NULL, 0);
     (void) state;
     hand (edge, 1, "square", "\x01\x02\x03", 3, 3);
-    hand (edge, 2, "square", "\x04", 1, 1);
+    hand (edge, 4, "square", "\x04", 1, 1);
     await_outcomes (edge, 4);
     assert_true (edge->is_ready);
     for (size_t i = 0; i < 4; i++) {
-        assert_int_equal (edge->outcomes[i].serial, i < 3 ? 1 : 2);
+        assert_int_equal (edge->outcomes[i].serial, i < 3 ? 1 : 4);
         assert_int_equal (edge->outcomes[i].item, i < 3 ? i : 0);
         assert_int_equal (edge->outcomes[i].status, OUTCOME_VALUE);
         assert_int_equal (edge->outcomes[i].body[0], (i + 1) * (i + 1));
@@ -419,8 +419,7 @@ static void reports_how_it_died_and_what_it_ran (void **state)
     assert_int_equal (edge->end.signal, SIGKILL);
     assert_int_equal (edge->n_outcomes, 1);
     assert_true (slot_read (&edge->place->shared->slot, true, &view));
-    assert_int_equal (view.serial, 2);
-    assert_int_equal (view.item, 0);
+    assert_int_equal (view.number, 2);
     assert_string_equal (place_tail (edge->place), "the last words\n");
     edge_destroy (&edge);
 }
@@ -460,7 +459,7 @@ static bool is_running (void *argument)
 {
     slot_view_t view;
     edge_t *edge = argument;
-    return slot_read (&edge->place->shared->slot, false, &view) && view.serial == 1 && view.steps == 4;
+    return slot_read (&edge->place->shared->slot, false, &view) && view.number == 1 && view.steps == 4;
 }
 
 static void skips_what_was_taken_back (void **state)
@@ -478,6 +477,24 @@ static void skips_what_was_taken_back (void **state)
     await_outcomes (edge, 2);
     assert_int_equal (edge->outcomes[0].serial, 1);
     assert_int_equal (edge->outcomes[1].serial, 4);
+    edge_destroy (&edge);
+}
+
+static void leaves_a_run_where_it_was_cut (void **state)
+{
+    edge_t *edge = edge_new (NULL, 0);
+    (void) state;
+    hand (edge, 1, "wait_for_cancel", "\xc0\xc0\xc0", 3, 3);
+    place_flush (edge->place);
+    assert_true (wait_until (is_running, edge));
+    assert_int_equal (place_take_back (edge->place, 1), 2);
+    hand (edge, 4, "square", "\x04\x05", 2, 2);
+    place_flag (edge->place, 1);
+    await_outcomes (edge, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal (edge->outcomes[i].serial, i == 0 ? 1 : 4);
+        assert_int_equal (edge->outcomes[i].item, i == 2);
+    }
     edge_destroy (&edge);
 }
 
@@ -533,6 +550,7 @@ int main (void)
         cmocka_unit_test (exits_without_the_programs_handlers),
         cmocka_unit_test (ends_the_copy_that_a_function_forked),
         cmocka_unit_test (skips_what_was_taken_back),
+        cmocka_unit_test (leaves_a_run_where_it_was_cut),
         cmocka_unit_test (runs_the_initializer_first),
         cmocka_unit_test (ends_when_its_initializer_fails),
         cmocka_unit_test (notices_a_child_that_overwrites_the_ring),

@@ -362,7 +362,7 @@ static void a_child_is_replaced_after_its_number_of_items (void **state)
     rig_exit (rig, 1, 0, 0, 1, 3);
     rig_ready (rig, 2);
     rig_turn (rig, 0);
-    rig_expect (rig, "hand 2 #2 task 2\n");
+    rig_expect (rig, "hand 2 #5 task 2\n");
     rig_destroy (&rig);
 }
 

@@ -226,6 +226,7 @@ void rig_task (rig_t *self, size_t broker, const rig_task_t *task)
         = { .session = task->session ? task->session : 1, .function = { "f", 1 }, .require = { "", 0 } };
     group.time_limit_ms = task->limit_ms;
     group.is_at_most_once = task->is_at_most_once;
+    group.is_loose = task->is_loose;
     wire_task_t wired = { .id = task->id, .job = task->id, .attempt = task->attempt ? task->attempt : 1 };
     wired.n_items = task->n_items ? task->n_items : 1;
     wired.payload = (wire_bytes_t) { nils, wired.n_items, 0 };
@@ -301,7 +302,7 @@ void rig_ready (rig_t *self, size_t place)
 
 void rig_claim (rig_t *self, size_t place, uint64_t serial, uint64_t item)
 {
-    crew_slot_t slot = { .serial = serial, .item = item, .started_at_ms = self->now_ms };
+    crew_slot_t slot = { .number = serial + item, .started_at_ms = self->now_ms };
     crew_slot_seen (self->crew, self->now_ms, place, &slot);
 }
 
@@ -314,7 +315,7 @@ void rig_value (rig_t *self, size_t place, uint64_t serial, uint64_t run_us)
 void rig_exit (rig_t *self, size_t place, int signal, int status, uint64_t serial, uint64_t item)
 {
     crew_exit_t exit = { .signal = signal, .exit_status = status, .stderr_tail = "last words" };
-    exit.slot = (crew_slot_t) { .serial = serial, .item = item, .started_at_ms = self->now_ms };
+    exit.slot = (crew_slot_t) { .number = serial + item, .started_at_ms = self->now_ms };
     crew_child_exited (self->crew, self->now_ms, place, &exit);
 }
 

@@ -53,7 +53,7 @@ void rig_decode (const dp_outgoing_t *outgoing, wire_message_t *message);
 /* ---- The broker says ---- */
 typedef struct rig_task_s {
     uint64_t id, attempt, session, n_items, limit_ms;
-    bool is_at_most_once;
+    bool is_at_most_once, is_loose;
 } rig_task_t;
 void rig_task (rig_t *self, size_t broker, const rig_task_t *task);
 void rig_tasks (rig_t *self, size_t broker, uint64_t first, uint64_t last); /* attempt 1, session 1 */

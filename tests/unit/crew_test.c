@@ -230,7 +230,7 @@ static void the_results_of_a_forgotten_run_still_count_in_acks (void **state)
     rig_exit (rig, 1, 9, 0, 1, 1);
     rig_tasks (rig, 0, 8, 8);
     rig_turn (rig, 0);
-    rig_value (rig, 0, 2, 1000);
+    rig_value (rig, 0, 3, 1000);
     rig_turn (rig, 0);
     rig_bare (rig, 0, WIRE_ACK, 1); /* that part, not the result of 8 */
     crew_broken (rig->crew, rig->now_ms, 0);
@@ -429,7 +429,7 @@ static void tells_that_a_run_has_started_and_what_it_says_of_itself (void **stat
     rig_tasks (rig, 0, 7, 7);
     rig_turn (rig, 0);
     rig_forget (rig);
-    crew_slot_t slot = { .serial = 1, .started_at_ms = rig->now_ms };
+    crew_slot_t slot = { .number = 1, .started_at_ms = rig->now_ms };
     crew_slot_seen (rig->crew, rig->now_ms, 0, &slot);
     rig_pass (rig, 99);
     rig_expect (rig, "");

@@ -71,6 +71,11 @@ static void on_results (crew_walk_t *self, size_t b, wire_message_t *message)
             end_at (self, b, result.id); /* before it was adopted, or before it could start once more */
             continue;
         }
+        bool is_cut = result.status == OUTCOME_NOT_STARTED || result.status == OUTCOME_CANCELLED;
+        if (is_cut && !result.is_final) {
+            CHECK (self, result.first >= run->n_items && result.first + result.n_items <= run->n_uncut);
+            continue;
+        }
         CHECK (self, result.first <= record->next_item);
         /* After a break parts may come again. */
         if (result.first + result.n_items > record->next_item)
@@ -226,7 +231,7 @@ void crew_walk_assign (crew_walk_t *self, size_t b)
     uint64_t id = ++self->n_runs;
     run_t *run = &self->runs[id];
     run->session = sessions[crew_walk_roll (self, 4)];
-    run->n_items = crew_walk_roll (self, 3) > 0 ? 1 : 1 + crew_walk_roll (self, 5);
+    run->n_items = run->n_uncut = crew_walk_roll (self, 3) > 0 ? 1 : 1 + crew_walk_roll (self, 5);
     run->is_at_most_once = crew_walk_roll (self, 8) == 0;
     if (!broker->has_session[run->session] && run->session >= 5)
         rig_session (self->rig, b, run->session, run->session == 5 ? "init" : "", run->session == 6 ? 3 : 0);
@@ -234,6 +239,7 @@ void crew_walk_assign (crew_walk_t *self, size_t b)
     assign_at (self, b, id);
     run->at[b].is_new = true;
     rig_task_t task = { .id = id, .session = run->session, .n_items = run->n_items };
+    task.is_loose = crew_walk_roll (self, 2) == 0;
     task.is_at_most_once = run->is_at_most_once;
     task.limit_ms = crew_walk_roll (self, 4) == 0 ? 1 + crew_walk_roll (self, 60) : 0;
     TELL (self, "%zu> task %d session %d items %d", b, (int) id, (int) run->session, (int) run->n_items);

@@ -23,7 +23,7 @@ typedef struct record_s {
 } record_t;
 
 typedef struct run_s {
-    uint64_t session, n_items;
+    uint64_t session, n_items, n_uncut; /* n_items: that are left of n_uncut */
     bool is_at_most_once;
     record_t at[N_BROKERS];
 } run_t;

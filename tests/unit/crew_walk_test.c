@@ -42,8 +42,7 @@ static void child_dies (crew_walk_t *self, size_t place, int signal, int status)
 {
     child_t *child = &self->children[place];
     crew_exit_t exit = { .signal = signal, .exit_status = status, .stderr_tail = "", .slot = child->slot };
-    TELL (self, "child %zu dies of %d at #%d item %d", place, signal, (int) exit.slot.serial,
-          (int) exit.slot.item);
+    TELL (self, "child %zu dies of %d at #%d", place, signal, (int) exit.slot.number);
     memset (child, 0, sizeof *child);
     crew_child_exited (self->rig->crew, self->rig->now_ms, place, &exit);
 }
@@ -101,21 +100,33 @@ static void child_step (crew_walk_t *self, size_t place)
         child_finishes (self, place);
     else {
         handed_t *run = &child->queue[0];
-        child->slot = (crew_slot_t) { .serial = run->serial,
-                                      .item = run->n_done,
-                                      .started_at_ms = self->rig->now_ms };
+        child->slot
+            = (crew_slot_t) { .number = run->serial + run->n_done, .started_at_ms = self->rig->now_ms };
         child->is_claimed = true;
     }
 }
 
-static void take_back (crew_walk_t *self, size_t place, uint64_t serial)
+/* The last run that is left may be cut. */
+static void cut (crew_walk_t *self, child_t *child, uint64_t number)
+{
+    handed_t *run = child->n_queue > 0 ? &child->queue[child->n_queue - 1] : NULL;
+    if (run == NULL || number >= run->serial + run->n_items)
+        return;
+    TELL (self, "#%d is cut at item %d", (int) run->serial, (int) (number - run->serial));
+    self->runs[run->id].n_items = run->n_items = number - run->serial;
+    if (run->n_done == run->n_items)
+        child->n_queue--;
+}
+
+static void take_back (crew_walk_t *self, size_t place, uint64_t number)
 {
     child_t *child = &self->children[place];
-    if (serial <= child->slot.serial)
-        serial = child->slot.serial + 1;
-    while (child->n_queue > 0 && child->queue[child->n_queue - 1].serial >= serial)
+    if (number <= child->slot.number)
+        number = child->slot.number + 1;
+    while (child->n_queue > 0 && child->queue[child->n_queue - 1].serial >= number)
         child->n_queue--;
-    crew_taken_back (self->rig->crew, self->rig->now_ms, place, serial);
+    cut (self, child, number);
+    crew_taken_back (self->rig->crew, self->rig->now_ms, place, number);
 }
 
 static void hand (crew_walk_t *self, const crew_action_t *action)
@@ -126,7 +137,7 @@ static void hand (crew_walk_t *self, const crew_action_t *action)
     CHECK (self, child->n_queue < MAX_QUEUE);
     CHECK (self, child->session == (self->runs[id].session >= 5 ? self->runs[id].session : 0));
     CHECK (self, action->task.n_items == self->runs[id].n_items
-                     && action->task.payload.len == self->runs[id].n_items);
+                     && action->task.payload.len == self->runs[id].n_uncut);
     CHECK (self, child->n_queue == 0 || child->queue[child->n_queue - 1].serial < action->serial);
     child->queue[child->n_queue++] = (handed_t) { action->serial, id, action->task.n_items, 0 };
 }

@@ -3,6 +3,8 @@
 #include "tests/support/test.h"
 #include "tests/unit/crew_rig.h"
 
+#include <signal.h>
+
 #include <stdbool.h>
 #include <string.h>
 
@@ -193,6 +195,109 @@ static void takes_a_revoked_run_back_from_its_child (void **state)
     rig_destroy (&rig);
 }
 
+/* ---- Cutting -------------------------------------------------------------------------------------- */
+
+static void gives_back_the_calls_behind_a_slow_one (void **state)
+{
+    WITH_RIG (1, 1);
+    rig_task (rig, 0, &(rig_task_t) { .id = 7, .n_items = 4, .is_loose = true });
+    rig_turn (rig, 0);
+    rig_value (rig, 0, 1, 100);
+    rig_claim (rig, 0, 1, 1);
+    rig_forget (rig);
+    rig_pass (rig, 5);
+    rig_expect (rig, "");
+    rig_pass (rig, 1);
+    rig_expect (rig, "back 0 #3\n0< RESULTS w1 7.1 not started 2+2 --\n");
+    rig_value (rig, 0, 1, 6000);
+    rig_turn (rig, 0);
+    rig_expect_part (rig, "7.1 value final 0+2 VV\n");
+    rig_destroy (&rig);
+}
+
+static void keeps_the_items_of_one_call_together (void **state)
+{
+    WITH_RIG (1, 1);
+    rig_task (rig, 0, &(rig_task_t) { .id = 7, .n_items = 4 });
+    rig_turn (rig, 0);
+    rig_claim (rig, 0, 1, 0);
+    rig_forget (rig);
+    rig_pass (rig, 50);
+    rig_expect (rig, "");
+    rig_destroy (&rig);
+}
+
+static void cuts_a_revoked_run_behind_the_item_that_runs (void **state)
+{
+    WITH_RIG (1, 1);
+    rig_task (rig, 0, &(rig_task_t) { .id = 7, .n_items = 4 });
+    rig_turn (rig, 0);
+    rig_claim (rig, 0, 1, 0);
+    rig_forget (rig);
+    rig_run (rig, 0, WIRE_REVOKE, 7, 1);
+    rig_run (rig, 0, WIRE_REVOKE, 7, 1);
+    rig_turn (rig, 0);
+    rig_expect (rig, "back 0 #2\n0< RESULTS w1 7.1 not started 1+3 ---\n");
+    rig_run (rig, 0, WIRE_REVOKE, 7, 1);
+    rig_turn (rig, 0);
+    rig_expect (rig, "");
+    rig_exit (rig, 0, SIGSEGV, 0, 1, 0);
+    rig_turn (rig, 0);
+    rig_expect_part (rig, "7.1 crashed final 0+1 C\n");
+    rig_destroy (&rig);
+}
+
+static void a_cut_run_whose_items_are_all_done_is_finished (void **state)
+{
+    WITH_RIG (1, 1);
+    rig->answers_take_back = false;
+    rig_task (rig, 0, &(rig_task_t) { .id = 7, .n_items = 3, .is_loose = true });
+    rig_turn (rig, 0);
+    rig_value (rig, 0, 1, 100);
+    rig_run (rig, 0, WIRE_REVOKE, 7, 1);
+    rig_turn (rig, 0);
+    rig_forget (rig);
+    crew_taken_back (rig->crew, rig->now_ms, 0, 2);
+    rig_turn (rig, 0);
+    rig_expect_part (rig, "7.1 not started 1+2 --, 7.1 value final 0+1 V\n");
+    rig_tasks (rig, 0, 8, 8);
+    rig_turn (rig, 0);
+    rig_expect (rig, "hand 0 #4 task 8\n");
+    rig_destroy (&rig);
+}
+
+static void a_cut_is_told_again_after_a_break (void **state)
+{
+    WITH_RIG (1, 1);
+    rig_task (rig, 0, &(rig_task_t) { .id = 7, .n_items = 3, .is_loose = true });
+    rig_turn (rig, 0);
+    rig_claim (rig, 0, 1, 0);
+    crew_broken (rig->crew, rig->now_ms, 0);
+    rig_pass (rig, 6);
+    rig_welcome (rig, 0);
+    rig_turn (rig, 0);
+    rig_forget (rig);
+    rig_run (rig, 0, WIRE_ADOPT, 7, 1);
+    rig_turn (rig, 0);
+    rig_expect (rig, "0< RESULTS w1 7.1 not started 1+2 --\n");
+    rig_destroy (&rig);
+}
+
+static void what_a_cancel_cuts_off_is_cancelled (void **state)
+{
+    WITH_RIG (1, 1);
+    rig->answers_take_back = false;
+    rig_task (rig, 0, &(rig_task_t) { .id = 7, .n_items = 3 });
+    rig_turn (rig, 0);
+    rig_run (rig, 0, WIRE_CANCEL, 7, 1);
+    rig_turn (rig, 0);
+    rig_forget (rig);
+    crew_taken_back (rig->crew, rig->now_ms, 0, 2);
+    rig_turn (rig, 0);
+    rig_expect (rig, "flag 0 #1\n0< RESULTS w1 7.1 cancelled 1+2 XX\n");
+    rig_destroy (&rig);
+}
+
 /* ---- Draining ------------------------------------------------------------------------------------- */
 
 static void drains_by_finishing_what_runs_and_handing_back_the_rest (void **state)
@@ -329,6 +434,12 @@ int main (void)
         cmocka_unit_test (releases_tasks_beyond_any_window_it_ever_told),
         cmocka_unit_test (releases_a_waiting_run_that_is_revoked),
         cmocka_unit_test (takes_a_revoked_run_back_from_its_child),
+        cmocka_unit_test (gives_back_the_calls_behind_a_slow_one),
+        cmocka_unit_test (keeps_the_items_of_one_call_together),
+        cmocka_unit_test (cuts_a_revoked_run_behind_the_item_that_runs),
+        cmocka_unit_test (a_cut_run_whose_items_are_all_done_is_finished),
+        cmocka_unit_test (a_cut_is_told_again_after_a_break),
+        cmocka_unit_test (what_a_cancel_cuts_off_is_cancelled),
         cmocka_unit_test (drains_by_finishing_what_runs_and_handing_back_the_rest),
         cmocka_unit_test (drains_when_the_broker_says_so),
         cmocka_unit_test (drains_without_waiting_long_for_whom_nobody_speaks_for),

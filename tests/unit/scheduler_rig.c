@@ -363,6 +363,11 @@ void srig_cancel (srig_t *self, int client, uint64_t first, uint64_t last)
     say_range (self, client, WIRE_CANCEL, (wire_range_t) { first, last, false }, false);
 }
 
+void srig_revoke (srig_t *self, int client, uint64_t first, uint64_t last)
+{
+    say_range (self, client, WIRE_REVOKE, (wire_range_t) { first, last, false }, false);
+}
+
 void srig_ack (srig_t *self, int client)
 {
     wire_put_bare (&self->out, 0, WIRE_ACK, self->clients[client].n_results);
@@ -388,6 +393,8 @@ static void say_result (srig_t *self, int worker, const wire_result_t *result)
     for (uint64_t i = 0; i < result->n_items; i++) {
         if (result->status == OUTCOME_VALUE)
             outcome_put_value (&row, "\x01", 1);
+        else if (result->status == OUTCOME_NOT_STARTED)
+            outcome_put_not_started (&row);
         else
             outcome_put_error (&row, result->status, NULL);
     }
@@ -448,6 +455,18 @@ void srig_part (srig_t *self, int worker, int client, uint64_t id, uint64_t atte
                              .first = first,
                              .n_items = n,
                              .run_us = 10 };
+    say_result (self, worker, &result);
+}
+
+void srig_cut (srig_t *self, int worker, int client, uint64_t id, uint64_t attempt, uint64_t first,
+               uint64_t n)
+{
+    wire_result_t result = { .session = 100 + (uint64_t) client,
+                             .id = id,
+                             .attempt = attempt,
+                             .status = OUTCOME_NOT_STARTED,
+                             .first = first,
+                             .n_items = n };
     say_result (self, worker, &result);
 }
 

@@ -37,7 +37,7 @@ typedef struct srig_peer_s {
     wire_role_t role;
     /* what it was sent since srig_forget */
     size_t n_kinds[WIRE_KINDS], n_messages;
-    srig_rows_t tasks, adopts, cancels, results, progress;
+    srig_rows_t tasks, adopts, revokes, cancels, results, progress;
     wire_range_t missing[1024];
     size_t n_missing;
     uint64_t sessions[64], ends[64]; /* of SESSION, SESSION_END */
@@ -112,6 +112,7 @@ void srig_claim_once (srig_t *self, int client, uint64_t first,
                       uint64_t last); /* at most once; not the end */
 void srig_claim_none (srig_t *self, int client);
 void srig_cancel (srig_t *self, int client, uint64_t first, uint64_t last);
+void srig_revoke (srig_t *self, int client, uint64_t first, uint64_t last);
 void srig_ack (srig_t *self, int client); /* all results that came on this connection */
 void srig_query (srig_t *self, int client, wire_question_t question, uint64_t id); /* answered at once */
 
@@ -121,6 +122,9 @@ void srig_result (srig_t *self, int worker, int client, uint64_t id, uint64_t at
 void srig_timed (srig_t *self, int worker, int client, uint64_t id, uint64_t attempt, uint64_t run_us);
 void srig_part (srig_t *self, int worker, int client, uint64_t id, uint64_t attempt, uint64_t first,
                 uint64_t n, bool is_final);
+/* Its items from this one on will not start: so many. */
+void srig_cut (srig_t *self, int worker, int client, uint64_t id, uint64_t attempt, uint64_t first,
+               uint64_t n);
 /* A value of so many bytes. */
 void srig_sized (srig_t *self, int worker, int client, uint64_t id, uint64_t attempt, size_t size);
 void srig_release (srig_t *self, int worker, int client, uint64_t id, uint64_t attempt);

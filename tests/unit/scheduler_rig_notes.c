@@ -143,6 +143,9 @@ void srig_note (srig_peer_t *peer, wire_message_t *message)
     case WIRE_CANCEL:
         note_runs (&peer->cancels, message);
         break;
+    case WIRE_REVOKE:
+        note_runs (&peer->revokes, message);
+        break;
     case WIRE_PROGRESS:
         note_runs (&peer->progress, message);
         break;

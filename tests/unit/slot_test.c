@@ -15,30 +15,30 @@ static void shows_the_item_that_runs (void **state)
     (void) state;
     memset (&slot, 0, sizeof slot);
     assert_true (slot_read (&slot, false, &view));
-    assert_int_equal (view.serial, 0);
+    assert_int_equal (view.number, 0);
     assert_true (slot_claim (&slot, 4));
-    slot_begin (&slot, 4, 2, 1000);
+    slot_begin (&slot, 4, 1000);
     slot_progress (&slot, 3, 10);
     assert_true (slot_read (&slot, false, &view));
-    assert_int_equal (view.serial, 4);
-    assert_int_equal (view.item, 2);
+    assert_int_equal (view.number, 4);
     assert_int_equal (view.started_at_ms, 1000);
     assert_int_equal (view.done, 3);
     assert_int_equal (view.steps, 10);
 }
 
-static void blames_a_claimed_run_that_had_no_item_yet (void **state)
+static void blames_a_claimed_item_that_was_not_begun_yet (void **state)
 {
     slot_t slot;
     slot_view_t view;
     (void) state;
     memset (&slot, 0, sizeof slot);
     slot_claim (&slot, 4);
-    slot_begin (&slot, 4, 2, 1000);
+    slot_begin (&slot, 4, 1000);
+    slot_progress (&slot, 3, 10);
     slot_claim (&slot, 5);
     assert_true (slot_read (&slot, true, &view));
-    assert_int_equal (view.serial, 5);
-    assert_int_equal (view.item, 0);
+    assert_int_equal (view.number, 5);
+    assert_int_equal (view.done, 0);
 }
 
 static void flags_one_run_only (void **state)
@@ -64,6 +64,20 @@ static void takes_back_what_was_not_claimed (void **state)
     assert_false (slot_claim (&slot, 3));
     slot_open_gate (&slot, mark);
     assert_true (slot_claim (&slot, 4));
+}
+
+static void cuts_a_run_behind_the_item_that_was_claimed_last (void **state)
+{
+    slot_t slot;
+    uint64_t mark;
+    (void) state;
+    memset (&slot, 0, sizeof slot);
+    assert_true (slot_claim (&slot, 1));
+    assert_true (slot_claim (&slot, 2));
+    assert_int_equal (slot_take_back (&slot, 1, &mark), 3);
+    assert_false (slot_claim (&slot, 3));
+    slot_open_gate (&slot, mark);
+    assert_true (slot_claim (&slot, 6));
 }
 
 static void does_not_take_back_what_was_claimed (void **state)
@@ -93,17 +107,31 @@ static void a_second_closing_outlives_the_mark_of_the_first (void **state)
     assert_true (slot_claim (&slot, 7));
 }
 
-/* ---- Two threads: each run is either started or taken back ----------------------------------- */
+/* ---- Two threads: each item is either started or taken back ----------------------------------- */
 
-enum { MANY = 100000 };
+enum { MANY = 100000, MOST_ITEMS = 5 };
+
+typedef struct frame_s {
+    uint64_t serial, n_items; /* no items: a mark */
+} frame_t;
 
 typedef struct channel_s {
     slot_t slot;
-    _Atomic uint64_t n_sent;   /* entries of frames that were sent */
-    uint64_t frames[4 * MANY]; /* 2 × serial, or 2 × mark + 1 */
+    _Atomic uint64_t n_sent; /* frames */
+    frame_t frames[2 * MANY];
     _Atomic int is_over;
-    unsigned char started[4 * MANY]; /* by serial */
+    unsigned char started[MANY + MOST_ITEMS]; /* by number */
 } channel_t;
+
+static void run (channel_t *channel, const frame_t *frame)
+{
+    for (uint64_t i = 0; i < frame->n_items; i++) {
+        if (!slot_claim (&channel->slot, frame->serial + i))
+            return;
+        channel->started[frame->serial + i]++;
+        slot_begin (&channel->slot, frame->serial + i, (int64_t) (frame->serial + i));
+    }
+}
 
 static void *be_the_child (void *argument)
 {
@@ -115,50 +143,56 @@ static void *be_the_child (void *argument)
                 return NULL;
             continue;
         }
-        uint64_t frame = channel->frames[at++];
-        if (frame % 2)
-            slot_open_gate (&channel->slot, frame / 2);
-        else if (slot_claim (&channel->slot, frame / 2)) {
-            channel->started[frame / 2]++;
-            slot_begin (&channel->slot, frame / 2, 0, 0);
-        }
+        const frame_t *frame = &channel->frames[at++];
+        if (frame->n_items == 0)
+            slot_open_gate (&channel->slot, frame->serial);
+        else
+            run (channel, frame);
     }
 }
 
-static void each_run_is_started_or_taken_back (void **state)
+static void send_frame (channel_t *channel, uint64_t serial, uint64_t n_items)
+{
+    uint64_t n_sent = atomic_load (&channel->n_sent);
+    channel->frames[n_sent] = (frame_t) { serial, n_items };
+    atomic_store (&channel->n_sent, n_sent + 1);
+}
+
+static void each_item_is_started_or_taken_back (void **state)
 {
     channel_t *channel = aligned_alloc (64, (sizeof *channel + 63) / 64 * 64);
-    unsigned char *taken = calloc (4 * MANY, 1);
+    unsigned char *taken = calloc (MANY + MOST_ITEMS, 1);
     pthread_t thread;
-    uint64_t n_sent = 0, serial = 0, lowest_open = 1;
+    uint64_t next = 1, lowest_open = 1; /* numbers */
     (void) state;
     assert_non_null (channel);
     assert_non_null (taken);
     memset (channel, 0, sizeof *channel);
     srand (1);
     assert_int_equal (pthread_create (&thread, NULL, be_the_child, channel), 0);
-    while (serial < MANY) {
-        channel->frames[n_sent++] = 2 * ++serial;
-        atomic_store (&channel->n_sent, n_sent);
+    while (next < MANY) {
+        uint64_t n_items = 1 + (uint64_t) (rand () % MOST_ITEMS);
+        send_frame (channel, next, n_items);
+        next += n_items;
         if (rand () % 7 == 0) {
-            uint64_t mark, wanted = serial - (uint64_t) (rand () % 3);
-            uint64_t first
-                = slot_take_back (&channel->slot, wanted < lowest_open ? lowest_open : wanted, &mark);
-            for (uint64_t i = first > lowest_open ? first : lowest_open; i <= serial; i++)
+            uint64_t mark, wanted = next - 1 - (uint64_t) (rand () % 8);
+            if (wanted < lowest_open || wanted > next)
+                wanted = lowest_open;
+            uint64_t first = slot_take_back (&channel->slot, wanted, &mark);
+            for (uint64_t i = first > lowest_open ? first : lowest_open; i < next; i++)
                 taken[i]++;
-            lowest_open = serial + 1;
-            channel->frames[n_sent++] = 2 * mark + 1;
-            atomic_store (&channel->n_sent, n_sent);
+            lowest_open = next;
+            send_frame (channel, mark, 0);
         }
         slot_view_t view;
         if (slot_read (&channel->slot, false, &view))
-            assert_int_equal (view.item, 0);
+            assert_int_equal (view.started_at_ms, view.number);
     }
     atomic_store (&channel->is_over, 1);
     pthread_join (thread, NULL);
-    for (uint64_t i = 1; i <= serial; i++)
+    for (uint64_t i = 1; i < next; i++)
         if (channel->started[i] + taken[i] != 1)
-            fail_msg ("run %llu was started %d times and taken back %d times", (unsigned long long) i,
+            fail_msg ("item %llu was started %d times and taken back %d times", (unsigned long long) i,
                       channel->started[i], taken[i]);
     free (taken);
     free (channel);
@@ -168,12 +202,13 @@ int main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (shows_the_item_that_runs),
-        cmocka_unit_test (blames_a_claimed_run_that_had_no_item_yet),
+        cmocka_unit_test (blames_a_claimed_item_that_was_not_begun_yet),
         cmocka_unit_test (flags_one_run_only),
         cmocka_unit_test (takes_back_what_was_not_claimed),
+        cmocka_unit_test (cuts_a_run_behind_the_item_that_was_claimed_last),
         cmocka_unit_test (does_not_take_back_what_was_claimed),
         cmocka_unit_test (a_second_closing_outlives_the_mark_of_the_first),
-        cmocka_unit_test (each_run_is_started_or_taken_back),
+        cmocka_unit_test (each_item_is_started_or_taken_back),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

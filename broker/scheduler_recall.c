@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* scheduler_recall.c - what comes back to its client unstarted: tasks that it wants back, and the items that
+   their worker has cut off a run. */
+#include "broker/scheduler_internal.h"
+
+#include "core/memory.h"
+
+/* It names the run that is not to be, so that whatever was before it counts as it was. */
+void scheduler_give_back (scheduler_t *self, task_t *task)
+{
+    if (!dp_list_is_empty (&task->in_place))
+        scheduler_unqueue (self, task);
+    dp_buffer_reset (&self->scratch);
+    for (uint64_t i = 0; i < task->n_items; i++)
+        if (outcome_put_not_started (&self->scratch) < 0)
+            dp_no_memory (2 * (size_t) task->n_items);
+    wire_result_t result = {
+        .attempt = task->last_attempt + 1,
+        .status = OUTCOME_NOT_STARTED,
+        .is_final = true,
+        .n_items = task->n_items,
+        .payload = { self->scratch.data, self->scratch.len, 0 },
+    };
+    scheduler_hold (self, task, &result, NULL);
+}
+
+/* Its client wants back what has not started of it. A task that waits for the end of the grace may be running
+   somewhere: then it does, and comes back as soon as that is known. */
+void scheduler_recall (scheduler_t *self, task_t *task)
+{
+    if (task->state == TASK_FINISHED || task->is_cancelled)
+        return;
+    task->is_recalled = true;
+    if (task->state == TASK_QUEUED && !task->is_graced)
+        scheduler_give_back (self, task);
+    else if (task->state == TASK_ASSIGNED && !task->worker->is_listing) { /* else RUNS is answered so */
+        wire_run_t run = scheduler_run_of (task);
+        scheduler_tell_run (self, task->worker, WIRE_REVOKE, &run);
+    }
+}
+
+bool scheduler_is_cut (const wire_result_t *result)
+{
+    return result->status == OUTCOME_NOT_STARTED && !result->is_final;
+}
+
+/* The worker has cut the present run: items from the first of this result on are the client's again, who
+   makes new tasks of them. False where that cannot be, or was said before. */
+bool scheduler_cut (task_t *task, const wire_result_t *result)
+{
+    if (result->first == 0 || result->n_items == 0)
+        return false;
+    if (task->n_items == 0)
+        return true; /* adopted by its id: its client knows how long it was */
+    if (result->first >= task->n_items || result->n_items != task->n_items - result->first)
+        return false;
+    task->n_items = result->first;
+    task->is_cut = true;
+    return true;
+}
+
+/* Of the arguments only those of the items that are left. */
+size_t scheduler_arguments_len (const task_t *task)
+{
+    if (!task->is_cut)
+        return task->payload_len;
+    const uint8_t *data = task->blob != NULL ? dp_blob_data (task->blob) : task->payload;
+    dp_reader_t values;
+    dp_reader_init (&values, data, task->payload_len);
+    for (uint64_t i = 0; i < task->n_items; i++) {
+        size_t len;
+        if (dp_reader_skip (&values, &len) == NULL)
+            return task->payload_len; /* malformed: whoever runs it says so */
+    }
+    return (size_t) (values.at - data);
+}
