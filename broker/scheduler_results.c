@@ -65,9 +65,11 @@ static void take_result (scheduler_t *self, int64_t now_ms, worker_record_t *wor
         self->stats.total_late_results++;
         return;
     }
-    if (scheduler_is_cut (result) && !scheduler_cut (task, result))
+    bool is_cut = scheduler_is_cut (result);
+    if (is_cut && !scheduler_cut (task, result))
         return;
-    account (task, result);
+    if (!is_cut) /* what it says of the time is said again by the results of what is left */
+        account (task, result);
     if (is_stopped_by_nobody (task, result)) {
         scheduler_return (self, now_ms, task,
                           result->status == OUTCOME_KILLED ? RETURN_LOST : RETURN_RELEASED);

@@ -99,15 +99,22 @@ void crew_requeue_run (crew_t *self, int64_t now_ms, crew_run_t *run)
         crew_run_wait (self, now_ms, run);
 }
 
+/* Does the slot show an item of this run that is not finished? */
+static bool is_in_item (const crew_child_t *child, const crew_run_t *run)
+{
+    return crew_run_has (run, child->slot.number) && child->slot.number - run->serial >= run->n_finished;
+}
+
 /* A child whose memory was overwritten may say that what it has brought has not started. */
-static void cut (crew_t *self, crew_child_t *child, crew_run_t *run, uint64_t n)
+static void cut (crew_t *self, int64_t now_ms, crew_child_t *child, crew_run_t *run, uint64_t n)
 {
     if (n < run->n_finished)
         n = run->n_finished;
     if (n >= run->n_items)
         return;
     child->n_items -= run->n_items - n;
-    crew_run_cut (self, run, n);
+    int64_t since_ms = is_in_item (child, run) ? now_ms - child->slot.started_at_ms : 0;
+    crew_run_cut (self, run, n, run->total_us + (since_ms > 0 ? (uint64_t) since_ms * 1000 : 0));
     if (run->n_finished < n)
         return;
     crew_learn (self, run->total_us);
@@ -124,7 +131,7 @@ void crew_taken_back (crew_t *self, int64_t now_ms, size_t place, uint64_t first
     while (child->n_runs > 0) {
         crew_run_t *run = DP_CONTAINER (child->runs.previous, crew_run_t, in_queue);
         if (run->serial < first) {
-            cut (self, child, run, first - run->serial);
+            cut (self, now_ms, child, run, first - run->serial);
             break;
         }
         child->n_items -= run->n_items;
@@ -160,12 +167,6 @@ static void watch_cancel (crew_t *self, int64_t now_ms, crew_child_t *child, cre
     }
     if (run->cancel != CANCEL_KILLED)
         crew_due (self, run->cancel_at_ms);
-}
-
-/* Does the slot show an item of this run that is not finished? */
-static bool is_in_item (const crew_child_t *child, const crew_run_t *run)
-{
-    return crew_run_has (run, child->slot.number) && child->slot.number - run->serial >= run->n_finished;
 }
 
 static void watch_time_limit (crew_t *self, int64_t now_ms, crew_child_t *child, const crew_run_t *run)

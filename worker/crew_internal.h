@@ -124,8 +124,9 @@ void crew_run_end (crew_t *self, crew_run_t *run, outcome_status_t status, const
 /* Append outcomes to the part that is being made: "n" items that were not started, or one error. */
 void crew_run_put_not_started (crew_run_t *run, uint64_t n);
 void crew_run_put_error (crew_run_t *run, outcome_status_t status, const dpool_error_t *error);
-/* RUNNING: its items from the n-th on will not start. That is told at once, and they are its no more. */
-void crew_run_cut (crew_t *self, crew_run_t *run, uint64_t n);
+/* RUNNING, for run_us: its items from the n-th on will not start. That is told at once, and they are its no
+   more. */
+void crew_run_cut (crew_t *self, crew_run_t *run, uint64_t n, uint64_t run_us);
 /* Is this one of its items? */
 static inline bool crew_run_has (const crew_run_t *run, uint64_t number)
 {

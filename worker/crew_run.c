@@ -270,7 +270,7 @@ static dp_blob_t *row_behind (outcome_status_t status, uint64_t n)
     return blob;
 }
 
-void crew_run_cut (crew_t *self, crew_run_t *run, uint64_t n)
+void crew_run_cut (crew_t *self, crew_run_t *run, uint64_t n, uint64_t run_us)
 {
     uint64_t n_behind = run->n_items - n;
     run->n_items = n;
@@ -281,6 +281,7 @@ void crew_run_cut (crew_t *self, crew_run_t *run, uint64_t n)
     crew_result_t *result = new_result (self, run, status, false);
     result->first = n;
     result->n_items = n_behind;
+    result->run_us = run_us;
     result->outcomes = row_behind (status, n_behind);
     post (run, result);
 }

@@ -102,6 +102,8 @@ static void say_results (rig_t *self, wire_message_t *message)
              (unsigned long long) result.attempt, outcome_name (result.status),
              result.is_final ? " final" : "", (unsigned long long) result.first,
              (unsigned long long) result.n_items);
+        if (result.status == OUTCOME_NOT_STARTED)
+            self->cut_us = result.run_us;
         say_outcomes (self, &result);
     }
 }

@@ -25,6 +25,7 @@ typedef struct rig_s {
     uint64_t epoch;
     char message[512], stderr_tail[512]; /* of the last error that was seen in an outcome */
     int signal;
+    uint64_t cut_us; /* run_us of the last cut */
     uint64_t attempts;
 } rig_t;
 

@@ -209,6 +209,7 @@ static void gives_back_the_calls_behind_a_slow_one (void **state)
     rig_expect (rig, "");
     rig_pass (rig, 1);
     rig_expect (rig, "back 0 #3\n0< RESULTS w1 7.1 not started 2+2 --\n");
+    assert_int_equal (rig->cut_us, 6100);
     rig_value (rig, 0, 1, 6000);
     rig_turn (rig, 0);
     rig_expect_part (rig, "7.1 value final 0+2 VV\n");
