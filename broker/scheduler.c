@@ -34,6 +34,7 @@ scheduler_t *scheduler_new (const scheduler_config_t *config, int64_t now_ms)
     self->ticked_at_ms = self->check_at_ms = self->no_worker_since_ms = now_ms;
     dp_list_init (&self->all_workers);
     dp_list_init (&self->touched);
+    dp_list_init (&self->acking);
     dp_list_init (&self->events);
     return self;
 }
@@ -179,7 +180,7 @@ static void check_quiet (scheduler_t *self, int64_t now_ms, peer_t *peer)
     if (now_ms - last_ms < LINK_HEARTBEAT_MS + SCHEDULER_CHECK_MS)
         return;
     peer->pinged_at_ms = now_ms;
-    wire_put_bare (&self->outbox, peer->connection, WIRE_PING, peer->n_received);
+    wire_put_bare (&self->outbox, peer->connection, WIRE_PING, peer->acks.n_received);
 }
 
 static void check_peers (scheduler_t *self, int64_t now_ms)
@@ -207,13 +208,43 @@ static void tell_processes (scheduler_t *self)
         if (session->peer.connection == 0 || session->told_processes == self->n_processes)
             continue;
         session->told_processes = self->n_processes;
-        wire_put_workers (&self->outbox, session->peer.connection, session->peer.n_received,
+        wire_put_workers (&self->outbox, session->peer.connection, session->peer.acks.n_received,
                           self->n_processes);
     }
 }
 
-/* Close a peer's batches, in the order in which they must arrive; an ack alone if nothing else carries it. */
-static void flush_peer (scheduler_t *self, peer_t *peer)
+/* In the row of those that are due in a while: mostly at its end. */
+static void wait_to_acknowledge (scheduler_t *self, peer_t *peer)
+{
+    dp_list_t *behind = self->acking.previous;
+    while (behind != &self->acking
+           && DP_CONTAINER (behind, peer_t, in_acking)->acks.since_ms > peer->acks.since_ms)
+        behind = behind->previous;
+    dp_list_prepend (behind, &peer->in_acking);
+}
+
+/* Touch those whose results were not acknowledged for a while. */
+static void touch_acking (scheduler_t *self, int64_t now_ms)
+{
+    DP_LIST_EACH (&self->acking, node) {
+        peer_t *peer = DP_CONTAINER (node, peer_t, in_acking);
+        if (dp_acks_due_ms (&peer->acks) > now_ms)
+            return;
+        scheduler_touch (self, peer);
+    }
+}
+
+static int64_t deadline_ms (const scheduler_t *self)
+{
+    if (dp_list_is_empty (&self->acking))
+        return self->check_at_ms;
+    int64_t ack_ms = dp_acks_due_ms (&DP_CONTAINER (self->acking.next, peer_t, in_acking)->acks);
+    return ack_ms < self->check_at_ms ? ack_ms : self->check_at_ms;
+}
+
+/* Close a peer's batches, in the order in which they must arrive; an ack alone if nothing else carries it in
+   time. */
+static void flush_peer (scheduler_t *self, int64_t now_ms, peer_t *peer)
 {
     size_t before = self->outbox.count;
     wire_batch_t *batches[4];
@@ -231,10 +262,14 @@ static void flush_peer (scheduler_t *self, peer_t *peer)
         batches[n++] = &worker->cancels;
     }
     for (size_t i = 0; i < n; i++)
-        wire_flush (batches[i], &self->outbox, peer->n_received, 0, 0);
-    if (self->outbox.count == before && peer->n_acked != peer->n_received)
-        wire_put_bare (&self->outbox, peer->connection, WIRE_ACK, peer->n_received);
-    peer->n_acked = peer->n_received;
+        wire_flush (batches[i], &self->outbox, peer->acks.n_received, 0, 0);
+    if (self->outbox.count == before && dp_acks_due_ms (&peer->acks) <= now_ms)
+        wire_put_bare (&self->outbox, peer->connection, WIRE_ACK, peer->acks.n_received);
+    dp_list_remove (&peer->in_acking);
+    if (self->outbox.count > before)
+        dp_acks_said (&peer->acks);
+    else if (dp_acks_due_ms (&peer->acks) != DP_NEVER)
+        wait_to_acknowledge (self, peer);
 }
 
 int64_t scheduler_tick (scheduler_t *self, int64_t now_ms)
@@ -252,10 +287,11 @@ int64_t scheduler_tick (scheduler_t *self, int64_t now_ms)
         scheduler_count_processes (self);
         tell_processes (self);
     }
+    touch_acking (self, now_ms);
     for (dp_list_t *node; (node = dp_list_pop (&self->touched)) != NULL;)
-        flush_peer (self, DP_CONTAINER (node, peer_t, in_touched));
+        flush_peer (self, now_ms, DP_CONTAINER (node, peer_t, in_touched));
     bool is_alone = self->sessions.count == 0 && self->workers.count == 0 && !self->is_in_grace;
-    return is_alone ? DP_NEVER : self->check_at_ms;
+    return is_alone ? DP_NEVER : deadline_ms (self);
 }
 
 void scheduler_shutdown (scheduler_t *self, int64_t now_ms)
@@ -266,5 +302,5 @@ void scheduler_shutdown (scheduler_t *self, int64_t now_ms)
     for (dp_map_node_t *node = dp_map_first (&self->connections); node != NULL;
          node = dp_map_next (&self->connections, node))
         wire_put_bare (&self->outbox, node->key, WIRE_BYE,
-                       DP_CONTAINER (node, peer_t, by_connection)->n_received);
+                       DP_CONTAINER (node, peer_t, by_connection)->acks.n_received);
 }

@@ -186,5 +186,5 @@ void scheduler_on_query (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_m
         status (self, now_ms, &self->scratch);
         answer.text = (wire_text_t) { (const char *) self->scratch.data, self->scratch.len };
     }
-    wire_put_answer (&self->outbox, peer->connection, peer->n_received, &answer);
+    wire_put_answer (&self->outbox, peer->connection, peer->acks.n_received, &answer);
 }

@@ -4,6 +4,7 @@
 #define SCHEDULER_INTERNAL_H_INCLUDED
 
 #include "broker/scheduler.h"
+#include "core/acks.h"
 #include "core/heap.h"
 #include "core/list.h"
 #include "core/map.h"
@@ -44,8 +45,9 @@ typedef struct peer_s {
     uint64_t id, connection; /* connection 0 = broken */
     uint64_t hello;          /* the counter of its HELLO: the highest owns the peer (R1) */
     int64_t hello_at_ms, heard_at_ms, pinged_at_ms, broken_at_ms;
-    int64_t patience_ms;          /* of silence beside the usual: a large message is on its way (R11) */
-    uint64_t n_received, n_acked; /* results taken over on this connection, and acknowledged (R3) */
+    int64_t patience_ms; /* of silence beside the usual: a large message is on its way (R11) */
+    dp_acks_t acks;      /* of results, on this connection (R3) */
+    dp_list_t in_acking; /* results are to be acknowledged in a while */
     char host[256], name[256];
     uint64_t pid;
 } peer_t;
@@ -189,7 +191,7 @@ struct scheduler_s {
     uint64_t held_bytes, worker_room; /* results of all sessions; what workers were told that they have */
     dp_outbox_t outbox;
     dp_map_t connections, sessions, workers, offers, orphans;
-    dp_list_t all_workers, touched;
+    dp_list_t all_workers, touched, acking; /* acking: who is due first stands first */
     uint64_t n_processes, n_names;
     dp_heap_t hungry, idle;
     uint64_t floor_us; /* the use of the session that was served last: newcomers start here */

@@ -26,6 +26,7 @@ static void break_peer (scheduler_t *self, int64_t now_ms, peer_t *peer)
     peer->connection = 0;
     peer->broken_at_ms = now_ms;
     dp_list_remove (&peer->in_touched);
+    dp_list_remove (&peer->in_acking);
     if (peer->role == WIRE_ROLE_WORKER)
         scheduler_rank (self, DP_CONTAINER (peer, worker_record_t, peer));
     self->is_counting_processes |= peer->role == WIRE_ROLE_WORKER;
@@ -129,7 +130,7 @@ static void on_hello (scheduler_t *self, int64_t now_ms, uint64_t connection, wi
     peer->hello = hello->connection;
     peer->hello_at_ms = peer->heard_at_ms = now_ms;
     peer->pinged_at_ms = peer->patience_ms = 0;
-    peer->n_received = peer->n_acked = 0;
+    peer->acks = (dp_acks_t) { 0 };
     peer->pid = hello->pid;
     copy_line (peer->host, sizeof peer->host, hello->host);
     copy_line (peer->name, sizeof peer->name, hello->name.len > 0 ? hello->name : hello->host);
@@ -144,8 +145,8 @@ static void on_hello (scheduler_t *self, int64_t now_ms, uint64_t connection, wi
 static void on_ping (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
 {
     (void) now_ms, (void) message;
-    wire_put_bare (&self->outbox, peer->connection, WIRE_PONG, peer->n_received);
-    peer->n_acked = peer->n_received;
+    wire_put_bare (&self->outbox, peer->connection, WIRE_PONG, peer->acks.n_received);
+    dp_acks_said (&peer->acks);
 }
 
 static void on_nothing (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
@@ -164,7 +165,7 @@ static void on_large (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_mess
 static void on_bye (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
 {
     (void) message;
-    wire_put_bare (&self->outbox, peer->connection, WIRE_BYE, peer->n_received);
+    wire_put_bare (&self->outbox, peer->connection, WIRE_BYE, peer->acks.n_received);
     if (peer->role == WIRE_ROLE_CLIENT)
         scheduler_end_session (self, DP_CONTAINER (peer, session_record_t, peer), "left");
     else

@@ -54,7 +54,7 @@ static bool is_partial (const task_t *task, bool is_present, const wire_result_t
 static void take_result (scheduler_t *self, int64_t now_ms, worker_record_t *worker,
                          const wire_result_t *result, dp_blob_t *const *blobs)
 {
-    worker->peer.n_received++;
+    dp_acks_take (&worker->peer.acks, now_ms, result->payload.len);
     self->stats.total_results++;
     session_record_t *session = scheduler_session (self, result->session);
     task_t *task = session != NULL ? scheduler_task (session, result->id) : NULL;

@@ -111,7 +111,7 @@ static void tell_client (scheduler_t *self, session_record_t *session, uint64_t 
 {
     session->room = room;
     if (session->peer.connection != 0)
-        wire_put_room (&self->outbox, session->peer.connection, session->peer.n_received, room, NULL, 0);
+        wire_put_room (&self->outbox, session->peer.connection, session->peer.acks.n_received, room, NULL, 0);
 }
 
 /* Room that was given to a session is taken back only when its tasks are gone. */
@@ -167,8 +167,8 @@ static void tell_workers (scheduler_t *self)
     DP_LIST_EACH (&self->all_workers, node) {
         const worker_record_t *worker = DP_CONTAINER (node, worker_record_t, in_workers);
         if (worker->peer.connection != 0)
-            wire_put_room (&self->outbox, worker->peer.connection, worker->peer.n_received, self->worker_room,
-                           full, n);
+            wire_put_room (&self->outbox, worker->peer.connection, worker->peer.acks.n_received,
+                           self->worker_room, full, n);
     }
     dp_free (full);
 }

@@ -12,6 +12,7 @@ static session_record_t *new_session (scheduler_t *self, const wire_hello_t *hel
 {
     session_record_t *session = dp_must_alloc (sizeof *session);
     dp_list_init (&session->peer.in_touched);
+    dp_list_init (&session->peer.in_acking);
     dp_list_init (&session->waiting);
     dp_list_init (&session->idle);
     dp_list_init (&session->graced);
@@ -88,9 +89,9 @@ static void tell_end (scheduler_t *self, const session_record_t *session)
         scheduler_rank (self, worker);
         if (worker->peer.connection == 0)
             continue;
-        wire_flush (&worker->adopts, &self->outbox, worker->peer.n_received, 0, 0);
-        wire_flush (&worker->cancels, &self->outbox, worker->peer.n_received, 0, 0);
-        wire_put_session_end (&self->outbox, worker->peer.connection, worker->peer.n_received,
+        wire_flush (&worker->adopts, &self->outbox, worker->peer.acks.n_received, 0, 0);
+        wire_flush (&worker->cancels, &self->outbox, worker->peer.acks.n_received, 0, 0);
+        wire_put_session_end (&self->outbox, worker->peer.connection, worker->peer.acks.n_received,
                               session->peer.id);
     }
 }
@@ -101,6 +102,7 @@ static void free_session (scheduler_t *self, session_record_t *session)
     scheduler_free_routes (self, session);
     dp_heap_remove (&self->hungry, &session->by_use);
     dp_list_remove (&session->peer.in_touched);
+    dp_list_remove (&session->peer.in_acking);
     dp_map_take (&self->sessions, session->peer.id);
     self->is_sharing_room = true;
     dp_free (session->claims);

@@ -21,6 +21,7 @@ static worker_record_t *new_worker (scheduler_t *self, uint64_t id)
 {
     worker_record_t *worker = dp_must_alloc (sizeof *worker);
     dp_list_init (&worker->peer.in_touched);
+    dp_list_init (&worker->peer.in_acking);
     dp_list_init (&worker->in_workers);
     dp_list_init (&worker->runs);
     dp_list_init (&worker->orphans);
@@ -242,6 +243,7 @@ static void free_worker (scheduler_t *self, worker_record_t *worker)
     dp_map_fini (&worker->ghosts);
     dp_map_take (&self->workers, worker->peer.id);
     dp_list_remove (&worker->peer.in_touched);
+    dp_list_remove (&worker->peer.in_acking);
     dp_free (worker->functions);
     dp_free (worker->labels);
     dp_free (worker);

@@ -236,7 +236,7 @@ void session_terminate (session_t *self, int64_t now_ms)
         self->end_status = OUTCOME_TERMINATED;
     DP_LIST_EACH (&self->jobs, node)
         session_end_job (self, DP_CONTAINER (node, job_t, in_session), OUTCOME_TERMINATED, terminated);
-    wire_flush (&self->cancels, &self->outbox, self->n_received, 0, 0);
+    wire_flush (&self->cancels, &self->outbox, self->acks.n_received, 0, 0);
 }
 
 /* ---- The connection ------------------------------------------------------------------------- */
@@ -269,7 +269,7 @@ static void forget_connection (session_t *self)
     wire_batch_fini (&self->claims);
     wire_batch_fini (&self->cancels);
     wire_batch_fini (&self->recalls);
-    self->n_received = self->n_acked = 0;
+    self->acks = (dp_acks_t) { 0 };
     self->processes = 0;
 }
 
@@ -310,7 +310,7 @@ static void run_link (session_t *self, int64_t now_ms)
         if (command == LINK_NOTHING)
             return;
         if (command == LINK_PING)
-            wire_put_bare (&self->outbox, 0, WIRE_PING, self->n_received);
+            wire_put_bare (&self->outbox, 0, WIRE_PING, self->acks.n_received);
         else
             put_command (self, command);
         if (command == LINK_CLOSE) {
@@ -340,19 +340,24 @@ static int64_t expire_cancels (session_t *self, int64_t now_ms)
     return DP_NEVER;
 }
 
-/* Close the batches. The last of them carries the ack; without one it goes by itself (R3). */
-static void send_out (session_t *self, int64_t now_ms)
+/* Close the batches. The last of them carries the ack; without one it goes by itself in a while (R3). Returns
+   when that is. */
+static int64_t send_out (session_t *self, int64_t now_ms)
 {
     bool has_carrier
         = self->cancels.message != NULL || self->recalls.message != NULL || self->submits.message != NULL;
-    wire_flush (&self->recalls, &self->outbox, self->n_received, 0, 0);
-    wire_flush (&self->cancels, &self->outbox, self->n_received, 0, 0);
-    wire_flush (&self->submits, &self->outbox, self->n_received, 0, 0);
-    if (self->n_acked != self->n_received && !has_carrier)
-        wire_put_bare (&self->outbox, 0, WIRE_ACK, self->n_received);
-    self->n_acked = self->n_received;
+    wire_flush (&self->recalls, &self->outbox, self->acks.n_received, 0, 0);
+    wire_flush (&self->cancels, &self->outbox, self->acks.n_received, 0, 0);
+    wire_flush (&self->submits, &self->outbox, self->acks.n_received, 0, 0);
+    if (!has_carrier && dp_acks_due_ms (&self->acks) <= now_ms) {
+        wire_put_bare (&self->outbox, 0, WIRE_ACK, self->acks.n_received);
+        has_carrier = true;
+    }
+    if (has_carrier)
+        dp_acks_said (&self->acks);
     if (self->outbox.count > 0)
         dp_link_sent (&self->link, now_ms);
+    return dp_acks_due_ms (&self->acks);
 }
 
 /* What waits for a broker that does not come ends after a while, if the user wants that. */
@@ -379,7 +384,8 @@ int64_t session_tick (session_t *self, int64_t now_ms)
     deadline_ms = broker_ms < deadline_ms ? broker_ms : deadline_ms;
     if (self->link.state == LINK_UP) {
         session_submit_ready (self);
-        send_out (self, now_ms);
+        int64_t ack_ms = send_out (self, now_ms);
+        deadline_ms = ack_ms < deadline_ms ? ack_ms : deadline_ms;
     }
     int64_t link_ms = self->refusal != 0 ? DP_NEVER : dp_link_deadline_ms (&self->link);
     return link_ms < deadline_ms ? link_ms : deadline_ms;
@@ -388,7 +394,7 @@ int64_t session_tick (session_t *self, int64_t now_ms)
 void session_leave (session_t *self)
 {
     if (self->link.state == LINK_UP)
-        wire_put_bare (&self->outbox, 0, WIRE_BYE, self->n_received);
+        wire_put_bare (&self->outbox, 0, WIRE_BYE, self->acks.n_received);
 }
 
 size_t session_endpoint (const session_t *self)

@@ -52,7 +52,7 @@ static void ask (session_t *self, const job_task_t *task, session_question_t *qu
     question->is_answered = false;
     dp_list_append (&self->questions, &question->in_questions);
     wire_query_t query = { question->number, WIRE_QUERY_EXPLAIN, task->id };
-    wire_put_query (&self->outbox, 0, self->n_received, &query);
+    wire_put_query (&self->outbox, 0, self->acks.n_received, &query);
 }
 
 static bool is_done (const job_t *job, size_t index)

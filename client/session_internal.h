@@ -4,6 +4,7 @@
 #define SESSION_INTERNAL_H_INCLUDED
 
 #include "client/session.h"
+#include "core/acks.h"
 
 enum {
     SESSION_CANCEL_MS = 5000,       /* a cancel that nobody confirms ends by itself (R8) */
@@ -38,8 +39,8 @@ struct session_s {
     uint64_t max_payload, processes;
     wire_refusal_t refusal;
     char *refusal_text;
-    outcome_status_t end_status;  /* what becomes of all that comes from now on; OUTCOME_VALUE = it is sent */
-    uint64_t n_received, n_acked; /* results on this connection (R3) */
+    outcome_status_t end_status; /* what becomes of all that comes from now on; OUTCOME_VALUE = it is sent */
+    dp_acks_t acks;              /* of results, on this connection (R3) */
     /* tasks */
     uint64_t last_id, last_job;
     dp_map_t tasks;       /* submitted and unfinished, by id */

@@ -54,7 +54,7 @@ static void on_refused (session_t *self, int64_t now_ms, wire_message_t *message
 static void on_ping (session_t *self, int64_t now_ms, wire_message_t *message)
 {
     (void) now_ms, (void) message;
-    wire_put_bare (&self->outbox, 0, WIRE_PONG, self->n_received);
+    wire_put_bare (&self->outbox, 0, WIRE_PONG, self->acks.n_received);
 }
 
 static void on_bye (session_t *self, int64_t now_ms, wire_message_t *message)

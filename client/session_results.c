@@ -276,7 +276,7 @@ static void finish_task (session_t *self, delivery_t *delivery)
 static void receive_result (session_t *self, int64_t now_ms, const wire_result_t *result,
                             dp_blob_t *const *blobs)
 {
-    self->n_received++;
+    dp_acks_take (&self->acks, now_ms, result->payload.len);
     job_task_t *task = session_find_task (self, result->id);
     if (task == NULL) {
         self->n_late++;

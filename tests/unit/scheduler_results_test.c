@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* scheduler_results_test.c - results, acknowledgements, cancel, progress, questions. */
+#include "core/acks.h"
 #include "tests/unit/scheduler_rig.h"
 
 #include <string.h>
@@ -37,19 +38,35 @@ static void passes_results_on_and_holds_them_until_the_ack (void **state)
     assert_int_equal (srig_stats (t).payload_bytes, 0);
 }
 
-static void acknowledges_results_to_the_worker (void **state)
+static void acknowledges_results_to_the_worker_in_a_while (void **state)
 {
     (void) state;
     srig_submit (t, 1, 1, 3);
     srig_turn (t);
     srig_work (t);
+    assert_int_equal (t->workers[1].ack, 0);
+    assert_int_equal (t->deadline_ms, t->now_ms + ACKS_AFTER_MS);
+    srig_jump (t, ACKS_AFTER_MS);
     assert_int_equal (t->workers[1].ack, 3);
     assert_int_equal (t->workers[1].n_kinds[WIRE_ACK], 1);
-    srig_turn (t);
+    srig_jump (t, ACKS_AFTER_MS);
     assert_int_equal (t->workers[1].n_kinds[WIRE_ACK], 1);
     srig_result (t, 1, 1, 1, 1, OUTCOME_VALUE); /* duplicates count */
-    srig_turn (t);
+    srig_jump (t, ACKS_AFTER_MS);
     assert_int_equal (t->workers[1].ack, 4);
+}
+
+static void an_ack_to_the_worker_rides_along_with_tasks (void **state)
+{
+    (void) state;
+    srig_submit (t, 1, 1, 1);
+    srig_turn (t);
+    srig_work (t);
+    srig_submit (t, 1, 2, 2);
+    srig_turn (t);
+    assert_int_equal (t->workers[1].ack, 1);
+    srig_jump (t, ACKS_AFTER_MS);
+    assert_int_equal (t->workers[1].n_kinds[WIRE_ACK], 0);
 }
 
 static void an_ack_frees_the_oldest_and_never_what_was_not_sent (void **state)
@@ -215,6 +232,7 @@ static void counts_results_that_nobody_waits_for (void **state)
     srig_result (t, 1, 9, 1, 1, OUTCOME_VALUE);
     srig_turn (t);
     assert_int_equal (srig_stats (t).total_late_results, 2);
+    srig_jump (t, ACKS_AFTER_MS);
     assert_int_equal (t->workers[1].ack, 2);
     assert_int_equal (t->clients[1].results.n, 0);
 }
@@ -499,7 +517,8 @@ int main (void)
 {
     const struct CMUnitTest tests[] = {
         TEST (passes_results_on_and_holds_them_until_the_ack),
-        TEST (acknowledges_results_to_the_worker),
+        TEST (acknowledges_results_to_the_worker_in_a_while),
+        TEST (an_ack_to_the_worker_rides_along_with_tasks),
         TEST (an_ack_frees_the_oldest_and_never_what_was_not_sent),
         TEST (sends_held_results_again_after_a_reconnect),
         TEST (results_that_come_while_the_client_is_away_wait_for_it),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* session_break_test.c - what is claimed, sent again and acknowledged after a connection broke. */
+#include "core/acks.h"
 #include "tests/unit/session_fixture.h"
 
 static const job_spec_t plain = { .max_retries = 2 };
@@ -341,7 +342,7 @@ static void what_a_broker_lacks_waits_for_its_room_too (void **state)
 
 /* ---- Acks ------------------------------------------------------------------------------------ */
 
-static void results_are_acknowledged_by_a_bare_ack (void **state)
+static void results_are_acknowledged_by_a_bare_ack_in_a_while (void **state)
 {
     (void) state;
     fixture_t *f = fixture_up (4);
@@ -349,6 +350,10 @@ static void results_are_acknowledged_by_a_bare_ack (void **state)
     fixture_turn (f);
     for (size_t i = 0; i < 3; i++)
         fixture_values (f, &f->tasks[i]);
+    int64_t deadline_ms = fixture_turn (f);
+    assert_int_equal (f->n_acks, 0);
+    assert_int_equal (deadline_ms, f->now_ms + ACKS_AFTER_MS);
+    f->now_ms = deadline_ms;
     fixture_turn (f);
     assert_int_equal (f->n_acks, 1);
     assert_int_equal (f->last_ack, 3);
@@ -379,7 +384,7 @@ static void an_ack_is_not_lost_when_the_batch_that_would_carry_it_left_early (vo
     fixture_values (f, &f->tasks[0]);
     for (int i = 0; i < 1024; i++) /* exactly one full SUBMIT, flushed before the ack is known */
         fixture_list (f, 1, plain);
-    fixture_turn (f);
+    fixture_pass (f, ACKS_AFTER_MS);
     assert_int_equal (f->last_ack, 1);
     assert_true (job_is_finished (first));
     fixture_free (&f);
@@ -396,7 +401,7 @@ static void acks_start_anew_on_a_new_connection (void **state)
     fixture_reconnect (f, true);
     assert_int_equal (f->last_ack, 0);
     fixture_values (f, &f->tasks[0]); /* sent again, since it was not acknowledged */
-    fixture_turn (f);
+    fixture_pass (f, ACKS_AFTER_MS);
     assert_int_equal (f->last_ack, 1);
     fixture_free (&f);
 }
@@ -411,7 +416,7 @@ static void late_and_repeated_results_count_for_the_ack_and_for_nothing_else (vo
     fixture_crash (f, &f->tasks[0], 0);
     fixture_task_t unknown = { .id = 777, .n = 1 };
     fixture_values (f, &unknown);
-    fixture_turn (f);
+    fixture_pass (f, ACKS_AFTER_MS);
     fixture_assert_value (job, 0);
     assert_int_equal (f->last_ack, 3);
     assert_int_equal (f->session->n_late, 2);
@@ -437,7 +442,7 @@ int main (void)
         cmocka_unit_test (sends_no_more_than_the_broker_has_room_for),
         cmocka_unit_test (one_task_is_sent_however_little_room_there_is),
         cmocka_unit_test (what_a_broker_lacks_waits_for_its_room_too),
-        cmocka_unit_test (results_are_acknowledged_by_a_bare_ack),
+        cmocka_unit_test (results_are_acknowledged_by_a_bare_ack_in_a_while),
         cmocka_unit_test (an_ack_rides_along_with_tasks),
         cmocka_unit_test (an_ack_is_not_lost_when_the_batch_that_would_carry_it_left_early),
         cmocka_unit_test (acks_start_anew_on_a_new_connection),
