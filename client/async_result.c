@@ -14,10 +14,10 @@
 
 /* ---- Becoming finished ---------------------------------------------------------------------- */
 
-/* Under the lock. */
+/* Under the lock. Afterwards a call's result may be destroyed without it: it is not to be touched any more.
+ */
 static void make_ready (dpool_async_result_t *self)
 {
-    self->is_ready = true;
     waiter_wake_all (&self->waiters);
     waiter_wake_all (&self->pool->waiters);
     if (self->fd > 0) {
@@ -25,9 +25,11 @@ static void make_ready (dpool_async_result_t *self)
         ssize_t rc = write (self->fd, &one, sizeof one);
         (void) rc; /* an eventfd takes it */
     }
+    atomic_store_explicit (&self->is_ready, true, memory_order_release);
 }
 
-/* Under the lock; the result is gone after it. The pool is still held by the caller or by the user. */
+/* Under the lock, but for a call that is finished; the result is gone after it. The pool is still held by the
+ * caller or by the user. */
 static void free_result (dpool_async_result_t *self)
 {
     session_t *session = self->pool->session;
@@ -107,8 +109,10 @@ static void on_finished (dpool_async_result_t *self)
         callbacks_push (pool->callbacks, &self->call);
         return;
     }
-    make_ready (self);
-    if (self->is_detached) {
+    if (!self->is_detached)
+        make_ready (self);
+    else {
+        waiter_wake_all (&pool->waiters);
         free_result (self);
         /* Never the last hold: the pool's user, or dpool_destroy, still has one while jobs can finish. */
         pool_release (pool);
@@ -137,6 +141,8 @@ void async_result_calls_changed (pool_owner_t *calls, job_t *job)
             self->job = NULL;
             memset (&item->value, 0, sizeof item->value);
             item->error = NULL;
+            if (self->outcome.error == NULL && self->outcome.value.len <= RESULT_SHORT)
+                dp_value_settle (&self->outcome.value, self->short_value);
         }
         is_over = session_forget_call (job, index);
         if (self != NULL)
@@ -266,6 +272,11 @@ void dpool_async_result_destroy (dpool_async_result_t **self_p)
     *self_p = NULL;
     if (pool_is_foreign (pool))
         return;
+    if (self->is_call && atomic_load_explicit (&self->is_ready, memory_order_acquire)) {
+        free_result (self); /* nobody else knows it any more */
+        pool_release (pool);
+        return;
+    }
     pool_lock (pool);
     bool is_later = false;
     if (self->is_in_callback && pool_is_callback_thread (pool))

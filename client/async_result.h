@@ -6,20 +6,23 @@
 
 #include "client/pool.h"
 
+enum { RESULT_SHORT = 24 };
+
 struct dpool_async_result_s {
     pool_owner_t owner; /* of a map's job */
     dpool_t *pool;      /* held */
     job_t *job;         /* the session's; of a call the one that it is in, NULL when that has its outcome */
     size_t index;       /* of the call in it */
     job_item_t outcome; /* of the call, once it has one */
-    callback_t call;    /* in the callback thread's queue */
+    uint8_t short_value[RESULT_SHORT]; /* its bytes, if they are few: so it holds no others' */
+    callback_t call;                   /* in the callback thread's queue */
     dpool_callback_t *callback, *error_callback;
     void *user_data;
     dp_list_t waiters;
-    int fd;                                         /* 0 = not asked for yet */
-    size_t window_bytes;                            /* of a call: what it takes of the pool's window */
-    bool is_call, is_finished;                      /* finished: every item has its outcome */
-    bool is_ready;                                  /* … and its callback has returned */
+    int fd;                    /* 0 = not asked for yet */
+    size_t window_bytes;       /* of a call: what it takes of the pool's window */
+    bool is_call, is_finished; /* finished: every item has its outcome */
+    atomic_bool is_ready;      /* … and its callback has returned; set under the lock */
     bool is_in_callback, is_detached, is_destroyed; /* destroyed: inside its own callback */
 };
 

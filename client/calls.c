@@ -15,11 +15,10 @@ static int check_pool (const dpool_t *self)
     return self != NULL ? 0 : dp_fail (EINVAL, "the pool is NULL: did dpool_open fail?");
 }
 
-static int check_payload (dpool_t *self, const char *function, size_t len)
+/* Under the lock. */
+static int check_payload (const dpool_t *self, const char *function, size_t len)
 {
-    pool_lock (self);
     uint64_t most = session_max_payload (self->session);
-    pool_unlock (self);
     if (len <= most)
         return 0;
     return dp_fail (
@@ -61,12 +60,11 @@ static int wait_for_window (dpool_t *self, size_t len)
 }
 
 /* Pack the arguments into a blob. NULL with the thread's last error. */
-static dp_blob_t *pack (dpool_t *self, const char *function, const char *picture, va_list arguments)
+static dp_blob_t *pack (const char *picture, va_list arguments)
 {
     dp_buffer_t packed = DP_BUFFER_INIT;
     dp_blob_t *blob = NULL;
-    if (dp_picture_pack (&packed, picture, arguments) == 0
-        && check_payload (self, function, packed.len) == 0) {
+    if (dp_picture_pack (&packed, picture, arguments) == 0) {
         blob = dp_blob_copy (packed.data, packed.len);
         if (blob == NULL)
             dp_fail (ENOMEM, "out of memory");
@@ -82,13 +80,15 @@ static dpool_async_result_t *apply (dpool_t *self, const dpool_call_options_t *o
     job_spec_t spec;
     if (check_pool (self) < 0 || call_options_take (&taken, options, function, &spec) < 0)
         return NULL;
-    dp_blob_t *blob = pack (self, function, picture, arguments);
+    dp_blob_t *blob = pack (picture, arguments);
     if (blob == NULL)
         return NULL;
     dpool_async_result_t *result = async_result_new_call (self, &taken);
     if (result != NULL) {
         pool_lock (self);
-        int rc = wait_for_window (self, dp_blob_len (blob));
+        int rc = check_payload (self, function, dp_blob_len (blob));
+        if (rc == 0)
+            rc = wait_for_window (self, dp_blob_len (blob));
         if (rc == 0)
             rc = async_result_submit_call (result, &spec, blob);
         pool_unlock (self);
@@ -152,14 +152,16 @@ static dpool_async_result_t *map (dpool_t *self, const char *function, dpool_ite
         dp_fail (EINVAL, "the items are NULL: make a list with dpool_items_new");
         return NULL;
     }
-    if (check_payload (self, function, dp_items_longest (items)) < 0 || dp_items_freeze (items) < 0)
+    if (dp_items_freeze (items) < 0)
         return NULL;
     spec.items = items;
     dpool_async_result_t *result = async_result_new_map (self, &spec, &taken);
     if (result == NULL)
         return NULL;
     pool_lock (self);
-    int rc = pool_check_open (self);
+    int rc = check_payload (self, function, dp_items_longest (items));
+    if (rc == 0)
+        rc = pool_check_open (self);
     if (rc == 0)
         async_result_submit_map (result);
     pool_unlock (self);

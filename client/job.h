@@ -17,13 +17,15 @@
 #include "core/value.h"
 #include "core/wire.h"
 
+#include <stdatomic.h>
+
 typedef enum { ITEM_WAITING, ITEM_SENT, ITEM_FINISHED } job_item_state_t;
 
 typedef struct job_item_s {
     dpool_value_t value;  /* of a success */
     dpool_error_t *error; /* of a failure, or of the last crash when it is tried again; owned */
     uint8_t state;        /* job_item_state_t */
-    bool is_taken;        /* the value was given away */
+    atomic_bool is_taken; /* the value was given away */
     bool is_cancelled;    /* a call: nobody wants it any more, though its task goes on */
     uint8_t n_losses;     /* ended tasks that said nothing of it */
     uint16_t n_blames;    /* crashes that it was charged with */

@@ -42,6 +42,12 @@ static int wait_ready (dpool_async_result_t *self, int timeout_ms)
     return 0;
 }
 
+/* Without the lock: may its outcomes be read without it? */
+static bool is_settled (const dpool_async_result_t *self)
+{
+    return self->is_call && atomic_load_explicit (&self->is_ready, memory_order_acquire);
+}
+
 int dpool_async_result_wait (dpool_async_result_t *self, int timeout_ms)
 {
     if (check (self) < 0)
@@ -56,6 +62,8 @@ int dpool_async_result_get (dpool_async_result_t *self, int timeout_ms)
 {
     if (check (self) < 0)
         return -1;
+    if (is_settled (self) && self->outcome.error == NULL)
+        return 0;
     pool_lock (self->pool);
     int rc = wait_ready (self, timeout_ms);
     const dpool_error_t *failure = rc == 0 ? async_result_failure (self) : NULL;
@@ -131,9 +139,12 @@ const dpool_value_t *dpool_async_result_value (const dpool_async_result_t *self,
 {
     if (check (self) < 0)
         return NULL;
-    pool_lock (self->pool);
+    bool is_shared = !is_settled (self);
+    if (is_shared)
+        pool_lock (self->pool);
     const job_item_t *item = item_with_value (self, index);
-    pool_unlock (self->pool);
+    if (is_shared)
+        pool_unlock (self->pool);
     if (item == NULL)
         dp_fail_again ();
     return item != NULL ? &item->value : NULL;

@@ -5,6 +5,7 @@
 #include "core/memory.h"
 
 #include <errno.h>
+#include <string.h>
 
 void dp_value_init (dpool_value_t *self, dp_blob_t *blob, const uint8_t *data, size_t len)
 {
@@ -12,6 +13,13 @@ void dp_value_init (dpool_value_t *self, dp_blob_t *blob, const uint8_t *data, s
     self->data = data;
     self->len = len;
     atomic_init (&self->texts.first, NULL);
+}
+
+void dp_value_settle (dpool_value_t *self, uint8_t *room)
+{
+    memcpy (room, self->data, self->len);
+    self->data = room;
+    dp_blob_release (&self->blob);
 }
 
 void dp_value_fini (dpool_value_t *self)
@@ -57,7 +65,18 @@ dpool_value_t *dpool_value_copy (const dpool_value_t *self)
         dp_fail (ENOMEM, "no memory to copy a value");
         return NULL;
     }
-    dp_value_init (copy, self->blob, self->data, self->len);
+    if (self->blob) {
+        dp_value_init (copy, self->blob, self->data, self->len);
+        return copy;
+    }
+    dp_blob_t *blob = dp_blob_copy (self->data, self->len);
+    if (!blob) {
+        dp_free (copy);
+        dp_fail (ENOMEM, "no memory to copy a value");
+        return NULL;
+    }
+    dp_value_init (copy, blob, dp_blob_data (blob), self->len);
+    dp_blob_release (&blob);
     return copy;
 }
 

@@ -10,14 +10,17 @@
 
 /* Embedded in results as well as allocated by dpool_value_copy. */
 struct dpool_value_s {
-    dp_blob_t *blob; /* keeps data alive; NULL = no value */
-    const uint8_t *data;
+    dp_blob_t *blob;     /* keeps data alive; NULL: its owner does */
+    const uint8_t *data; /* NULL = no value */
     size_t len;
     dp_texts_t texts;
 };
 
 /* Fill an embedded value (all zero before) with len bytes at data inside blob, of which it takes a hold. */
 void dp_value_init (dpool_value_t *self, dp_blob_t *blob, const uint8_t *data, size_t len);
+
+/* Have a short value's bytes in memory of its owner instead, and drop the hold. */
+void dp_value_settle (dpool_value_t *self, uint8_t *room);
 
 /* Drop the hold and the texts of an embedded value; it is all zero again. */
 void dp_value_fini (dpool_value_t *self);
