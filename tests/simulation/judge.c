@@ -68,7 +68,7 @@ void judge_start (sim_t *sim, item_t *item, const start_t *name)
 void judge_stop (sim_t *sim, const item_t *item)
 {
     const call_t *call = item->call;
-    bool is_wanted = !call->is_cancelled && !call->is_released && !call->client->is_terminated;
+    bool is_wanted = !workload_is_unwanted (item) && !call->client->is_terminated;
     if (is_wanted && sim->scenario.kind <= SCENARIO_RESTART && call->chunk_size == 1 && item->n_stops > 0)
         accuse (sim, "what is wanted is not stopped", item, "was stopped");
 }
@@ -122,7 +122,7 @@ static bool may_be_absent (const sim_t *sim, const call_t *call)
 static bool is_true (const sim_t *sim, const item_t *item, const dpool_error_t *error)
 {
     const call_t *call = item->call;
-    bool was_stopped = call->is_cancelled || call->is_released;
+    bool was_stopped = workload_is_unwanted (item);
     unsigned n_deaths = call->is_at_most_once ? 1 : call->max_retries + 1;
     initializer_t initializer = sim->scenario.clients[call->client->number].initializer;
     switch (error->code) {
@@ -161,8 +161,8 @@ static int foretell (const sim_t *sim, const item_t *item)
 {
     const call_t *call = item->call;
     initializer_t initializer = sim->scenario.clients[call->client->number].initializer;
-    if (call->is_cancelled || call->is_released || call->client->is_terminated
-        || initializer == INITIALIZER_SHAKY || item->n_stops > 0)
+    if (workload_is_unwanted (item) || call->client->is_terminated || initializer == INITIALIZER_SHAKY
+        || item->n_stops > 0)
         return -1;
     if (call->is_at_most_once && item->n_starts == 0 && !is_calm (sim))
         return -1; /* it may have been lost on its way */
@@ -215,6 +215,13 @@ void judge_call (sim_t *sim, call_t *call)
                  || (is_finished && item->code != (held->error != NULL ? held->error->code : 0)))
             accuse (sim, "an outcome is final", item, "has another outcome now");
     }
+}
+
+void judge_apply (sim_t *sim, item_t *item, const job_item_t *held)
+{
+    if (item->has_outcome)
+        accuse (sim, "an outcome is final", item, "has another outcome now");
+    judge_outcome (sim, item, held);
 }
 
 void judge_take (sim_t *sim, const call_t *call, size_t index)

@@ -47,6 +47,8 @@ void judge_claim (struct sim_s *sim, const struct sim_child_s *child);
 /* A call has changed: the outcomes that are new are judged, the others must be what they were. */
 void judge_call (struct sim_s *sim, call_t *call);
 /* An imap gives the item of this index to its program. */
+/* An apply has its outcome. */
+void judge_apply (struct sim_s *sim, item_t *item, const job_item_t *held);
 void judge_take (struct sim_s *sim, const call_t *call, size_t index);
 /* A turn is over. */
 void judge_client (struct sim_s *sim, const struct sim_client_s *client);

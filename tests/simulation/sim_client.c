@@ -92,6 +92,8 @@ static void end (sim_client_t *self)
     {
         schedule_cancel (&sim->schedule, &call->event);
         call->job = NULL;
+        for (size_t i = 0; i < call->n_items; i++)
+            call->items[i].job = NULL;
     }
     if (self->is_asking)
         session_forget_question (&self->question);
@@ -183,11 +185,31 @@ static void carry_out (sim_client_t *self, dp_link_command_t command)
         node_wake (&self->node);
 }
 
+static void deliver_applies (sim_client_t *self, job_t *job)
+{
+    bool is_over = false;
+    while (!is_over) {
+        size_t index = job_next_finished (job);
+        if (index == JOB_NONE)
+            return;
+        item_t *item = job_call (job, index)->owner;
+        if (item != NULL) {
+            judge_apply (self->node.sim, item, job_item (job, index));
+            item->job = NULL;
+        }
+        is_over = session_forget_call (job, index);
+    }
+}
+
 /* What has become known is judged at once, item by item. */
 static void deliver (sim_client_t *self)
 {
     schedule_t *schedule = &self->node.sim->schedule;
     for (job_t *job; (job = session_next_changed (self->session)) != NULL;) {
+        if (job->is_calls) {
+            deliver_applies (self, job);
+            continue;
+        }
         call_t *call = job->owner;
         judge_call (self->node.sim, call);
         if (program_has_result (call))
@@ -215,6 +237,9 @@ static int64_t act (node_t *node)
 
 static bool is_call_done (const call_t *call)
 {
+    for (size_t i = 0; i < call->n_items; i++)
+        if (call->items[i].job != NULL)
+            return false;
     if (!call->is_started || (call->job != NULL && !job_is_finished (call->job)))
         return false;
     return call->job == NULL || call->kind < CALL_IMAP || call->n_taken == call->n_appended;

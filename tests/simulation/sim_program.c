@@ -32,9 +32,18 @@ static void append_item (sim_client_t *self, call_t *call)
     dp_blob_release (&arguments);
 }
 
+static void apply (sim_client_t *self, item_t *item, const job_spec_t *spec)
+{
+    dp_blob_t *arguments = workload_arguments (&self->node.sim->workload, item);
+    item->job = session_call (self->session, spec, arguments, item, &item->place);
+    if (item->job == NULL)
+        sim_violate (self->node.sim, "a session takes calls", "call %zu", item->call->number);
+    dp_blob_release (&arguments);
+}
+
 static void start_call (sim_client_t *self, call_t *call)
 {
-    static const char *const names[] = { "apply", "map", "imap", "imap_unordered" };
+    static const char *const names[] = { "applies", "map", "imap", "imap_unordered" };
     job_spec_t spec = {
         .function = call->function,
         .require = call->require,
@@ -45,6 +54,7 @@ static void start_call (sim_client_t *self, call_t *call)
         .chunk_size = call->chunk_size,
         .items = call->kind == CALL_MAP ? make_list (self, call) : NULL,
         .is_unordered = call->kind == CALL_IMAP_UNORDERED,
+        .is_calls = call->kind == CALL_APPLIES,
         .owner = call,
     };
     SIM_TELL (self->node.sim, self->node.name,
@@ -53,11 +63,11 @@ static void start_call (sim_client_t *self, call_t *call)
               (unsigned long long) call->limit_ms, call->max_retries,
               call->is_at_most_once ? ", at most once" : "");
     call->is_started = true;
+    for (size_t i = 0; call->kind == CALL_APPLIES && i < call->n_items; i++)
+        apply (self, &call->items[i], &spec);
+    if (call->kind == CALL_APPLIES)
+        return;
     call->job = job_new (&spec);
-    if (call->kind == CALL_APPLY) {
-        append_item (self, call);
-        call->job->is_ended = call->job->is_eager = true;
-    }
     session_add (self->session, call->job);
 }
 
@@ -129,27 +139,60 @@ static void cancel_call (sim_client_t *self, call_t *call)
 {
     SIM_TELL (self->node.sim, self->node.name, "cancels call %zu", call->number);
     call->is_cancelled = true;
-    session_cancel (self->session, now_ms (self), call->job);
+    if (call->kind != CALL_APPLIES) {
+        session_cancel (self->session, now_ms (self), call->job);
+        return;
+    }
+    for (item_t *item = call->items; item < call->items + call->n_items; item++) {
+        if (item->deed != DEED_HANG && random_happens (&self->node.sim->random, 50))
+            continue;
+        item->is_cancelled = true;
+        if (item->job != NULL)
+            session_cancel_call (self->session, now_ms (self), item->job, item->place);
+    }
 }
 
 static void release_call (sim_client_t *self, call_t *call)
 {
     SIM_TELL (self->node.sim, self->node.name, "releases call %zu", call->number);
     call->is_released = true;
-    session_release (self->session, now_ms (self), call->job);
+    if (call->kind != CALL_APPLIES)
+        session_release (self->session, now_ms (self), call->job);
     call->job = NULL;
+    for (item_t *item = call->items; call->kind == CALL_APPLIES && item < call->items + call->n_items;
+         item++) {
+        if (item->job != NULL)
+            session_release_call (self->session, now_ms (self), item->job, item->place);
+        item->job = NULL;
+    }
+}
+
+static const item_t *unfinished_apply (const call_t *call)
+{
+    for (const item_t *item = call->items + call->n_items; item-- > call->items;)
+        if (item->job != NULL)
+            return item;
+    return NULL;
+}
+
+static bool is_under_way (const call_t *call)
+{
+    return call->job != NULL || (call->kind == CALL_APPLIES && unfinished_apply (call) != NULL);
 }
 
 /* Sometimes it asks why a call is not finished. What it is told is for people; that it is told counts here.
  */
 static void ask (sim_client_t *self, const call_t *call)
 {
-    if (call->job == NULL || !random_happens (&self->node.sim->random, 10))
+    const item_t *item = call->kind == CALL_APPLIES ? unfinished_apply (call) : NULL;
+    const job_t *job = item != NULL ? item->job : call->job;
+    if (job == NULL || !random_happens (&self->node.sim->random, 10))
         return;
     if (self->is_asking)
         session_forget_question (&self->question);
     self->is_asking = true;
-    session_explain (self->session, now_ms (self), call->job, JOB_NONE, &self->question);
+    session_explain (self->session, now_ms (self), job, item != NULL ? item->place : JOB_NONE,
+                     &self->question);
 }
 
 void program_hear_answer (sim_client_t *self)
@@ -164,7 +207,7 @@ void program_hear_answer (sim_client_t *self)
 static void plan_call (const sim_client_t *self, call_t *call)
 {
     schedule_t *schedule = &self->node.sim->schedule;
-    if (call->job == NULL)
+    if (!is_under_way (call))
         return;
     if (!call->is_cancelled && call->cancels_us > 0)
         schedule_by (schedule, &call->event, SIM_BEGIN_US + call->cancels_us);
@@ -185,9 +228,9 @@ void program_act (void *owner)
     }
     if (!call->is_started)
         start_call (self, call);
-    else if (call->job != NULL && !call->is_cancelled && is_due (self, call->cancels_us))
+    else if (is_under_way (call) && !call->is_cancelled && is_due (self, call->cancels_us))
         cancel_call (self, call);
-    else if (call->job != NULL && is_due (self, call->releases_us))
+    else if (is_under_way (call) && is_due (self, call->releases_us))
         release_call (self, call);
     if (call->job != NULL) {
         take_results (self, call);

@@ -58,8 +58,8 @@ static void draw_call (call_t *call, sim_t *sim, int64_t *scale_us)
     call->kind = (call_kind_t) random_below (random, 4);
     call->function = random_happens (random, 8) ? "rare" : random_happens (random, 3) ? "nobodys" : "work";
     call->require = random_happens (random, 6) ? "gpu" : NULL;
-    call->n_items = call->kind == CALL_APPLY ? 1 : draw_n_items (random, sim->scenario.kind);
-    call->chunk_size = call->kind == CALL_APPLY ? 1 : RANDOM_OF (random, chunks);
+    call->n_items = draw_n_items (random, sim->scenario.kind);
+    call->chunk_size = call->kind == CALL_APPLIES ? 0 : RANDOM_OF (random, chunks);
     call->priority = random_happens (random, 30) ? random_between (random, -2, 2) : 0;
     call->limit_ms = random_happens (random, 20) ? (uint64_t) (*scale_us * 3 / 1000 + 10) : 0;
     call->max_retries = (unsigned) random_below (random, 4);
@@ -116,6 +116,12 @@ void workload_fini (workload_t *self)
 {
     dp_free (self->calls);
     dp_free (self->items);
+}
+
+bool workload_is_unwanted (const item_t *item)
+{
+    const call_t *call = item->call;
+    return item->is_cancelled || call->is_released || (call->is_cancelled && call->kind != CALL_APPLIES);
 }
 
 /* ---- Arguments and values ------------------------------------------------------------------- */

@@ -39,6 +39,10 @@ typedef struct item_s {
     unsigned n_crashes;
     bool is_polite;   /* it returns soon when its cancel flag is set */
     bool is_stubborn; /* it ignores SIGTERM */
+    /* of an apply, which is a call by itself: */
+    job_t *job; /* NULL: not there yet, or not any more */
+    size_t place;
+    bool is_cancelled;
     /* what happened */
     unsigned n_starts, n_values, n_failures;
     start_t starts[ITEM_STARTS];
@@ -51,7 +55,8 @@ typedef struct item_s {
     int code; /* 0 = the value */
 } item_t;
 
-typedef enum { CALL_APPLY, CALL_MAP, CALL_IMAP, CALL_IMAP_UNORDERED } call_kind_t;
+/* CALL_APPLIES: a burst of applies of one function. */
+typedef enum { CALL_APPLIES, CALL_MAP, CALL_IMAP, CALL_IMAP_UNORDERED } call_kind_t;
 
 struct call_s {
     struct sim_client_s *client;
@@ -68,7 +73,7 @@ struct call_s {
     int64_t starts_us, cancels_us, releases_us; /* since the beginning; 0 = never */
     /* as it goes */
     sim_event_t event;
-    job_t *job; /* NULL: not there yet, or not any more */
+    job_t *job; /* NULL: not there yet, or not any more; or there are many */
     size_t n_appended, n_taken;
     bool is_started, is_cancelled, is_released;
 };
@@ -83,6 +88,9 @@ typedef struct workload_s {
 
 void workload_init (workload_t *self, struct sim_s *sim);
 void workload_fini (workload_t *self);
+
+/* Was its program ready to do without its outcome? */
+bool workload_is_unwanted (const item_t *item);
 
 /* The packed arguments of an item, which name it; and the item that they name. */
 dp_blob_t *workload_arguments (const workload_t *self, const item_t *item);
