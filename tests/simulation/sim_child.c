@@ -318,7 +318,7 @@ void sim_child_hand (sim_child_t *self, uint64_t serial, const crew_task_t *task
     order->name = sim_worker_name_of (self->worker, self->place, serial);
     for (size_t i = 0; i < task->n_items; i++) {
         order->items[i] = workload_item (&sim->workload, &arguments);
-        if (order->items[i] == NULL || order->items[i]->index != task->first + i) {
+        if (order->items[i] == NULL || workload_place (order->items[i]) != task->first + i) {
             sim_violate (sim, "arguments arrive as they were sent", "%s: item %zu of run %llu",
                          self->worker->node.name, i, (unsigned long long) serial);
             dp_free (order);

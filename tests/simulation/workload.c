@@ -118,6 +118,11 @@ void workload_fini (workload_t *self)
     dp_free (self->items);
 }
 
+size_t workload_place (const item_t *item)
+{
+    return item->call->kind == CALL_APPLIES ? item->place : item->index;
+}
+
 bool workload_is_unwanted (const item_t *item)
 {
     const call_t *call = item->call;

@@ -89,6 +89,9 @@ typedef struct workload_s {
 void workload_init (workload_t *self, struct sim_s *sim);
 void workload_fini (workload_t *self);
 
+/* Its number in its job. */
+size_t workload_place (const item_t *item);
+
 /* Was its program ready to do without its outcome? */
 bool workload_is_unwanted (const item_t *item);
 
