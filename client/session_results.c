@@ -235,13 +235,20 @@ static session_count_t count_of_rest (const delivery_t *delivery)
     return (session_count_t) { attempt > base ? attempt - 1 : base, n_starts > 0 ? n_starts - 1 : 0 };
 }
 
+/* Is this of a run before the task was submitted again? All of it may run there once more. */
+static bool is_of_old (const job_task_t *task, uint64_t attempt)
+{
+    uint64_t n_before = task->n_submissions > 0 ? task->n_submissions - 1 : 0;
+    return n_before > 0 && attempt <= task->base + SESSION_SUBMISSION_STEP * n_before;
+}
+
 /* The run goes on without its last items, which did not start: they are other tasks from now on. */
 static void shorten_task (session_t *self, delivery_t *delivery)
 {
     job_task_t *task = delivery->task;
     const wire_result_t *result = delivery->result;
-    if (result->is_final || delivery->n_given_back == 0 || result->first + result->n_items < task->n
-        || delivery->n_given_back != task->n - result->first)
+    if (is_of_old (task, result->attempt) || result->is_final || delivery->n_given_back == 0
+        || result->first + result->n_items < task->n || delivery->n_given_back != task->n - result->first)
         return;
     job_t *job = task->job;
     size_t first = task->first + (size_t) result->first, end = task->first + task->n;

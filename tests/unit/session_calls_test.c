@@ -279,6 +279,25 @@ static void a_recalled_chunk_that_the_broker_lacks_goes_out_without_the_cancelle
     fixture_free (&f);
 }
 
+static void what_an_older_submission_gives_back_does_not_count (void **state)
+{
+    (void) state;
+    fixture_t *f;
+    job_t *job = one_chunk (&f, 8);
+    fixture_task_t task = f->tasks[0];
+    fixture_missing (f, task.id, task.id);
+    fixture_forget (f);
+    fixture_turn (f); /* sent again, whole */
+    assert_int_equal (f->tasks[0].id, task.id);
+    assert_int_equal (f->tasks[0].base, task.base + SESSION_SUBMISSION_STEP);
+    fixture_forget (f);
+    fixture_give_back (f, &task, false, 3);
+    fixture_turn (f);
+    assert_int_equal (f->n_tasks, 0);
+    assert_int_equal (job_item (job, at (&task, 5))->state, ITEM_SENT);
+    fixture_free (&f);
+}
+
 static void a_stalled_chunk_is_shared_out (void **state)
 {
     (void) state;
@@ -429,6 +448,7 @@ int main (void)
         cmocka_unit_test (a_recall_that_nobody_answers_ends_the_cancelled_calls_only),
         cmocka_unit_test (a_recall_is_said_again_on_a_new_connection),
         cmocka_unit_test (a_recalled_chunk_that_the_broker_lacks_goes_out_without_the_cancelled),
+        cmocka_unit_test (what_an_older_submission_gives_back_does_not_count),
         cmocka_unit_test (a_stalled_chunk_is_shared_out),
         cmocka_unit_test (a_crash_blames_one_call_and_tells_it_as_the_first_item),
         cmocka_unit_test (a_slow_call_does_not_keep_the_room_of_all_behind_it),
