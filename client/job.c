@@ -308,7 +308,7 @@ void job_learn (job_t *self, size_t n_items, uint64_t run_us)
     if (self->chunk_size > 0)
         return;
     double fitting = (self->is_calls ? CALLS_US : CHUNK_US) / self->item_us;
-    size_t most = self->is_calls ? MAX_CALLS : MAX_CHUNK;
+    size_t most = self->is_calls ? MAX_CALLS : self->is_stream ? MAX_APPETITE / 2 : MAX_CHUNK;
     size_t wanted = fitting >= (double) most ? most : at_least_one ((size_t) fitting);
     /* Double at most: the first items may not be like the rest. */
     self->chunk
