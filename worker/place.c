@@ -273,18 +273,9 @@ static ssize_t read_outcome (place_t *self)
 
 static ssize_t read_bytes (place_t *self)
 {
-    /* No more than a head, so that nothing of the outcome behind it has to be moved. */
+    /* No more than what a head lacks, so that nothing of the outcome behind it has to be moved. */
     uint8_t bytes[sizeof self->long_head];
-    size_t room = sizeof bytes - self->long_head_len;
-    if (self->long_head_len == 0) {
-        /* A row of wake-ups is as good as one. */
-        ssize_t n_seen = recv (self->channel_fd, bytes, sizeof bytes, MSG_DONTWAIT | MSG_PEEK);
-        if (n_seen <= 0)
-            return n_seen;
-        const uint8_t *tag = memchr (bytes, CHANNEL_LONG, (size_t) n_seen);
-        room = tag != NULL ? (size_t) (tag - bytes) + 1 : (size_t) n_seen;
-    }
-    ssize_t n_read = recv (self->channel_fd, bytes, room, MSG_DONTWAIT);
+    ssize_t n_read = recv (self->channel_fd, bytes, sizeof bytes - self->long_head_len, MSG_DONTWAIT);
     if (n_read > 0)
         take_bytes (self, bytes, (size_t) n_read);
     return n_read;
