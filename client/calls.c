@@ -60,12 +60,12 @@ static int wait_for_window (dpool_t *self, size_t len)
 }
 
 /* Pack the arguments into a blob. NULL with the thread's last error. */
-static dp_blob_t *pack (const char *picture, va_list arguments)
+static dp_blob_t *pack (dpool_t *self, const char *picture, va_list arguments)
 {
-    dp_buffer_t packed = DP_BUFFER_INIT;
+    dp_buffer_t packed = { .source = dp_arena_source (self->arena) };
     dp_blob_t *blob = NULL;
     if (dp_picture_pack (&packed, picture, arguments) == 0) {
-        blob = dp_blob_copy (packed.data, packed.len);
+        blob = dp_arena_take_over (self->arena, &packed);
         if (blob == NULL)
             dp_fail (ENOMEM, "out of memory");
     }
@@ -80,7 +80,7 @@ static dpool_async_result_t *apply (dpool_t *self, const dpool_call_options_t *o
     job_spec_t spec;
     if (check_pool (self) < 0 || call_options_take (&taken, options, function, &spec) < 0)
         return NULL;
-    dp_blob_t *blob = pack (picture, arguments);
+    dp_blob_t *blob = pack (self, picture, arguments);
     if (blob == NULL)
         return NULL;
     dpool_async_result_t *result = async_result_new_call (self, &taken);

@@ -10,6 +10,7 @@
 
 struct embedded_s {
     dp_exchange_t *exchange;
+    dp_arena_t *arena;
     broker_t *broker;
     worker_t *worker;
 };
@@ -30,7 +31,9 @@ embedded_t *embedded_new (int processes)
     broker.scheduler.epoch = dp_random ();
     broker.scheduler.name = "embedded";
     broker.scheduler.is_embedded = true;
+    self->arena = dp_arena_new ();
     worker_config_t worker = { .exchange = self->exchange,
+                               .arena = self->arena,
                                .endpoints = endpoints,
                                .n_endpoints = 1,
                                .processes = processes,
@@ -53,6 +56,7 @@ void embedded_destroy (embedded_t **self_p)
     worker_destroy (&self->worker);
     broker_destroy (&self->broker);
     dp_exchange_destroy (&self->exchange);
+    dp_arena_release (&self->arena);
     dp_free (self);
 }
 
@@ -74,6 +78,11 @@ void embedded_hear (embedded_t *self, const struct pollfd *items)
 dp_exchange_t *embedded_exchange (embedded_t *self)
 {
     return self->exchange;
+}
+
+dp_arena_t *embedded_arena (embedded_t *self)
+{
+    return self->arena;
 }
 
 int64_t embedded_turn (embedded_t *self)

@@ -4,6 +4,7 @@
 #ifndef EMBEDDED_H_INCLUDED
 #define EMBEDDED_H_INCLUDED
 
+#include "net/arena.h"
 #include "net/exchange.h"
 
 #include <poll.h>
@@ -23,6 +24,8 @@ int embedded_prepare (void);
 embedded_t *embedded_new (int processes);
 /* By which the client's connection goes. */
 dp_exchange_t *embedded_exchange (embedded_t *self);
+/* That its children read; NULL = none. */
+dp_arena_t *embedded_arena (embedded_t *self);
 /* Kills the children. */
 void embedded_destroy (embedded_t **self_p);
 

@@ -59,6 +59,7 @@ void pool_release (dpool_t *self)
     if (atomic_fetch_sub (&self->n_holds, 1) > 1)
         return;
     session_destroy (&self->session);
+    dp_arena_release (&self->arena);
     for (size_t i = 0; i < self->n_endpoints; i++)
         dp_free (self->endpoints[i]);
     dp_free (self->endpoints);

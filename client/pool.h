@@ -40,6 +40,7 @@ struct dpool_s {
     size_t n_callbacks;            /* queued or running */
     size_t n_applies, max_applies; /* unfinished ones: the window of dpool_apply_async */
     size_t n_bytes, max_bytes;
+    dp_arena_t *arena; /* where long arguments are packed; NULL = nowhere. Needs no lock */
     int submit_timeout_ms;
     int failure; /* errno: why the pool cannot work any more; 0 */
     char failure_text[256];

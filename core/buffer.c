@@ -8,11 +8,52 @@
 
 #define SMALLEST 64
 
-static int grow (dp_buffer_t *self, size_t wanted)
+/* Enough for a row of small appends to cost little, each time. */
+static size_t capacity_for (const dp_buffer_t *self, size_t wanted)
 {
     size_t capacity = self->capacity < SMALLEST ? SMALLEST : self->capacity;
     while (capacity < wanted)
         capacity = capacity > SIZE_MAX / 2 ? wanted : capacity * 2;
+    return capacity;
+}
+
+static void free_data (dp_buffer_t *self)
+{
+    if (self->is_lent)
+        self->source->give_back (self->source->context, self->data);
+    else
+        dp_free (self->data);
+}
+
+/* From one kind of memory to the other, or to a larger block of the source's. */
+static int move (dp_buffer_t *self, size_t wanted)
+{
+    bool is_lent = true;
+    size_t capacity;
+    /* The first block is hardly longer than needed: often it is the whole of one long value. */
+    uint8_t *data = self->source->take (self->source->context,
+                                        self->is_lent ? capacity_for (self, wanted) : wanted, &capacity);
+    if (!data) {
+        is_lent = false;
+        capacity = capacity_for (self, wanted);
+        data = dp_realloc (NULL, capacity);
+    }
+    if (!data)
+        return -1;
+    if (self->len > 0)
+        memcpy (data, self->data, self->len);
+    free_data (self);
+    self->data = data;
+    self->capacity = capacity;
+    self->is_lent = is_lent;
+    return 0;
+}
+
+static int grow (dp_buffer_t *self, size_t wanted)
+{
+    if (self->is_lent || (self->source && wanted >= DP_BUFFER_LONG && self->capacity <= DP_BUFFER_LONG))
+        return move (self, wanted);
+    size_t capacity = capacity_for (self, wanted);
     uint8_t *data = dp_realloc (self->data, capacity);
     if (!data)
         return -1;
@@ -62,8 +103,10 @@ void dp_buffer_reset (dp_buffer_t *self)
 
 void dp_buffer_fini (dp_buffer_t *self)
 {
-    dp_free (self->data);
+    free_data (self);
+    const dp_buffer_source_t *source = self->source;
     *self = (dp_buffer_t) DP_BUFFER_INIT;
+    self->source = source;
 }
 
 int dp_buffer_msgpack_write (void *self, const char *data, size_t len)

@@ -7,17 +7,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Where a long buffer's memory comes from instead of the heap. */
+typedef struct dp_buffer_source_s {
+    /* A block of at least len bytes; *capacity says how many. NULL: it has none, and the heap is asked. */
+    uint8_t *(*take) (void *context, size_t len, size_t *capacity);
+    void (*give_back) (void *context, uint8_t *block);
+    void *context;
+} dp_buffer_source_t;
+
+#define DP_BUFFER_LONG (32u * 1024) /* bytes, from which on the source is asked */
+
 typedef struct dp_buffer_s {
     uint8_t *data; /* NULL while empty and never grown */
     size_t len;
     size_t capacity;
     bool is_failed; /* memory ran out in an append: the content is incomplete; sticky until reset */
+    bool is_lent;   /* data is the source's */
+    const dp_buffer_source_t *source; /* NULL = the heap only; stays as it is in reset and fini */
 } dp_buffer_t;
 
 /* An all-zero struct is an empty buffer. */
-#define DP_BUFFER_INIT    \
-    {                     \
-        NULL, 0, 0, false \
+#define DP_BUFFER_INIT                 \
+    {                                  \
+        NULL, 0, 0, false, false, NULL \
     }
 
 /* Append bytes. 0, or -1 with ENOMEM (is_failed is then set, so that a row of appends needs one check). */

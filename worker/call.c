@@ -70,7 +70,7 @@ static int too_large (dpool_call_t *self)
     set_text (&self->message,
               "the result of '%s' has %zu bytes, the limit is %llu: return less, or write it to a "
               "file and return its name",
-              self->function, self->result.len, (unsigned long long) max_result (self));
+              self->function, self->result.len - 1, (unsigned long long) max_result (self));
     dp_buffer_fini (&self->result);
     return dp_fail (DPOOL_ETOOLARGE, "%s", (const char *) self->message.data);
 }
@@ -85,8 +85,10 @@ int dpool_call_return (dpool_call_t *self, const char *picture, ...)
                   self->function);
         return dp_fail (EEXIST, "%s", (const char *) self->message.data);
     }
+    static const uint8_t status = OUTCOME_VALUE;
     va_list values;
     va_start (values, picture);
+    dp_buffer_append (&self->result, &status, 1); /* so that it is an outcome as it stands */
     int rc = dp_picture_pack (&self->result, picture, values);
     va_end (values);
     if (rc < 0) {
@@ -97,7 +99,7 @@ int dpool_call_return (dpool_call_t *self, const char *picture, ...)
         errno = code;
         return -1;
     }
-    return self->result.len > max_result (self) ? too_large (self) : 0;
+    return self->result.len - 1 > max_result (self) ? too_large (self) : 0;
 }
 
 int dpool_call_fail (dpool_call_t *self, int code, const char *format, ...)
@@ -152,6 +154,8 @@ uint64_t dpool_call_random (dpool_call_t *self)
 void call_reset (dpool_call_t *self)
 {
     dp_texts_fini (&self->texts);
+    if (self->result.is_lent) /* a copy of this process, forked by the function, may not write there */
+        dp_buffer_fini (&self->result);
     dp_buffer_reset (&self->result);
     self->n_random = 0;
     self->n_results = 0;
@@ -207,9 +211,14 @@ bool call_run (dpool_call_t *self, dpool_function_t *body, outcome_status_t fail
         put_error (self, status, message, outcome);
         return false;
     }
-    bool has_result = self->n_results > 0;
-    if (outcome_put_value (outcome, has_result ? self->result.data : &nil, has_result ? self->result.len : 1)
-        < 0)
+    if (self->n_results == 0) {
+        if (outcome_put_value (outcome, &nil, 1) < 0)
+            dp_no_memory (1);
+    } else if (outcome->len == 0) {
+        dp_buffer_t result = self->result;
+        self->result = *outcome;
+        *outcome = result;
+    } else if (dp_buffer_append (outcome, self->result.data, self->result.len) < 0)
         dp_no_memory (self->result.len);
     return true;
 }

@@ -20,7 +20,7 @@ struct dpool_call_s {
     uint64_t max_result; /* bytes of a packed result; 0 = the default */
     slot_t *slot;        /* NULL: nobody watches (preload) */
     dp_texts_t texts;    /* that dpool_call_args gave out */
-    dp_buffer_t result;  /* packed */
+    dp_buffer_t result;  /* as an outcome */
     uint64_t n_random;   /* numbers given out */
     unsigned n_results;
     bool has_failed; /* by dpool_call_fail */

@@ -8,11 +8,13 @@
 #include "worker/descriptors.h"
 #include "worker/frame.h"
 #include "worker/offers.h"
+#include "worker/view.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +32,8 @@ typedef struct child_s {
     int channel;
     shared_t *shared;
     ring_t ring;
+    shelf_t shelf;
+    view_t arena;
     dp_buffer_t input;      /* read from the channel */
     size_t at;              /* of it was used */
     dp_buffer_t outcome;    /* of the item that ran last */
@@ -99,7 +103,12 @@ static void send_all (child_t *self, const void *data, size_t len)
 static void put_outcome (child_t *self, ring_record_t record)
 {
     uint64_t len = self->outcome.len;
-    if (len <= RING_LONGEST) {
+    shelf_spot_t spot;
+    if (shelf_hand_over (&self->shelf, &self->outcome, &spot)) {
+        record.kind = RECORD_SHELF;
+        record.len = sizeof spot;
+        put_record (self, &record, &spot);
+    } else if (len <= RING_LONGEST) {
         record.len = (uint32_t) len;
         put_record (self, &record, self->outcome.data);
     } else {
@@ -143,7 +152,7 @@ static const uint8_t *next_frame (child_t *self, frame_t *frame)
 {
     need (self, sizeof *frame);
     memcpy (frame, self->input.data + self->at, sizeof *frame);
-    size_t len = sizeof *frame + frame->name_len + (size_t) frame->body_len;
+    size_t len = sizeof *frame + frame->name_len + (frame->is_in_arena ? 0 : (size_t) frame->body_len);
     need (self, len);
     const uint8_t *name = self->input.data + self->at + sizeof *frame;
     self->at += len;
@@ -191,6 +200,16 @@ static void run_item (child_t *self, dp_reader_t *values)
         _exit (0); /* the other one goes on */
 }
 
+static const uint8_t *body_of (child_t *self, const frame_t *frame, const uint8_t *name)
+{
+    if (!frame->is_in_arena)
+        return name + frame->name_len;
+    const uint8_t *body = view_read (&self->arena, frame->body_at, (size_t) frame->body_len);
+    if (body == NULL)
+        dp_no_memory ((size_t) frame->body_len);
+    return body;
+}
+
 static void run_task (child_t *self, const frame_t *frame, const uint8_t *name)
 {
     slot_t *slot = &self->shared->slot;
@@ -202,7 +221,7 @@ static void run_task (child_t *self, const frame_t *frame, const uint8_t *name)
     call->attempt = frame->attempt;
     call->max_result = frame->max_result;
     dp_reader_t values;
-    dp_reader_init (&values, name + frame->name_len, (size_t) frame->body_len);
+    dp_reader_init (&values, body_of (self, frame, name), (size_t) frame->body_len);
     int64_t started_at_us = dp_clock_us ();
     for (uint64_t i = 0; i < frame->n_items; i++) {
         if (!slot_claim (slot, frame->serial + i)) {
@@ -250,7 +269,8 @@ static void initialize (child_t *self)
     }
     flush_output ();
     self->body = NULL;
-    ring_record_t record = { .kind = RECORD_READY, .item = (uint64_t) self->pid };
+    ring_record_t record
+        = { .kind = RECORD_READY, .item = (uint64_t) self->pid, .run_us = self->arena.data != NULL };
     if (!has_succeeded) {
         /* The text alone could make it too long for the ring only beyond what call.c lets through. */
         record.kind = RECORD_UNFIT;
@@ -305,9 +325,41 @@ static void take_signals_back (void)
     sigprocmask (SIG_SETMASK, &none, NULL);
 }
 
-_Noreturn void child_run (pid_t zygote, int channel_fd, int memory_fd, int stderr_fd)
+/* ---- Shared memory -------------------------------------------------------------------------- */
+
+static child_t the_child;
+
+/* A function forks: the copy may go on with what it reads, and may not write where this one does. */
+static void before_fork (void)
 {
-    static child_t self;
+    view_own (&the_child.arena);
+}
+
+static void after_fork_there (void)
+{
+    the_child.shelf.is_closed = true;
+}
+
+static void map_memory (child_t *self, int memory_fd, int arena_fd)
+{
+    self->shared = mmap (NULL, sizeof *self->shared, PROT_READ | PROT_WRITE, MAP_SHARED, memory_fd, 0);
+    if (self->shared == MAP_FAILED)
+        _exit (1);
+    /* Whatever is not to be had is done without. */
+    size_t len = self->shared->shelf.len > 0 ? SHELF_AT + (size_t) self->shared->shelf.len : 0;
+    void *memory = MAP_FAILED;
+    if (len > 0)
+        memory = mmap (NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, memory_fd, 0);
+    if (memory != MAP_FAILED
+        && shelf_init (&self->shelf, &self->shared->shelf, memory, SHELF_AT, memory_fd) == 0)
+        self->call.result.source = self->outcome.source = &self->shelf.source;
+    view_init (&self->arena, arena_fd);
+    pthread_atfork (before_fork, NULL, after_fork_there);
+}
+
+_Noreturn void child_run (pid_t zygote, int channel_fd, int memory_fd, int stderr_fd, int arena_fd)
+{
+    child_t *self = &the_child;
     setpgid (0, 0);
     prctl (PR_SET_NAME, "dpool-child");
     take_signals_back ();
@@ -316,28 +368,28 @@ _Noreturn void child_run (pid_t zygote, int channel_fd, int memory_fd, int stder
     if (getppid () != zygote)
         _exit (0);
     dup2 (stderr_fd, STDERR_FILENO);
-    self.shared = mmap (NULL, sizeof *self.shared, PROT_READ | PROT_WRITE, MAP_SHARED, memory_fd, 0);
-    if (self.shared == MAP_FAILED)
-        _exit (1);
-    self.channel = descriptors_move_up (channel_fd);
-    descriptors_close (&self.channel, 1);
+    int fds[] = { descriptors_move_up (channel_fd), descriptors_move_up (memory_fd),
+                  arena_fd >= 0 ? descriptors_move_up (arena_fd) : -1 };
+    descriptors_close (fds, sizeof fds / sizeof fds[0]);
+    self->channel = fds[0];
+    map_memory (self, fds[1], fds[2]);
     volunteer_for_oom ();
 
     on_exit (leave_on_exit, NULL);
 
-    self.pid = getpid ();
-    self.is_original = mark_as_original ();
-    gethostname (self.host, sizeof self.host - 1);
-    ring_init (&self.ring, &self.shared->ring);
-    self.call.host = self.host;
-    self.call.slot = &self.shared->slot;
-    initialize (&self);
+    self->pid = getpid ();
+    self->is_original = mark_as_original ();
+    gethostname (self->host, sizeof self->host - 1);
+    ring_init (&self->ring, &self->shared->ring);
+    self->call.host = self->host;
+    self->call.slot = &self->shared->slot;
+    initialize (self);
     for (;;) {
         frame_t frame;
-        const uint8_t *name = next_frame (&self, &frame);
+        const uint8_t *name = next_frame (self, &frame);
         if (frame.kind == FRAME_TASK)
-            run_task (&self, &frame, name);
+            run_task (self, &frame, name);
         else if (frame.kind == FRAME_OPEN)
-            slot_open_gate (&self.shared->slot, frame.serial);
+            slot_open_gate (&self->shared->slot, frame.serial);
     }
 }

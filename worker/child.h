@@ -7,7 +7,8 @@
 #include <sys/types.h>
 
 /* Take over this process, freshly forked from the zygote. The descriptors are: the channel to the loop, the
-   memory shared with it (shared_t), and what becomes stderr. Never returns. */
-_Noreturn void child_run (pid_t zygote, int channel_fd, int memory_fd, int stderr_fd);
+   memory shared with it (shared_t and the shelf), what becomes stderr, and the worker's arena or -1. Never
+   returns. */
+_Noreturn void child_run (pid_t zygote, int channel_fd, int memory_fd, int stderr_fd, int arena_fd);
 
 #endif

@@ -63,6 +63,9 @@ void crew_child_initializer_failed (crew_t *self, int64_t now_ms, size_t place, 
    and how long the item ran. Items of a run finish in order, runs in the order of their serials. */
 void crew_item_finished (crew_t *self, int64_t now_ms, size_t place, uint64_t serial, const void *outcome,
                          size_t outcome_len, uint64_t run_us);
+/* The same of a long outcome, which is the whole of this blob: the crew takes a hold of it. */
+void crew_item_finished_long (crew_t *self, int64_t now_ms, size_t place, uint64_t serial, dp_blob_t *outcome,
+                              uint64_t run_us);
 
 /* What the shared slot of a child says: the number of the item that it has claimed last (0 = none yet; items
    of a run are numbered from the run's serial on), since when that item runs, and its progress. The edge
@@ -125,6 +128,7 @@ typedef struct crew_task_s {
     uint64_t max_result;  /* bytes of an item's value that the broker takes; 0 = the default */
     bool is_loose;        /* its items are calls of their own */
     wire_bytes_t payload; /* n_items packed values */
+    dp_blob_t *blob;      /* which they are the whole of; NULL = of none */
 } crew_task_t;
 
 typedef struct crew_session_s {

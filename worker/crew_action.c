@@ -91,6 +91,7 @@ void crew_want_hand (crew_t *self, size_t place, const crew_run_t *run)
                                    .is_loose = run->is_loose };
     action->task.payload.data = dp_blob_data (run->payload);
     action->task.payload.len = dp_blob_len (run->payload);
+    action->task.blob = run->payload;
 }
 
 static void log_line (crew_t *self, bool is_error, const char *format, va_list arguments)

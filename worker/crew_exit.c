@@ -54,14 +54,17 @@ void crew_slot_seen (crew_t *self, int64_t now_ms, size_t place, const crew_slot
         child->slot = *slot;
 }
 
-void crew_item_finished (crew_t *self, int64_t now_ms, size_t place, uint64_t serial, const void *outcome,
-                         size_t outcome_len, uint64_t run_us)
+/* The run that an outcome is of; NULL: it is none that this child has. */
+static crew_run_t *run_of (crew_t *self, size_t place, uint64_t serial)
 {
     crew_child_t *child = child_at (self, place);
     crew_run_t *run = child ? crew_child_current (child) : NULL;
-    if (!run || run->serial != serial || run->n_finished >= run->n_items)
-        return;
-    crew_run_add (self, now_ms, run, outcome, outcome_len, run_us);
+    return run && run->serial == serial && run->n_finished < run->n_items ? run : NULL;
+}
+
+static void go_on (crew_t *self, int64_t now_ms, crew_run_t *run)
+{
+    crew_child_t *child = run->child;
     if (run->n_finished < run->n_items) {
         if (run->cancel >= CANCEL_FLAGGED) { /* the items behind it shall not run */
             run->cancel = CANCEL_KILLED;
@@ -72,6 +75,26 @@ void crew_item_finished (crew_t *self, int64_t now_ms, size_t place, uint64_t se
     crew_learn (self, run->total_us);
     crew_run_finish (self, run, OUTCOME_VALUE);
     crew_child_settle (self, now_ms, child);
+}
+
+void crew_item_finished (crew_t *self, int64_t now_ms, size_t place, uint64_t serial, const void *outcome,
+                         size_t outcome_len, uint64_t run_us)
+{
+    crew_run_t *run = run_of (self, place, serial);
+    if (!run)
+        return;
+    crew_run_add (self, now_ms, run, outcome, outcome_len, run_us);
+    go_on (self, now_ms, run);
+}
+
+void crew_item_finished_long (crew_t *self, int64_t now_ms, size_t place, uint64_t serial, dp_blob_t *outcome,
+                              uint64_t run_us)
+{
+    crew_run_t *run = run_of (self, place, serial);
+    if (!run)
+        return;
+    crew_run_add_long (self, run, outcome, run_us);
+    go_on (self, now_ms, run);
 }
 
 /* ---- The end of a child ------------------------------------------------------------------------ */

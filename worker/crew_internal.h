@@ -85,6 +85,7 @@ struct crew_run_s {
     /* results */
     dp_list_t parts;      /* made so far, oldest first */
     dp_buffer_t outcomes; /* of the part that is being made */
+    dp_blob_t *outcome;   /* or the one long outcome that it is */
     uint64_t n_finished, part_first, part_us, total_us;
     int64_t part_since_ms;
     /* what is to become of it */
@@ -114,6 +115,8 @@ void crew_run_wait (crew_t *self, int64_t now_ms, crew_run_t *run);
 /* One more item has an outcome. */
 void crew_run_add (crew_t *self, int64_t now_ms, crew_run_t *run, const void *outcome, size_t len,
                    uint64_t run_us);
+/* The same of a long outcome: a part of its own, which is not copied. */
+void crew_run_add_long (crew_t *self, crew_run_t *run, dp_blob_t *outcome, uint64_t run_us);
 /* Report the items that are finished and not reported. */
 void crew_run_report (crew_t *self, crew_run_t *run);
 /* Its last result: from now on DONE (or gone, when nobody wants it). Leaves its queue. */

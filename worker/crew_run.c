@@ -163,6 +163,7 @@ void crew_run_free (crew_t *self, crew_run_t *run)
     run->tenant->n_runs--;
     dp_blob_release (&run->payload);
     dp_buffer_fini (&run->outcomes);
+    dp_blob_release (&run->outcome);
     dp_free (run);
 }
 
@@ -212,9 +213,11 @@ static void free_buffer (void *hint)
 /* The buffer's memory becomes the blob's: results are not copied. */
 static dp_blob_t *take_outcomes (crew_run_t *run)
 {
+    dp_blob_t *blob = run->outcome;
+    run->outcome = NULL;
     if (run->outcomes.len == 0)
-        return NULL;
-    dp_blob_t *blob = dp_blob_adopt (run->outcomes.data, run->outcomes.len, free_buffer, run->outcomes.data);
+        return blob;
+    blob = dp_blob_adopt (run->outcomes.data, run->outcomes.len, free_buffer, run->outcomes.data);
     if (!blob)
         dp_no_memory (run->outcomes.len);
     memset (&run->outcomes, 0, sizeof run->outcomes);
@@ -286,6 +289,13 @@ void crew_run_cut (crew_t *self, crew_run_t *run, uint64_t n, uint64_t run_us)
     post (run, result);
 }
 
+static void count_item (crew_run_t *run, uint64_t run_us)
+{
+    run->n_finished++;
+    run->part_us += run_us;
+    run->total_us += run_us;
+}
+
 void crew_run_add (crew_t *self, int64_t now_ms, crew_run_t *run, const void *outcome, size_t len,
                    uint64_t run_us)
 {
@@ -295,9 +305,17 @@ void crew_run_add (crew_t *self, int64_t now_ms, crew_run_t *run, const void *ou
         run->part_since_ms = now_ms;
     dp_buffer_append (&run->outcomes, outcome, len);
     check (run);
-    run->n_finished++;
-    run->part_us += run_us;
-    run->total_us += run_us;
+    count_item (run, run_us);
+}
+
+void crew_run_add_long (crew_t *self, crew_run_t *run, dp_blob_t *outcome, uint64_t run_us)
+{
+    crew_run_report (self, run); /* what came before it */
+    if (!run->is_unwanted)
+        run->outcome = dp_blob_hold (outcome);
+    count_item (run, run_us);
+    if (run->n_finished < run->n_items)
+        crew_run_report (self, run);
 }
 
 void crew_run_report (crew_t *self, crew_run_t *run)

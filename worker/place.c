@@ -2,6 +2,7 @@
 #include "worker/place.h"
 
 #include "core/memory.h"
+#include "net/segment.h"
 #include "worker/cgroup.h"
 
 #include <errno.h>
@@ -14,10 +15,11 @@
 
 enum { DIRECT_FROM = 32 * 1024, OUTPUT_KEEP = 1024 * 1024, LONGEST_OUTCOME = (1 << 30) + 1024 };
 
-place_t *place_new (uint32_t number)
+place_t *place_new (uint32_t number, dp_arena_t *arena)
 {
     place_t *self = dp_must_alloc (sizeof *self);
     self->number = number;
+    self->arena = arena;
     self->channel_fd = self->stderr_fd = -1;
     for (size_t i = 0; i < 3; i++)
         self->child_fds[i] = -1;
@@ -30,7 +32,6 @@ void place_destroy (place_t **self_p)
     if (self == NULL)
         return;
     place_close (self);
-    dp_buffer_fini (&self->output);
     dp_free (self);
     *self_p = NULL;
 }
@@ -50,16 +51,42 @@ static void close_child_fds (place_t *self)
         close_fd (&self->child_fds[i]);
 }
 
+static void *map (int fd, size_t len)
+{
+    void *memory = mmap (NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    return memory != MAP_FAILED ? memory : NULL;
+}
+
+/* With a shelf behind what the two share anyway. */
+static int make_long_memory (place_t *self, size_t shelf_len)
+{
+    int fd = shelf_len > 0 ? dp_segment_make ("dpool-place", SHELF_AT + shelf_len) : -1;
+    shared_t *shared = fd >= 0 ? map (fd, SHELF_AT + shelf_len) : NULL;
+    if (shared != NULL)
+        self->shelf = shelf_map_new (shared, SHELF_AT + shelf_len, &shared->shelf, SHELF_AT);
+    if (self->shelf != NULL) {
+        shared->shelf.len = shelf_len;
+        self->child_fds[1] = fd;
+        self->shared = shared;
+        return 0;
+    }
+    if (shared != NULL)
+        munmap (shared, SHELF_AT + shelf_len);
+    if (fd >= 0)
+        close (fd);
+    return -1;
+}
+
 static int make_memory (place_t *self)
 {
-    self->child_fds[1] = memfd_create ("dpool-place", MFD_CLOEXEC);
-    if (self->child_fds[1] < 0 || ftruncate (self->child_fds[1], sizeof *self->shared) < 0)
-        return -1;
-    void *memory
-        = mmap (NULL, sizeof *self->shared, PROT_READ | PROT_WRITE, MAP_SHARED, self->child_fds[1], 0);
-    if (memory == MAP_FAILED)
-        return -1;
-    self->shared = memory;
+    if (make_long_memory (self, dp_segment_limit (SHELF_BYTES)) < 0) {
+        self->child_fds[1] = dp_segment_make ("dpool-place", sizeof *self->shared);
+        if (self->child_fds[1] < 0)
+            return -1;
+        self->shared = map (self->child_fds[1], sizeof *self->shared);
+        if (self->shared == NULL)
+            return -1;
+    }
     ring_init (&self->ring, &self->shared->ring);
     return 0;
 }
@@ -110,7 +137,9 @@ int place_open (place_t *self, const crew_session_t *session)
 
 int place_fork (place_t *self, zygote_client_t *zygote)
 {
-    if (zygote_client_fork (zygote, self->number, self->child_fds[0], self->child_fds[1], self->child_fds[2])
+    int arena_fd = self->arena != NULL ? dp_arena_fd (self->arena) : -1;
+    if (zygote_client_fork (zygote, self->number, self->child_fds[0], self->child_fds[1], self->child_fds[2],
+                            arena_fd)
         < 0)
         return -1;
     close_child_fds (self);
@@ -118,19 +147,44 @@ int place_fork (place_t *self, zygote_client_t *zygote)
     return 0;
 }
 
+/* The child reads no more of "n" loans, from number "from" on. */
+static void end_loans (place_t *self, size_t from, size_t n)
+{
+    for (size_t i = from; i < from + n; i++)
+        dp_blob_release (&self->loans[i].payload);
+    self->n_loans -= n;
+    memmove (self->loans + from, self->loans + from + n, (self->n_loans - from) * sizeof *self->loans);
+}
+
+/* Those of runs that the child is through with. */
+static void end_old_loans (place_t *self)
+{
+    size_t n = 0;
+    while (n < self->n_loans && self->loans[n].end <= self->done_until)
+        n++;
+    if (n > 0)
+        end_loans (self, 0, n);
+}
+
 void place_close (place_t *self)
 {
     close_child_fds (self);
     close_fd (&self->channel_fd);
     close_fd (&self->stderr_fd);
-    if (self->shared != NULL)
+    if (self->n_loans > 0)
+        end_loans (self, 0, self->n_loans);
+    dp_free (self->loans);
+    if (self->shelf != NULL)
+        shelf_map_release (&self->shelf);
+    else if (self->shared != NULL)
         munmap (self->shared, sizeof *self->shared);
-    self->shared = NULL;
     dp_buffer_fini (&self->output);
     dp_buffer_fini (&self->long_outcome);
     uint32_t number = self->number;
+    dp_arena_t *arena = self->arena;
     memset (self, 0, sizeof *self);
     self->number = number;
+    self->arena = arena;
     self->channel_fd = self->stderr_fd = -1;
     for (size_t i = 0; i < 3; i++)
         self->child_fds[i] = -1;
@@ -149,6 +203,33 @@ static size_t send_directly (place_t *self, const struct iovec *parts, size_t n_
     return sent > 0 ? (size_t) sent : 0;
 }
 
+static void keep_loan (place_t *self, uint64_t serial, const crew_task_t *task, dp_blob_t *payload)
+{
+    if (self->n_loans == self->loans_capacity) {
+        self->loans_capacity = 2 * self->loans_capacity + 4;
+        self->loans = dp_must_realloc (self->loans, self->loans_capacity * sizeof *self->loans);
+    }
+    self->loans[self->n_loans++] = (place_loan_t) { serial, serial + task->n_items, payload };
+}
+
+/* Have long arguments lie in the arena, if there is room. */
+static void lend (place_t *self, uint64_t serial, const crew_task_t *task, frame_t *frame)
+{
+    if (!self->reads_arena || task->payload.len < DP_BUFFER_LONG)
+        return;
+    dp_blob_t *payload = NULL;
+    if (task->blob != NULL
+        && dp_arena_find (self->arena, task->payload.data, task->payload.len, &frame->body_at))
+        payload = dp_blob_hold (task->blob);
+    else
+        payload = dp_arena_copy (self->arena, task->payload.data, task->payload.len);
+    if (payload == NULL)
+        return;
+    dp_arena_find (self->arena, dp_blob_data (payload), dp_blob_len (payload), &frame->body_at);
+    frame->is_in_arena = true;
+    keep_loan (self, serial, task, payload);
+}
+
 void place_hand (place_t *self, uint64_t serial, const crew_task_t *task)
 {
     frame_t frame = {
@@ -165,13 +246,15 @@ void place_hand (place_t *self, uint64_t serial, const crew_task_t *task)
         .is_loose = task->is_loose,
     };
     self->has_work = true;
+    lend (self, serial, task, &frame);
+    size_t payload_len = frame.is_in_arena ? 0 : task->payload.len;
     const struct iovec parts[] = {
         { &frame, sizeof frame },
         { (void *) (uintptr_t) task->function, frame.name_len },
-        { (void *) (uintptr_t) task->payload.data, task->payload.len },
+        { (void *) (uintptr_t) task->payload.data, payload_len },
     };
     size_t skip = 0;
-    if (task->payload.len >= DIRECT_FROM) {
+    if (payload_len >= DIRECT_FROM) {
         place_flush (self);
         if (!place_wants_to_write (self))
             skip = send_directly (self, parts, 3);
@@ -189,6 +272,14 @@ uint64_t place_take_back (place_t *self, uint64_t number)
     frame_t frame = { .kind = FRAME_OPEN };
     uint64_t first = slot_take_back (&self->shared->slot, number, &frame.serial);
     put (self, &frame, sizeof frame);
+    size_t n_kept = 0;
+    while (n_kept < self->n_loans && self->loans[n_kept].serial < first)
+        n_kept++;
+    if (n_kept < self->n_loans)
+        end_loans (self, n_kept, self->n_loans - n_kept);
+    if (n_kept > 0 && self->loans[n_kept - 1].end > first) /* a run that was cut */
+        self->loans[n_kept - 1].end = first;
+    end_old_loans (self);
     return first;
 }
 
@@ -305,29 +396,61 @@ static void forget_long (place_t *self)
     self->is_long_whole = self->is_long_given = false;
 }
 
-int place_next (place_t *self, ring_record_t *record, const uint8_t **bytes, size_t *len)
+static void note_progress (place_t *self, const ring_record_t *record)
+{
+    if (record->kind == RECORD_READY || record->kind == RECORD_UNFIT)
+        return;
+    self->done_until = record->serial + record->item + 1;
+    end_old_loans (self);
+}
+
+/* The outcome's bytes come by the channel. 1 when they are there. */
+static int fetch_long (place_t *self, place_record_t *record)
+{
+    place_receive (self);
+    if (!self->is_long_whole) {
+        ring_unread (&self->ring, &record->head);
+        self->is_long_awaited = true;
+        return self->is_corrupt ? -1 : 0;
+    }
+    self->is_long_given = true;
+    record->bytes = self->long_outcome.data;
+    record->len = self->long_outcome.len;
+    return 1;
+}
+
+static int fetch_from_shelf (place_t *self, place_record_t *record)
+{
+    shelf_spot_t spot;
+    if (self->shelf != NULL && record->len == sizeof spot) {
+        memcpy (&spot, record->bytes, sizeof spot);
+        record->blob = shelf_map_blob (self->shelf, &spot);
+    }
+    self->is_corrupt = record->blob == NULL;
+    return self->is_corrupt ? -1 : 1;
+}
+
+int place_next (place_t *self, place_record_t *record)
 {
     if (self->shared == NULL)
         return 0;
     forget_long (self);
     self->is_long_awaited = false;
-    int rc = self->is_corrupt ? -1 : ring_next (&self->ring, record, bytes);
+    record->blob = NULL;
+    int rc = self->is_corrupt ? -1 : ring_next (&self->ring, &record->head, &record->bytes);
     self->is_corrupt = rc < 0;
     if (rc <= 0)
         return rc;
-    *len = record->len;
-    if (record->kind != RECORD_LONG)
-        return 1;
-    place_receive (self);
-    if (!self->is_long_whole) {
-        ring_unread (&self->ring, record);
-        self->is_long_awaited = true;
-        return self->is_corrupt ? -1 : 0;
-    }
-    self->is_long_given = true;
-    *bytes = self->long_outcome.data;
-    *len = self->long_outcome.len;
-    return 1;
+    record->len = record->head.len;
+    if (record->head.kind == RECORD_LONG)
+        rc = fetch_long (self, record);
+    else if (record->head.kind == RECORD_SHELF)
+        rc = fetch_from_shelf (self, record);
+    else if (record->head.kind == RECORD_READY)
+        self->reads_arena = record->head.run_us != 0;
+    if (rc > 0)
+        note_progress (self, &record->head);
+    return rc;
 }
 
 void place_release (place_t *self)

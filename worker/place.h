@@ -8,6 +8,7 @@
 #define PLACE_H_INCLUDED
 
 #include "core/buffer.h"
+#include "net/arena.h"
 #include "worker/crew.h"
 #include "worker/frame.h"
 #include "worker/zygote.h"
@@ -18,13 +19,34 @@
 
 typedef enum { PLACE_EMPTY, PLACE_WANTED, PLACE_ALIVE, PLACE_FAILED } place_state_t;
 
+/* Arguments that the child reads where they lie. */
+typedef struct place_loan_s {
+    uint64_t serial, end; /* of the run: the number of its first item, and the one behind its last */
+    dp_blob_t *payload;
+} place_loan_t;
+
+/* A record of the child: its bytes, until the next call of place_next; or the long outcome that it tells of.
+ */
+typedef struct place_record_s {
+    ring_record_t head;
+    const uint8_t *bytes;
+    size_t len;
+    dp_blob_t *blob; /* NULL, or the outcome, which is the caller's to release; then there are no bytes */
+} place_record_t;
+
 typedef struct place_s {
     place_state_t state;
     uint32_t number;
     pid_t pid;
     int channel_fd, stderr_fd; /* -1 = closed */
     int child_fds[3];          /* what the zygote gets: channel, memory, stderr */
+    dp_arena_t *arena;         /* NULL = none */
+    bool reads_arena;          /* the child has said that it can */
+    place_loan_t *loans;       /* in the order of their serials */
+    size_t n_loans, loans_capacity;
+    uint64_t done_until; /* the number behind that of the last item that finished */
     shared_t *shared;
+    shelf_map_t *shelf; /* NULL: the child has none */
     ring_t ring;
     dp_buffer_t output; /* that the channel did not take yet */
     size_t output_at;
@@ -52,7 +74,8 @@ typedef struct place_s {
     size_t said_len;
 } place_t;
 
-place_t *place_new (uint32_t number);
+/* With an arena long arguments go by it; it is the caller's, and outlives the place. */
+place_t *place_new (uint32_t number, dp_arena_t *arena);
 void place_destroy (place_t **self_p);
 
 /* Make what a child needs. 0, or -1 with errno. */
@@ -74,8 +97,8 @@ bool place_wants_to_write (const place_t *self);
 /* Read what the channel has: wake-ups, and outcomes too long for the ring. */
 void place_receive (place_t *self);
 
-/* The child's next record: 1 and *bytes of *len (until the next call), 0 none, -1 it has written nonsense. */
-int place_next (place_t *self, ring_record_t *record, const uint8_t **bytes, size_t *len);
+/* The child's next record: 1, 0 none, -1 it has written nonsense. */
+int place_next (place_t *self, place_record_t *record);
 /* Give the ring's room back, after a row of place_next. */
 void place_release (place_t *self);
 

@@ -125,6 +125,7 @@ worker_t *worker_new (void *context, const worker_config_t *config)
         return NULL;
     }
     self->epoll_fd = -1;
+    self->arena = config->arena != NULL ? dp_arena_hold (config->arena) : dp_arena_new ();
     self->is_quiet = config->is_quiet;
     self->log = config->is_embedded ? NULL : config->log;
     if (open_brokers (self, context, config) < 0 || open_zygote (self) < 0 || open_crew (self, config) < 0) {
@@ -152,6 +153,7 @@ void worker_destroy (worker_t **self_p)
     if (self->epoll_fd >= 0)
         close (self->epoll_fd);
     crew_destroy (&self->crew);
+    dp_arena_release (&self->arena);
     dp_free (self);
     *self_p = NULL;
 }

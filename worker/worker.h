@@ -10,6 +10,7 @@
 #ifndef WORKER_H_INCLUDED
 #define WORKER_H_INCLUDED
 
+#include "net/arena.h"
 #include "net/exchange.h"
 
 #include <poll.h>
@@ -21,6 +22,7 @@ typedef struct worker_s worker_t;
 
 typedef struct worker_config_s {
     dp_exchange_t *exchange;      /* NULL: by sockets. Outlives the worker. */
+    dp_arena_t *arena;            /* the program's; NULL: the worker makes its own */
     const char *const *endpoints; /* of the brokers */
     size_t n_endpoints;
     int processes;    /* 0 = usable CPUs */

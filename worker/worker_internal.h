@@ -25,6 +25,7 @@ struct worker_s {
     zygote_client_t *zygote;
     int epoll_fd; /* of all descriptors of children, and of the zygote's reports */
     bool is_epoll_ready;
+    dp_arena_t *arena; /* where long arguments lie for the children; NULL = nowhere */
     place_t **places;
     size_t n_places;
     size_t next_to_speak;   /* the place whose stderr is passed on first */

@@ -30,7 +30,7 @@ static place_t *place_at (worker_t *self, size_t number)
     if (number >= self->n_places) {
         self->places = dp_must_realloc (self->places, (number + 1) * sizeof (place_t *));
         while (self->n_places <= number) {
-            self->places[self->n_places] = place_new ((uint32_t) self->n_places);
+            self->places[self->n_places] = place_new ((uint32_t) self->n_places, self->arena);
             self->n_places++;
         }
     }
@@ -132,20 +132,24 @@ static void tell_unfit (worker_t *self, int64_t now_ms, place_t *place, const ui
     dp_buffer_fini (&texts);
 }
 
-static void tell_record (worker_t *self, int64_t now_ms, place_t *place, const ring_record_t *record,
-                         const uint8_t *bytes, size_t len)
+static void tell_record (worker_t *self, int64_t now_ms, place_t *place, const place_record_t *record)
 {
-    switch (record->kind) {
+    const ring_record_t *head = &record->head;
+    switch (head->kind) {
     case RECORD_OUTCOME:
     case RECORD_LONG:
-        crew_item_finished (self->crew, now_ms, place->number, record->serial, bytes, len, record->run_us);
+        crew_item_finished (self->crew, now_ms, place->number, head->serial, record->bytes, record->len,
+                            head->run_us);
+        return;
+    case RECORD_SHELF:
+        crew_item_finished_long (self->crew, now_ms, place->number, head->serial, record->blob, head->run_us);
         return;
     case RECORD_READY:
-        place->pid = (pid_t) record->item;
+        place->pid = (pid_t) head->item;
         crew_child_ready (self->crew, now_ms, place->number, place->pid);
         return;
     case RECORD_UNFIT:
-        tell_unfit (self, now_ms, place, bytes, len);
+        tell_unfit (self, now_ms, place, record->bytes, record->len);
         return;
     default:
         place->is_corrupt = true;
@@ -154,12 +158,12 @@ static void tell_record (worker_t *self, int64_t now_ms, place_t *place, const r
 
 static void hear_ring (worker_t *self, int64_t now_ms, place_t *place)
 {
-    ring_record_t record;
-    const uint8_t *bytes;
-    size_t len;
+    place_record_t record;
     bool was_corrupt = place->is_corrupt;
-    for (int i = 0; i < RECORDS_A_TURN && place_next (place, &record, &bytes, &len) > 0; i++)
-        tell_record (self, now_ms, place, &record, bytes, len);
+    for (int i = 0; i < RECORDS_A_TURN && place_next (place, &record) > 0; i++) {
+        tell_record (self, now_ms, place, &record);
+        dp_blob_release (&record.blob);
+    }
     place_release (place);
     if (place->is_corrupt && !was_corrupt) {
         worker_log (self, "child %ld has overwritten the memory that it shares with the worker; it is killed",

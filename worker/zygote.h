@@ -36,9 +36,10 @@ void zygote_client_destroy (zygote_client_t **self_p);
 int zygote_client_fd (const zygote_client_t *self);
 
 /* Ask for a child at "place", with these descriptors (passed over; the caller closes its own copies
-   afterwards): its channel, the shared memory, its stderr. "greeting" is what it reads first on its channel.
-   0 or -1 with errno. */
-int zygote_client_fork (zygote_client_t *self, uint32_t place, int channel_fd, int memory_fd, int stderr_fd);
+   afterwards): its channel, the memory that it shares with us, its stderr, and the arena or -1. 0 or -1 with
+   errno. */
+int zygote_client_fork (zygote_client_t *self, uint32_t place, int channel_fd, int memory_fd, int stderr_fd,
+                        int arena_fd);
 
 /* Send a signal to the process group of the child at "place", if it is still there. 0 or -1. */
 int zygote_client_signal (zygote_client_t *self, uint32_t place, int number);

@@ -101,14 +101,15 @@ static int request (zygote_client_t *self, const zygote_request_t *text, const i
     return sent < 0 ? -1 : 0;
 }
 
-int zygote_client_fork (zygote_client_t *self, uint32_t place, int channel_fd, int memory_fd, int stderr_fd)
+int zygote_client_fork (zygote_client_t *self, uint32_t place, int channel_fd, int memory_fd, int stderr_fd,
+                        int arena_fd)
 {
-    const int fds[ZYGOTE_FORK_FDS] = { channel_fd, memory_fd, stderr_fd };
+    const int fds[ZYGOTE_FORK_FDS] = { channel_fd, memory_fd, stderr_fd, arena_fd };
     zygote_request_t text;
     memset (&text, 0, sizeof text);
     text.kind = ZYGOTE_FORK;
     text.place = place;
-    return request (self, &text, fds, ZYGOTE_FORK_FDS);
+    return request (self, &text, fds, arena_fd >= 0 ? ZYGOTE_FORK_FDS : ZYGOTE_FORK_FDS - 1);
 }
 
 int zygote_client_signal (zygote_client_t *self, uint32_t place, int number)

@@ -107,7 +107,7 @@ static void fork_child (peer_t *peer, uint32_t place, const int fds[ZYGOTE_FORK_
 {
     pid_t pid = fork ();
     if (pid == 0)
-        child_run (zygote.pid, fds[0], fds[1], fds[2]);
+        child_run (zygote.pid, fds[0], fds[1], fds[2], fds[3]);
     if (pid < 0) {
         report (peer, &(zygote_report_t) { .kind = ZYGOTE_FORK_FAILED, .place = place, .code = errno });
         return;

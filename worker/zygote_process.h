@@ -21,7 +21,7 @@ enum {
 
 typedef enum { ZYGOTE_FORK = 1, ZYGOTE_SIGNAL = 2 } zygote_request_kind_t;
 
-enum { ZYGOTE_FORK_FDS = 3 }; /* channel, memory, stderr: in SCM_RIGHTS of ZYGOTE_FORK */
+enum { ZYGOTE_FORK_FDS = 4 }; /* channel, memory, stderr, maybe the arena: in SCM_RIGHTS of ZYGOTE_FORK */
 
 typedef struct zygote_request_s {
     zygote_request_kind_t kind;

@@ -57,6 +57,7 @@ int conformance_run (const char *endpoint, const theme_t *more, int argc, char *
                                       &callbacks_theme,
                                       &callback_thread_theme,
                                       &cancel_theme,
+                                      &payload_theme,
                                       &progress_theme,
                                       &interrupt_theme,
                                       &initializer_theme,

@@ -157,6 +157,18 @@ DPOOL_FUNCTION (crash)
     return 0;
 }
 
+/* The same, after a look at bytes that may be many. */
+DPOOL_FUNCTION (crash_over)
+{
+    int number;
+    const uint8_t *bytes;
+    size_t size;
+    if (dpool_call_args (call, "ib", &number, (const void **) &bytes, &size) < 0)
+        return -1;
+    die_by (size > 0 && bytes[0] == bytes[size - 1] ? number : SIGKILL);
+    return 0;
+}
+
 DPOOL_FUNCTION (exit_with)
 {
     int status;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* child_test.c - children of the real zygote, driven by a loop made by hand in place of the worker's. */
-#include "tests/support/test.h"
+#include "tests/unit/child_edge.h"
 
 #include "core/outcome.h"
 #include "core/value.h"
@@ -147,165 +147,15 @@ DPOOL_INITIALIZER (never)
     return dpool_call_fail (call, 3, "not today");
 }
 
-/* ---- The loop ------------------------------------------------------------------------------- */
-
-enum { MOST_OUTCOMES = 4096 };
-
-typedef struct edge_s {
-    zygote_client_t *zygote;
-    place_t *place;
-    bool is_ready, is_gone;
-    int unfit; /* status of a failed initializer */
-    zygote_report_t end;
-    size_t n_outcomes;
-    struct {
-        uint64_t serial, item, run_us;
-        outcome_status_t status;
-        uint8_t *body;
-        size_t body_len;
-    } outcomes[MOST_OUTCOMES];
-    dp_buffer_t texts;
-} edge_t;
-
-static void take (edge_t *edge, const ring_record_t *record, const uint8_t *bytes, size_t len)
-{
-    dp_reader_t row;
-    outcome_status_t status;
-    const uint8_t *body;
-    size_t body_len;
-    if (record->kind == RECORD_READY) {
-        edge->is_ready = true;
-        return;
-    }
-    dp_reader_init (&row, bytes, len);
-    assert_int_equal (outcome_next (&row, &status, &body, &body_len), 0);
-    assert_true (dp_reader_is_done (&row));
-    if (record->kind == RECORD_UNFIT)
-        edge->unfit = (int) status;
-    assert_true (edge->n_outcomes < MOST_OUTCOMES);
-    size_t i = edge->n_outcomes++;
-    edge->outcomes[i].serial = record->serial;
-    edge->outcomes[i].item = record->item;
-    edge->outcomes[i].status = status;
-    edge->outcomes[i].body = malloc (body_len + 1);
-    memcpy (edge->outcomes[i].body, body, body_len);
-    edge->outcomes[i].body_len = body_len;
-}
-
-static void look (edge_t *edge)
-{
-    ring_record_t record;
-    const uint8_t *bytes;
-    size_t len;
-    place_receive (edge->place);
-    while (place_next (edge->place, &record, &bytes, &len) > 0)
-        take (edge, &record, bytes, len);
-    place_release (edge->place);
-    while (place_read_stderr (edge->place))
-        edge->place->said_len = 0;
-}
-
-static void turn (edge_t *edge)
-{
-    place_flush (edge->place);
-    bool may_sleep = edge->place->is_long_awaited || ring_sleep (&edge->place->ring);
-    struct pollfd items[] = {
-        { zygote_client_fd (edge->zygote), POLLIN, 0 },
-        { edge->place->is_channel_over ? -1 : edge->place->channel_fd,
-          (short) (POLLIN | (place_wants_to_write (edge->place) ? POLLOUT : 0)), 0 },
-        { edge->place->is_stderr_over ? -1 : edge->place->stderr_fd, POLLIN, 0 },
-    };
-    assert_true (poll (items, 3, may_sleep ? PATIENCE_MS : 0) > 0 || !may_sleep);
-    ring_stay_awake (&edge->place->ring);
-    look (edge);
-    zygote_report_t report;
-    int rc;
-    while ((rc = zygote_client_report (edge->zygote, &report)) > 0) {
-        assert_int_equal (report.place, edge->place->number);
-        if (report.kind == ZYGOTE_FORKED)
-            edge->place->pid = report.pid;
-        if (report.kind == ZYGOTE_EXITED) {
-            edge->end = report;
-            edge->is_gone = true;
-            look (edge);
-        }
-    }
-    assert_int_equal (rc, 0);
-}
-
-static edge_t *edge_new (const char *initializer, int64_t argument)
-{
-    edge_t *edge = calloc (1, sizeof *edge);
-    uint8_t packed[] = { (uint8_t) argument };
-    crew_session_t session = { .session = 1,
-                               .initializer = initializer,
-                               .initializer_args = packed,
-                               .initializer_args_len = 1,
-                               .seed = 9 };
-    edge->zygote = zygote_client_new ();
-    assert_non_null (edge->zygote);
-    edge->place = place_new (3);
-    assert_int_equal (place_open (edge->place, initializer != NULL ? &session : NULL), 0);
-    assert_int_equal (place_fork (edge->place, edge->zygote), 0);
-    return edge;
-}
-
-static void edge_destroy (edge_t **edge_p)
-{
-    edge_t *edge = *edge_p;
-    zygote_client_destroy (&edge->zygote);
-    place_destroy (&edge->place);
-    for (size_t i = 0; i < edge->n_outcomes; i++)
-        free (edge->outcomes[i].body);
-    dp_buffer_fini (&edge->texts);
-    free (edge);
-    *edge_p = NULL;
-}
-
-static void hand (edge_t *edge, uint64_t serial, const char *function, const void *payload, size_t len,
-                  uint64_t n_items)
-{
-    crew_task_t task = { .function = function,
-                         .session_seed = 5,
-                         .job = 6,
-                         .first = 10,
-                         .n_items = n_items,
-                         .attempt = 1002,
-                         .payload = { payload, len, 0 } };
-    place_hand (edge->place, serial, &task);
-}
-
-static void await_outcomes (edge_t *edge, size_t n_outcomes)
-{
-    while (edge->n_outcomes < n_outcomes && !edge->is_gone)
-        turn (edge);
-    assert_int_equal (edge->n_outcomes, n_outcomes);
-}
-
-static void await_end (edge_t *edge)
-{
-    while (!edge->is_gone)
-        turn (edge);
-}
-
-static dpool_error_t error_at (edge_t *edge, size_t i)
-{
-    dpool_error_t error = { .message = "" };
-    assert_int_equal (outcome_read_error (edge->outcomes[i].status, edge->outcomes[i].body,
-                                          edge->outcomes[i].body_len, &edge->texts, &error),
-                      0);
-    return error;
-}
-
 /* Run one item with these packed arguments and give its error, which has this status. */
 static void fails_with (edge_t *edge, const char *function, const char *packed, outcome_status_t status,
                         const char *words)
 {
     size_t i = edge->n_outcomes;
-    hand (edge, 100 + i, function, packed, strlen (packed), 1);
-    await_outcomes (edge, i + 1);
+    edge_hand (edge, 100 + i, function, packed, strlen (packed), 1);
+    edge_await_outcomes (edge, i + 1);
     assert_int_equal (edge->outcomes[i].status, status);
-    dpool_error_t error = error_at (edge, i);
+    dpool_error_t error = edge_error_at (edge, i);
     assert_contains (error.message, words);
     assert_int_equal (error.pid, edge->place->pid);
     assert_int_equal (error.attempts, 3);
@@ -318,9 +168,9 @@ static void runs_the_items_of_a_task_in_order (void **state)
 {
     edge_t *edge = edge_new (NULL, 0);
     (void) state;
-    hand (edge, 1, "square", "\x01\x02\x03", 3, 3);
-    hand (edge, 4, "square", "\x04", 1, 1);
-    await_outcomes (edge, 4);
+    edge_hand (edge, 1, "square", "\x01\x02\x03", 3, 3);
+    edge_hand (edge, 4, "square", "\x04", 1, 1);
+    edge_await_outcomes (edge, 4);
     assert_true (edge->is_ready);
     for (size_t i = 0; i < 4; i++) {
         assert_int_equal (edge->outcomes[i].serial, i < 3 ? 1 : 4);
@@ -329,7 +179,7 @@ static void runs_the_items_of_a_task_in_order (void **state)
         assert_int_equal (edge->outcomes[i].body[0], (i + 1) * (i + 1));
     }
     place_end (edge->place);
-    await_end (edge);
+    edge_await_end (edge);
     assert_int_equal (edge->end.signal, 0);
     assert_int_equal (edge->end.exit_status, 0);
     assert_true (edge->end.peak_memory_bytes > 0);
@@ -341,7 +191,7 @@ static void tells_why_a_call_failed (void **state)
     edge_t *edge = edge_new (NULL, 0);
     (void) state;
     fails_with (edge, "fail", "\xc0", OUTCOME_FAILED, "no luck");
-    assert_int_equal (error_at (edge, 0).user_code, 42);
+    assert_int_equal (edge_error_at (edge, 0).user_code, 42);
     fails_with (edge, "silent", "\xc0", OUTCOME_FAILED, "gave no reason");
     fails_with (edge, "twice", "\xc0", OUTCOME_FAILED, "twice");
     fails_with (edge, "square", "\xa1z", OUTCOME_BAD_VALUE, "wrong arguments for 'square'");
@@ -349,9 +199,9 @@ static void tells_why_a_call_failed (void **state)
     fails_with (edge, "unpackable", "\xc0", OUTCOME_BAD_VALUE, "the result of 'unpackable' cannot be packed");
     fails_with (edge, "unheard_of", "\xc0", OUTCOME_NO_FUNCTION, "'unheard_of'");
     fails_with (edge, "big", "\xce\x04\x10\x01\x01", OUTCOME_TOO_LARGE, "67108864");
-    hand (edge, 1000, "either", "\xa1z", 2, 1);
-    hand (edge, 1001, "nothing", "\xc0", 1, 1);
-    await_outcomes (edge, 10);
+    edge_hand (edge, 1000, "either", "\xa1z", 2, 1);
+    edge_hand (edge, 1001, "nothing", "\xc0", 1, 1);
+    edge_await_outcomes (edge, 10);
     assert_int_equal (edge->outcomes[8].status, OUTCOME_VALUE);
     assert_int_equal (edge->outcomes[9].body[0], 0xc0);
     edge_destroy (&edge);
@@ -362,8 +212,8 @@ static void hands_over_results_longer_than_the_ring_in_order (void **state)
     edge_t *edge = edge_new (NULL, 0);
     (void) state;
     /* 1, 100,000, 10 MB, 100,000, 1 bytes; the second task is as long as a channel's buffer and more */
-    hand (edge, 1, "big", "\x01\xce\x00\x01\x86\xa0\xce\x00\x98\x96\x80\xce\x00\x01\x86\xa0\x01", 17, 5);
-    await_outcomes (edge, 5);
+    edge_hand (edge, 1, "big", "\x01\xce\x00\x01\x86\xa0\xce\x00\x98\x96\x80\xce\x00\x01\x86\xa0\x01", 17, 5);
+    edge_await_outcomes (edge, 5);
     static const size_t lens[] = { 1, 100000, 10000000, 100000, 1 };
     for (size_t i = 0; i < 5; i++) {
         assert_int_equal (edge->outcomes[i].item, i);
@@ -375,10 +225,12 @@ static void hands_over_results_longer_than_the_ring_in_order (void **state)
     crew_task_t task = { .function = "square", .n_items = 1, .payload = { payload, len, 0 } };
     place_hand (edge->place, 2, &task);
     free (payload);
-    await_outcomes (edge, 6);
+    edge_await_outcomes (edge, 6);
     assert_int_equal (edge->outcomes[5].body[0], 49);
     edge_destroy (&edge);
 }
+
+/* ---- The ring ------------------------------------------------------------------------------- */
 
 static void waits_when_the_ring_is_full (void **state)
 {
@@ -387,8 +239,8 @@ static void waits_when_the_ring_is_full (void **state)
     (void) state;
     for (size_t i = 0; i < sizeof payload; i += 3)
         memcpy (payload + i, "\xcd\x10\x00", 3); /* 4,096 bytes each: more than the ring in all */
-    hand (edge, 1, "big", payload, sizeof payload, 1000);
-    await_outcomes (edge, 1000);
+    edge_hand (edge, 1, "big", payload, sizeof payload, 1000);
+    edge_await_outcomes (edge, 1000);
     for (size_t i = 0; i < 1000; i++)
         assert_int_equal (edge->outcomes[i].item, i);
     edge_destroy (&edge);
@@ -398,10 +250,10 @@ static void gives_the_same_numbers_to_the_same_item (void **state)
 {
     edge_t *first = edge_new (NULL, 0), *second = edge_new (NULL, 0);
     (void) state;
-    hand (first, 1, "numbers", "\xc0\xc0", 2, 2);
-    await_outcomes (first, 2);
-    hand (second, 1, "numbers", "\xc0\xc0", 2, 2);
-    await_outcomes (second, 2);
+    edge_hand (first, 1, "numbers", "\xc0\xc0", 2, 2);
+    edge_await_outcomes (first, 2);
+    edge_hand (second, 1, "numbers", "\xc0\xc0", 2, 2);
+    edge_await_outcomes (second, 2);
     assert_memory_equal (first->outcomes[0].body, second->outcomes[0].body, first->outcomes[0].body_len);
     assert_memory_not_equal (first->outcomes[0].body, first->outcomes[1].body, first->outcomes[0].body_len);
     edge_destroy (&first);
@@ -413,9 +265,9 @@ static void reports_how_it_died_and_what_it_ran (void **state)
     edge_t *edge = edge_new (NULL, 0);
     slot_view_t view;
     (void) state;
-    hand (edge, 1, "square", "\x02", 1, 1);
-    hand (edge, 2, "complain_and_die", "\xc0", 1, 1);
-    await_end (edge);
+    edge_hand (edge, 1, "square", "\x02", 1, 1);
+    edge_hand (edge, 2, "complain_and_die", "\xc0", 1, 1);
+    edge_await_end (edge);
     assert_int_equal (edge->end.signal, SIGKILL);
     assert_int_equal (edge->n_outcomes, 1);
     assert_true (slot_read (&edge->place->shared->slot, true, &view));
@@ -436,8 +288,8 @@ static void exits_without_the_programs_handlers (void **state)
 {
     edge_t *edge = edge_new (NULL, 0);
     (void) state;
-    hand (edge, 1, "leave", "\xc0", 1, 1);
-    await_end (edge);
+    edge_hand (edge, 1, "leave", "\xc0", 1, 1);
+    edge_await_end (edge);
     assert_int_equal (edge->end.exit_status, 7);
     assert_int_not_equal (access (marker, F_OK), 0);
     edge_destroy (&edge);
@@ -447,9 +299,9 @@ static void ends_the_copy_that_a_function_forked (void **state)
 {
     edge_t *edge = edge_new (NULL, 0);
     (void) state;
-    hand (edge, 1, "fork_and_return", "\xc0", 1, 1);
-    hand (edge, 2, "square", "\x03", 1, 1);
-    await_outcomes (edge, 2);
+    edge_hand (edge, 1, "fork_and_return", "\xc0", 1, 1);
+    edge_hand (edge, 2, "square", "\x03", 1, 1);
+    edge_await_outcomes (edge, 2);
     assert_int_equal (edge->outcomes[0].body[0], 1);
     assert_int_equal (edge->outcomes[1].body[0], 9);
     edge_destroy (&edge);
@@ -466,15 +318,15 @@ static void skips_what_was_taken_back (void **state)
 {
     edge_t *edge = edge_new (NULL, 0);
     (void) state;
-    hand (edge, 1, "wait_for_cancel", "\xc0", 1, 1);
-    hand (edge, 2, "square", "\x02", 1, 1);
-    hand (edge, 3, "square", "\x03", 1, 1);
+    edge_hand (edge, 1, "wait_for_cancel", "\xc0", 1, 1);
+    edge_hand (edge, 2, "square", "\x02", 1, 1);
+    edge_hand (edge, 3, "square", "\x03", 1, 1);
     place_flush (edge->place);
     assert_true (wait_until (is_running, edge));
     assert_int_equal (place_take_back (edge->place, 2), 2);
-    hand (edge, 4, "square", "\x04", 1, 1);
+    edge_hand (edge, 4, "square", "\x04", 1, 1);
     place_flag (edge->place, 1);
-    await_outcomes (edge, 2);
+    edge_await_outcomes (edge, 2);
     assert_int_equal (edge->outcomes[0].serial, 1);
     assert_int_equal (edge->outcomes[1].serial, 4);
     edge_destroy (&edge);
@@ -484,13 +336,13 @@ static void leaves_a_run_where_it_was_cut (void **state)
 {
     edge_t *edge = edge_new (NULL, 0);
     (void) state;
-    hand (edge, 1, "wait_for_cancel", "\xc0\xc0\xc0", 3, 3);
+    edge_hand (edge, 1, "wait_for_cancel", "\xc0\xc0\xc0", 3, 3);
     place_flush (edge->place);
     assert_true (wait_until (is_running, edge));
     assert_int_equal (place_take_back (edge->place, 1), 2);
-    hand (edge, 4, "square", "\x04\x05", 2, 2);
+    edge_hand (edge, 4, "square", "\x04\x05", 2, 2);
     place_flag (edge->place, 1);
-    await_outcomes (edge, 3);
+    edge_await_outcomes (edge, 3);
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal (edge->outcomes[i].serial, i == 0 ? 1 : 4);
         assert_int_equal (edge->outcomes[i].item, i == 2);
@@ -502,8 +354,8 @@ static void runs_the_initializer_first (void **state)
 {
     edge_t *edge = edge_new ("set_initial", 77);
     (void) state;
-    hand (edge, 1, "read_initial", "\xc0", 1, 1);
-    await_outcomes (edge, 1);
+    edge_hand (edge, 1, "read_initial", "\xc0", 1, 1);
+    edge_await_outcomes (edge, 1);
     assert_true (edge->is_ready);
     assert_int_equal (edge->outcomes[0].body[0], 77);
     edge_destroy (&edge);
@@ -516,12 +368,12 @@ static void ends_when_its_initializer_fails (void **state)
     (void) state;
     for (size_t i = 0; i < 2; i++) {
         edge_t *edge = edge_new (names[i], 1);
-        hand (edge, 1, "square", "\x02", 1, 1);
-        await_end (edge);
+        edge_hand (edge, 1, "square", "\x02", 1, 1);
+        edge_await_end (edge);
         assert_false (edge->is_ready);
         assert_int_equal (edge->unfit, OUTCOME_INITIALIZER);
         assert_int_equal (edge->n_outcomes, 1);
-        assert_contains (error_at (edge, 0).message, words[i]);
+        assert_contains (edge_error_at (edge, 0).message, words[i]);
         assert_int_equal (edge->end.exit_status, 1);
         edge_destroy (&edge);
     }
@@ -531,9 +383,9 @@ static void notices_a_child_that_overwrites_the_ring (void **state)
 {
     edge_t *edge = edge_new (NULL, 0);
     (void) state;
-    hand (edge, 1, "scribble", "\xc0", 1, 1);
+    edge_hand (edge, 1, "scribble", "\xc0", 1, 1);
     while (!edge->place->is_corrupt && !edge->is_gone)
-        turn (edge);
+        edge_turn (edge);
     assert_true (edge->place->is_corrupt);
     edge_destroy (&edge);
 }

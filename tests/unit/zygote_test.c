@@ -256,7 +256,7 @@ static int start_with_full_buffers (int report_fd)
     fputs ("once", file);
     MUST (dpool_prepare () == 0);
     zygote_client_t *client = zygote_client_new ();
-    place_t *place = place_new (0);
+    place_t *place = place_new (0, NULL);
     zygote_report_t report;
     MUST (bear (client, place) > 0);
     place_end (place);
@@ -284,20 +284,18 @@ static int count_descriptors (int report_fd)
         MUST (open ("/dev/zero", O_RDONLY) >= 0);
     MUST (dpool_prepare () == 0);
     zygote_client_t *client = zygote_client_new ();
-    place_t *place = place_new (0);
+    place_t *place = place_new (0, NULL);
     MUST (bear (client, place) > 0);
     crew_task_t task
         = { .function = "low_descriptors", .n_items = 1, .attempt = 1, .payload = { nil, 1, 0 } };
     place_hand (place, 1, &task);
     place_end (place);
     zygote_report_t report;
-    ring_record_t record;
-    const uint8_t *bytes;
-    size_t len;
+    place_record_t record;
     MUST (await_exit (client, &report));
-    MUST (place_next (place, &record, &bytes, &len) == 1 && record.kind == RECORD_READY);
-    MUST (place_next (place, &record, &bytes, &len) == 1 && record.kind == RECORD_OUTCOME);
-    MUST (len == 2 && bytes[1] == 0);
+    MUST (place_next (place, &record) == 1 && record.head.kind == RECORD_READY);
+    MUST (place_next (place, &record) == 1 && record.head.kind == RECORD_OUTCOME);
+    MUST (record.len == 2 && record.bytes[1] == 0);
     place_destroy (&place);
     zygote_client_destroy (&client);
     return 0;
@@ -318,7 +316,7 @@ static int kill_with_group (int report_fd)
     int fd = mkstemp (path);
     MUST (dpool_prepare () == 0);
     zygote_client_t *client = zygote_client_new ();
-    place_t *place = place_new (0);
+    place_t *place = place_new (0, NULL);
     MUST (bear (client, place) > 0);
     uint8_t packed[64] = { (uint8_t) (0xa0 + strlen (path)) };
     memcpy (packed + 1, path, strlen (path));
@@ -354,7 +352,7 @@ static int end_client (int report_fd)
     (void) report_fd;
     MUST (dpool_prepare () == 0);
     zygote_client_t *client = zygote_client_new (), *other = zygote_client_new ();
-    place_t *place = place_new (0), *others = place_new (0);
+    place_t *place = place_new (0, NULL), *others = place_new (0, NULL);
     pid_t pid = bear (client, place), others_pid = bear (other, others);
     MUST (pid > 0 && others_pid > 0);
     zygote_client_destroy (&client);
@@ -377,7 +375,7 @@ static int linger (int report_fd, bool with_fork)
 {
     MUST (dpool_prepare () == 0);
     zygote_client_t *client = zygote_client_new ();
-    place_t *place = place_new (0);
+    place_t *place = place_new (0, NULL);
     pid_t pid = bear (client, place);
     MUST (pid > 0);
     pid_t pids[2] = { pid, 0 };

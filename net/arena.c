@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "net/arena.h"
+
+#include "core/memory.h"
+#include "core/ranges.h"
+#include "net/segment.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { ARENA_BYTES = 1 << 30, KEPT_BYTES = 32 << 20 };
+
+struct dp_arena_s {
+    atomic_size_t n_holds;
+    pid_t owner; /* a fork of the program may not touch what both see */
+    dp_segment_t segment;
+    dp_buffer_source_t source;
+    pthread_mutex_t lock; /* guards: */
+    dp_ranges_t ranges;
+};
+
+/* ---- Beginning and end ---------------------------------------------------------------------- */
+
+static uint8_t *take (void *context, size_t len, size_t *capacity);
+static void give_back (void *context, uint8_t *block);
+
+static int open_segment (dp_arena_t *self, size_t len)
+{
+    self->segment.fd = dp_segment_make ("dpool-arena", len);
+    if (self->segment.fd < 0)
+        return -1;
+    void *data = mmap (NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, self->segment.fd, 0);
+    if (data == MAP_FAILED)
+        return -1;
+    self->segment.data = data;
+    self->segment.len = len;
+    self->segment.kept = KEPT_BYTES;
+    return dp_ranges_init (&self->ranges, len / DP_SEGMENT_UNIT);
+}
+
+dp_arena_t *dp_arena_new (void)
+{
+    size_t len = dp_segment_limit (ARENA_BYTES);
+    dp_arena_t *self = len > 0 ? dp_alloc (sizeof *self) : NULL;
+    if (self == NULL)
+        return NULL;
+    atomic_init (&self->n_holds, 1);
+    pthread_mutex_init (&self->lock, NULL);
+    self->owner = getpid ();
+    self->source = (dp_buffer_source_t) { take, give_back, self };
+    if (open_segment (self, len) == 0)
+        return self;
+    int code = errno;
+    dp_arena_release (&self);
+    errno = code;
+    return NULL;
+}
+
+dp_arena_t *dp_arena_hold (dp_arena_t *self)
+{
+    if (self != NULL)
+        atomic_fetch_add (&self->n_holds, 1);
+    return self;
+}
+
+void dp_arena_release (dp_arena_t **self_p)
+{
+    dp_arena_t *self = *self_p;
+    *self_p = NULL;
+    if (self == NULL || atomic_fetch_sub (&self->n_holds, 1) != 1)
+        return;
+    if (self->segment.data != NULL)
+        munmap (self->segment.data, self->segment.len);
+    if (self->segment.fd >= 0)
+        close (self->segment.fd);
+    dp_ranges_fini (&self->ranges);
+    pthread_mutex_destroy (&self->lock);
+    dp_free (self);
+}
+
+int dp_arena_fd (const dp_arena_t *self)
+{
+    return self->segment.fd;
+}
+
+size_t dp_arena_len (const dp_arena_t *self)
+{
+    return self->segment.len;
+}
+
+const dp_buffer_source_t *dp_arena_source (const dp_arena_t *self)
+{
+    return self != NULL ? &self->source : NULL;
+}
+
+/* ---- Ranges --------------------------------------------------------------------------------- */
+
+static uint8_t *take (void *context, size_t len, size_t *capacity)
+{
+    dp_arena_t *self = context;
+    if (len > self->segment.len || getpid () != self->owner)
+        return NULL;
+    size_t n_units = (len + DP_SEGMENT_UNIT - 1) / DP_SEGMENT_UNIT;
+    *capacity = n_units * DP_SEGMENT_UNIT;
+    pthread_mutex_lock (&self->lock);
+    size_t first = dp_ranges_take (&self->ranges, n_units);
+    if (first != DP_RANGES_NONE && dp_segment_back (&self->segment, first * DP_SEGMENT_UNIT, *capacity) < 0) {
+        dp_ranges_give_back (&self->ranges, first);
+        first = DP_RANGES_NONE;
+    }
+    pthread_mutex_unlock (&self->lock);
+    return first != DP_RANGES_NONE ? self->segment.data + first * DP_SEGMENT_UNIT : NULL;
+}
+
+static void give_back (void *context, uint8_t *block)
+{
+    dp_arena_t *self = context;
+    if (getpid () != self->owner)
+        return;
+    size_t at = (size_t) (block - self->segment.data);
+    pthread_mutex_lock (&self->lock);
+    size_t n_units = dp_ranges_give_back (&self->ranges, at / DP_SEGMENT_UNIT);
+    dp_segment_strip (&self->segment, at, n_units * DP_SEGMENT_UNIT);
+    pthread_mutex_unlock (&self->lock);
+}
+
+/* ---- Blobs ---------------------------------------------------------------------------------- */
+
+typedef struct loan_s {
+    dp_arena_t *arena;
+    uint8_t *block;
+} loan_t;
+
+static void end_loan (void *hint)
+{
+    loan_t *loan = hint;
+    give_back (loan->arena, loan->block);
+    dp_arena_release (&loan->arena);
+    dp_free (loan);
+}
+
+/* NULL with ENOMEM: the block is still the caller's. */
+static dp_blob_t *lend (dp_arena_t *self, uint8_t *block, size_t len)
+{
+    loan_t *loan = dp_alloc (sizeof *loan);
+    if (loan == NULL)
+        return NULL;
+    loan->block = block;
+    dp_blob_t *blob = dp_blob_adopt (block, len, end_loan, loan);
+    if (blob == NULL)
+        dp_free (loan);
+    else
+        loan->arena = dp_arena_hold (self);
+    return blob;
+}
+
+dp_blob_t *dp_arena_take_over (dp_arena_t *self, dp_buffer_t *buffer)
+{
+    if (!buffer->is_lent)
+        return dp_blob_copy (buffer->data, buffer->len);
+    dp_blob_t *blob = lend (self, buffer->data, buffer->len);
+    if (blob != NULL)
+        *buffer = (dp_buffer_t) { .source = buffer->source };
+    return blob;
+}
+
+dp_blob_t *dp_arena_copy (dp_arena_t *self, const void *data, size_t len)
+{
+    size_t capacity;
+    uint8_t *block = self != NULL && len > 0 ? take (self, len, &capacity) : NULL;
+    if (block == NULL)
+        return NULL;
+    memcpy (block, data, len);
+    dp_blob_t *blob = lend (self, block, len);
+    if (blob == NULL)
+        give_back (self, block);
+    return blob;
+}
+
+bool dp_arena_find (const dp_arena_t *self, const void *data, size_t len, uint64_t *at)
+{
+    uintptr_t start = self != NULL ? (uintptr_t) self->segment.data : 0, there = (uintptr_t) data;
+    if (start == 0 || there < start || there - start >= self->segment.len
+        || len > self->segment.len - (there - start))
+        return false;
+    *at = there - start;
+    return true;
+}
