@@ -45,7 +45,7 @@ static int wait_ready (dpool_async_result_t *self, int timeout_ms)
 /* Without the lock: may its outcomes be read without it? */
 static bool is_settled (const dpool_async_result_t *self)
 {
-    return self->is_call && atomic_load_explicit (&self->is_ready, memory_order_acquire);
+    return atomic_load_explicit (&self->is_ready, memory_order_acquire);
 }
 
 int dpool_async_result_wait (dpool_async_result_t *self, int timeout_ms)
@@ -62,7 +62,7 @@ int dpool_async_result_get (dpool_async_result_t *self, int timeout_ms)
 {
     if (check (self) < 0)
         return -1;
-    if (is_settled (self) && self->outcome.error == NULL)
+    if (is_settled (self) && async_result_failure (self) == NULL)
         return 0;
     pool_lock (self->pool);
     int rc = wait_ready (self, timeout_ms);
