@@ -219,13 +219,21 @@ static bool is_stuck (const job_t *self)
     return self->n_tasks == 0 && self->argument_bytes > APPETITE_BYTES;
 }
 
+/* Long arguments are passed on where they lie, if they are the whole payload; several would be copied. */
+static bool goes_alone (const job_t *self, const dp_blob_t *arguments)
+{
+    return self->chunk_size == 0 && dp_blob_len (arguments) > WIRE_INLINE_MAX;
+}
+
 /* How many of a stream's next items fit into a payload. A call that was cancelled has none. */
 static size_t fit (const job_t *self, size_t most, size_t max_len)
 {
+    if (goes_alone (self, self->arguments[place_of (self, self->unsent)]))
+        return 1;
     size_t n = 1, len = dp_blob_len (self->arguments[place_of (self, self->unsent)]);
     while (n < most) {
         const dp_blob_t *next = self->arguments[place_of (self, self->unsent + n)];
-        if (next == NULL || len + dp_blob_len (next) > max_len)
+        if (next == NULL || len + dp_blob_len (next) > max_len || goes_alone (self, next))
             break;
         len += dp_blob_len (next);
         n++;

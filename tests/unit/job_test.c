@@ -44,6 +44,28 @@ static void a_list_has_all_its_items_from_the_start (void **state)
     job_destroy (&job);
 }
 
+static void long_arguments_of_a_stream_go_alone_and_as_they_are (void **state)
+{
+    (void) state;
+    static const size_t lens[] = { 10, 10, 100000, 100000, 10 };
+    job_t *job = fixture_stream (NULL, (job_spec_t) { .chunk_size = 0 });
+    job->chunk = 8;
+    for (size_t i = 0; i < sizeof lens / sizeof lens[0]; i++)
+        append_blob (job, lens[i]);
+    dp_buffer_t scratch = DP_BUFFER_INIT;
+    dp_blob_t *blob;
+    assert_int_equal (send (job, 1), 2);
+    job_payload (job, 0, 2, &scratch, &blob);
+    assert_null (blob);
+    assert_int_equal (send (job, 1), 1);
+    wire_bytes_t payload = job_payload (job, 2, 1, &scratch, &blob);
+    assert_ptr_equal (payload.data, dp_blob_data (blob));
+    assert_int_equal (send (job, 1), 1);
+    assert_int_equal (send (job, 1), 1);
+    dp_buffer_fini (&scratch);
+    job_destroy (&job);
+}
+
 static void an_empty_list_is_finished (void **state)
 {
     (void) state;
@@ -313,9 +335,9 @@ static void a_chunk_has_at_most_4_MiB_of_arguments (void **state)
     (void) state;
     job_t *job = fixture_stream (NULL, (job_spec_t) { 0 });
     job->chunk = 1000;
-    for (int i = 0; i < 10; i++)
-        append_blob (job, 1 << 20);
-    assert_int_equal (job_cut (job, 1), 4);
+    for (int i = 0; i < 300; i++)
+        append_blob (job, 1 << 14);
+    assert_int_equal (job_cut (job, 1), 256);
     job_destroy (&job);
     job = fixture_stream (NULL, (job_spec_t) { 0 });
     append_blob (job, 5 << 20); /* one alone may be longer */
@@ -420,6 +442,7 @@ int main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (a_list_has_all_its_items_from_the_start),
+        cmocka_unit_test (long_arguments_of_a_stream_go_alone_and_as_they_are),
         cmocka_unit_test (an_empty_list_is_finished),
         cmocka_unit_test (a_stream_is_finished_when_it_ended_and_all_items_are),
         cmocka_unit_test (creation_without_memory_leaves_the_items_to_the_caller),
