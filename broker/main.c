@@ -10,6 +10,7 @@
 #include <dpool/dpool.h>
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,8 +103,18 @@ static int serve (const config_t *config, void *context, int signals)
     return rc;
 }
 
+/* Large payloads come and go: their memory is used again, rather than fetched from the system for each, which
+   takes longer than to copy one. 32 MiB is the most that malloc takes for it. */
+static void keep_memory (void)
+{
+    enum { OWN_UP_TO = 32 << 20, KEEP = 64 << 20 };
+    mallopt (M_MMAP_THRESHOLD, OWN_UP_TO);
+    mallopt (M_TRIM_THRESHOLD, KEEP);
+}
+
 int main (int argc, char **argv)
 {
+    keep_memory ();
     if (dp_standard_fill () < 0)
         return EXIT_FAILURE;
     config_t *config = config_new ();

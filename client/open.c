@@ -199,8 +199,8 @@ static int init (dpool_t *self, const char *endpoint, const dpool_options_t *opt
         self->context = dp_context_new ();
     if (self->embedded == NULL && self->context == NULL)
         return -1;
-    if (is_embedded)
-        self->arena = dp_arena_hold (embedded_arena (self->embedded));
+    /* On a cluster, for the sake of memory that is used again. */
+    self->arena = is_embedded ? dp_arena_hold (embedded_arena (self->embedded)) : dp_arena_new ();
     return io_start (self) == 0 ? 0 : dp_fail_errno ("cannot start a thread");
 }
 
