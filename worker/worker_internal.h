@@ -28,6 +28,7 @@ struct worker_s {
     dp_arena_t *arena; /* where long arguments lie for the children; NULL = nowhere */
     place_t **places;
     size_t n_places;
+    uint64_t oom_kills;     /* of the kernel's, those that were told of a child */
     size_t next_to_speak;   /* the place whose stderr is passed on first */
     bool is_stderr_blocked; /* ours: then those of the children are left alone */
     const char *failure;

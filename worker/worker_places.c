@@ -201,6 +201,19 @@ static void tell_failed (worker_t *self, int64_t now_ms, place_t *place)
     crew_child_exited (self->crew, now_ms, place->number, &exit);
 }
 
+/* Did the kernel end it, since memory ran out? It only counts how often it did so, and each time is one
+ * child's. */
+static bool was_out_of_memory (worker_t *self, const place_t *place, const zygote_report_t *report)
+{
+    if (report->signal != SIGKILL || place->killed_by == SIGKILL || place->is_corrupt)
+        return false;
+    uint64_t before = place->oom_kills > self->oom_kills ? place->oom_kills : self->oom_kills;
+    if (cgroup_oom_kills () <= before)
+        return false;
+    self->oom_kills = before + 1;
+    return true;
+}
+
 static void tell_exited (worker_t *self, int64_t now_ms, place_t *place, const zygote_report_t *report)
 {
     slot_view_t view = { .number = 0 };
@@ -215,8 +228,7 @@ static void tell_exited (worker_t *self, int64_t now_ms, place_t *place, const z
     crew_exit_t exit = {
         .signal = report->signal,
         .exit_status = report->exit_status,
-        .is_out_of_memory = report->signal == SIGKILL && place->killed_by != SIGKILL && !place->is_corrupt
-                            && cgroup_oom_kills () > place->oom_kills,
+        .is_out_of_memory = was_out_of_memory (self, place, report),
         .peak_memory_bytes = report->peak_memory_bytes,
         .cpu_time_us = report->cpu_time_us,
         .stderr_tail = place_tail (place),

@@ -293,8 +293,10 @@ static void a_child_that_takes_all_memory_is_named (void **state)
     assert_contains (error->message, "memory ran out");
     assert_in_range (error->peak_memory_bytes, LIMIT / 2, 2 * LIMIT);
     assert_ok (dpool_apply (pool, NULL, "square", DPOOL_V (3))); /* the worker lives */
-    assert_fails (dpool_apply (pool, NULL, "crash", DPOOL_V (SIGKILL)), DPOOL_ECRASHED);
-    assert_false (dpool_last_error ()->out_of_memory);
+    for (int i = 0; i < 4; i++) { /* also those that were there before the one that took too much */
+        assert_fails (dpool_apply (pool, NULL, "crash", DPOOL_V (SIGKILL)), DPOOL_ECRASHED);
+        assert_false (dpool_last_error ()->out_of_memory);
+    }
     dpool_async_result_destroy (&result);
     dpool_destroy (&pool);
     cluster_destroy (&cluster);
