@@ -102,6 +102,7 @@ static void free_rows (srig_peer_t *peer)
     dp_free (peer->tasks.rows);
     dp_free (peer->adopts.rows);
     dp_free (peer->cancels.rows);
+    dp_free (peer->revokes.rows);
     dp_free (peer->results.rows);
     dp_free (peer->progress.rows);
 }
