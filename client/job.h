@@ -67,10 +67,10 @@ typedef struct job_spec_s {
     uint64_t time_limit_ms;
     unsigned max_retries;
     bool is_at_most_once;
-    size_t chunk_size;    /* 0 = automatic; a stream's chunk has 524,288 items at most */
-    dpool_items_t *items; /* a list's items, frozen: the job takes over the hold; NULL = a stream */
     bool is_calls;        /* a stream of calls */
     bool is_unordered;    /* a stream whose items are taken as they finish */
+    size_t chunk_size;    /* 0 = automatic; a stream's chunk has 524,288 items at most */
+    dpool_items_t *items; /* a list's items, frozen: the job takes over the hold; NULL = a stream */
     void *owner;          /* for the owner's use */
 } job_spec_t;
 

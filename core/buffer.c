@@ -40,7 +40,7 @@ static int move (dp_buffer_t *self, size_t wanted)
     }
     if (!data)
         return -1;
-    if (self->len > 0)
+    if (self->data)
         memcpy (data, self->data, self->len);
     free_data (self);
     self->data = data;

@@ -11,7 +11,7 @@
 typedef struct dp_buffer_source_s {
     /* A block of at least len bytes; *capacity says how many. NULL: it has none, and the heap is asked. */
     uint8_t *(*take) (void *context, size_t len, size_t *capacity);
-    void (*give_back) (void *context, uint8_t *block);
+    void (*give_back) (void *context, const uint8_t *block);
     void *context;
 } dp_buffer_source_t;
 

@@ -26,7 +26,7 @@ struct dp_arena_s {
 /* ---- Beginning and end ---------------------------------------------------------------------- */
 
 static uint8_t *take (void *context, size_t len, size_t *capacity);
-static void give_back (void *context, uint8_t *block);
+static void give_back (void *context, const uint8_t *block);
 
 static int open_segment (dp_arena_t *self, size_t len)
 {
@@ -116,7 +116,7 @@ static uint8_t *take (void *context, size_t len, size_t *capacity)
     return first != DP_RANGES_NONE ? self->segment.data + first * DP_SEGMENT_UNIT : NULL;
 }
 
-static void give_back (void *context, uint8_t *block)
+static void give_back (void *context, const uint8_t *block)
 {
     dp_arena_t *self = context;
     if (getpid () != self->owner)

@@ -64,7 +64,7 @@ static int make_long_memory (place_t *self, size_t shelf_len)
     shared_t *shared = fd >= 0 ? map (fd, SHELF_AT + shelf_len) : NULL;
     if (shared != NULL)
         self->shelf = shelf_map_new (shared, SHELF_AT + shelf_len, &shared->shelf, SHELF_AT);
-    if (self->shelf != NULL) {
+    if (shared != NULL && self->shelf != NULL) {
         shared->shelf.len = shelf_len;
         self->child_fds[1] = fd;
         self->shared = shared;

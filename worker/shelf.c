@@ -35,7 +35,7 @@ static uint8_t *take (void *context, size_t len, size_t *capacity)
     return NULL;
 }
 
-static void give_back (void *context, uint8_t *block)
+static void give_back (void *context, const uint8_t *block)
 {
     shelf_t *self = context;
     size_t at = (size_t) (block - self->segment.data);
