@@ -128,7 +128,7 @@ static void on_map_changed (pool_owner_t *owner, job_t *job)
 
 void async_result_calls_changed (pool_owner_t *calls, job_t *job)
 {
-    (void) calls;
+    dpool_t *pool = DP_CONTAINER (calls, dpool_t, calls);
     bool is_over = false;
     while (!is_over) {
         size_t index = job_next_finished (job);
@@ -144,7 +144,7 @@ void async_result_calls_changed (pool_owner_t *calls, job_t *job)
             if (self->outcome.error == NULL && self->outcome.value.len <= RESULT_SHORT)
                 dp_value_settle (&self->outcome.value, self->short_value);
         }
-        is_over = session_forget_call (job, index);
+        is_over = session_forget_call (pool->session, job, index);
         if (self != NULL)
             on_finished (self);
     }

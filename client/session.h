@@ -54,7 +54,7 @@ void session_cancel_call (session_t *self, int64_t now_ms, job_t *job, size_t in
 /* Nobody wants to know any more: cancelled, if unfinished. */
 void session_release_call (session_t *self, int64_t now_ms, job_t *job, size_t index);
 /* Its outcome has been taken from job_item. True when that was the end of the job too. */
-bool session_forget_call (job_t *job, size_t index);
+bool session_forget_call (session_t *self, job_t *job, size_t index);
 
 /* ---- All jobs ------------------------------------------------------------------------------- */
 

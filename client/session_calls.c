@@ -75,17 +75,25 @@ static bool is_sparse (const job_t *job)
     return stretch > MAX_STRETCH && n_held < stretch / SPARSE;
 }
 
-/* But for the one that was used just now. */
-static void retire_longest_idle (session_t *self)
+static bool is_idle (const job_t *job)
 {
-    DP_LIST_EACH (&self->calls_in_use, node) {
-        job_t *job = DP_CONTAINER (node, job_t, in_use);
-        if (node == self->calls_in_use.previous)
+    return job->n_forgotten == job->next && job->n_tasks == 0;
+}
+
+/* Of a few that were not used for long: with as many kinds as calls, looking at all each time would never
+ * end. */
+static void retire_idle (session_t *self)
+{
+    enum { TRIES = 8 };
+    dp_list_t *latest = self->calls_in_use.previous;
+    for (int i = 0; i < TRIES && self->calls_in_use.next != latest; i++) {
+        job_t *job = DP_CONTAINER (self->calls_in_use.next, job_t, in_use);
+        if (is_idle (job)) {
+            retire (self, job);
             return;
-        if (job->n_forgotten < job->next || job->n_tasks > 0)
-            continue;
-        retire (self, job);
-        return;
+        }
+        dp_list_remove (&job->in_use);
+        dp_list_append (latest, &job->in_use);
     }
 }
 
@@ -139,7 +147,7 @@ static job_t *job_for (session_t *self, const job_spec_t *spec)
     dp_list_remove (&job->in_use);
     dp_list_append (&self->calls_in_use, &job->in_use);
     if (self->calls.count > MAX_KINDS)
-        retire_longest_idle (self);
+        retire_idle (self);
     return job;
 }
 
@@ -161,12 +169,16 @@ job_t *session_call (session_t *self, const job_spec_t *spec, dp_blob_t *argumen
     return job;
 }
 
-bool session_forget_call (job_t *job, size_t index)
+bool session_forget_call (session_t *self, job_t *job, size_t index)
 {
     job_forget (job, index);
-    if (!session_is_over (job))
+    if (session_is_over (job)) {
+        job_destroy (&job);
+        return true;
+    }
+    if (self->calls.count <= MAX_KINDS || !is_idle (job))
         return false;
-    job_destroy (&job);
+    retire (self, job);
     return true;
 }
 

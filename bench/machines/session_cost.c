@@ -79,7 +79,7 @@ static void take_calls (self_t *self, job_t *job)
         check (item->error != NULL);
         job_fini_item (item);
         self->n_finished++;
-        if (session_forget_call (job, index))
+        if (session_forget_call (self->session, job, index))
             return;
     }
 }

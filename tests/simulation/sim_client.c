@@ -197,7 +197,7 @@ static void deliver_applies (sim_client_t *self, job_t *job)
             judge_apply (self->node.sim, item, job_item (job, index));
             item->job = NULL;
         }
-        is_over = session_forget_call (job, index);
+        is_over = session_forget_call (self->session, job, index);
     }
 }
 

@@ -18,7 +18,7 @@
 struct cluster_s {
     folder_t *folder; /* of the logs */
     const char *const *broker_arguments;
-    char endpoint[128];
+    char endpoint[256];
     process_t *broker;
     process_t *workers[MAX_WORKERS];
     size_t n_workers;

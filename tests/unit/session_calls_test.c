@@ -2,6 +2,8 @@
 /* session_calls_test.c - applies: in chunks, each with an end of its own. */
 #include "tests/unit/session_fixture.h"
 
+#include "core/memory.h"
+
 #include <string.h>
 
 static const job_spec_t plain = { .max_retries = 2 };
@@ -363,7 +365,7 @@ static void a_slow_call_does_not_keep_the_room_of_all_behind_it (void **state)
         assert_int_equal (job->number, number);
         session_cancel_call (f->session, f->now_ms, job, index);
         assert_int_equal (job_next_finished (job), index);
-        session_forget_call (job, index);
+        session_forget_call (f->session, job, index);
     }
     assert_ptr_not_equal (job, first);
     assert_true (first->capacity <= 2 * 65536);
@@ -372,7 +374,7 @@ static void a_slow_call_does_not_keep_the_room_of_all_behind_it (void **state)
     fixture_turn (f);
     fixture_values (f, &f->tasks[0]);
     assert_int_equal (job_next_finished (first), 0);
-    assert_true (session_forget_call (first, 0)); /* nothing was left of it */
+    assert_true (session_forget_call (f->session, first, 0)); /* nothing was left of it */
     fixture_free (&f);
 }
 
@@ -384,10 +386,29 @@ static void kinds_that_are_not_used_any_more_are_forgotten (void **state)
         job_t *job = fixture_calls (f, 1, (job_spec_t) { .priority = i });
         session_release_call (f->session, f->now_ms, job, 0);
         assert_int_equal (job_next_finished (job), 0);
-        session_forget_call (job, 0);
+        session_forget_call (f->session, job, 0);
     }
     assert_true (f->session->calls.count <= 257);
     fixture_calls (f, 1, (job_spec_t) { .priority = 0 });
+    fixture_free (&f);
+}
+
+static void as_many_kinds_as_calls_cost_no_more_each_and_leave_nothing (void **state)
+{
+    (void) state;
+    enum { N = 100000 };
+    fixture_t *f = fixture_new (65536, 256 << 20);
+    job_t **jobs = dp_must_alloc (N * sizeof *jobs);
+    for (size_t i = 0; i < N; i++)
+        jobs[i] = fixture_calls (f, 1, (job_spec_t) { .time_limit_ms = i + 1 });
+    assert_int_equal (f->session->calls.count, N);
+    for (size_t i = 0; i < N; i++) {
+        session_cancel_call (f->session, f->now_ms, jobs[i], 0);
+        assert_int_equal (job_next_finished (jobs[i]), 0);
+        session_forget_call (f->session, jobs[i], 0);
+    }
+    assert_in_range (f->session->calls.count, 1, 256);
+    dp_free (jobs);
     fixture_free (&f);
 }
 
@@ -453,6 +474,7 @@ int main (void)
         cmocka_unit_test (a_crash_blames_one_call_and_tells_it_as_the_first_item),
         cmocka_unit_test (a_slow_call_does_not_keep_the_room_of_all_behind_it),
         cmocka_unit_test (kinds_that_are_not_used_any_more_are_forgotten),
+        cmocka_unit_test (as_many_kinds_as_calls_cost_no_more_each_and_leave_nothing),
         cmocka_unit_test (a_call_behind_others_is_explained_by_them),
         cmocka_unit_test (terminated_calls_all_end),
     };
