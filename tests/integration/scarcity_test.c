@@ -32,7 +32,7 @@
 static process_t *start_behind (const char *line, const char *log, const char *const argv[])
 {
     enum { MOST = 16 };
-    char script[512];
+    char script[768];
     const char *all[MOST + 1] = { "/bin/sh", "-c", script };
     size_t n = 3;
     snprintf (script, sizeof script, "%s && exec \"$0\" \"$@\"", line);
