@@ -46,6 +46,7 @@ int fixture_teardown (void **state)
 int conformance_run (const char *endpoint, const theme_t *more, int argc, char **argv)
 {
     const theme_t *const themes[] = { &apply_theme,
+                                      &calls_theme,
                                       &map_theme,
                                       &imap_theme,
                                       &source_theme,

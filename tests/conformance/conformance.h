@@ -66,7 +66,7 @@ typedef struct theme_s {
 
 #define THEME(id, cases) const theme_t id##_theme = { #id, cases, sizeof (cases) / sizeof (cases)[0] }
 
-extern const theme_t apply_theme, map_theme, imap_theme, source_theme, errors_theme, crash_theme,
+extern const theme_t apply_theme, calls_theme, map_theme, imap_theme, source_theme, errors_theme, crash_theme,
     lifetime_theme, shutdown_theme, callbacks_theme, callback_thread_theme, cancel_theme, options_theme,
     interrupt_theme, initializer_theme, payload_theme, progress_theme, threads_theme;
 
