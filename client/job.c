@@ -35,6 +35,12 @@ job_item_t *job_item (const job_t *self, size_t index)
     return index >= self->base && index < self->next ? &self->items[place_of (self, index)] : NULL;
 }
 
+bool job_is_unfinished (const job_t *self, size_t index)
+{
+    const job_item_t *item = job_item (self, index);
+    return item != NULL && item->state != ITEM_FINISHED;
+}
+
 job_call_t *job_call (const job_t *self, size_t index)
 {
     return &self->calls[place_of (self, index)];

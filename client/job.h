@@ -128,6 +128,8 @@ int job_append_call (job_t *self, dp_blob_t *arguments, void *owner);
 
 /* The item, or NULL when it is not held (taken from a stream, or beyond its end). */
 job_item_t *job_item (const job_t *self, size_t index);
+/* Is it held, and without its outcome? */
+bool job_is_unfinished (const job_t *self, size_t index);
 /* What the call (held, of a stream of calls) has besides. */
 job_call_t *job_call (const job_t *self, size_t index);
 

@@ -51,18 +51,20 @@ static bool is_of_kind (const job_t *job, const job_spec_t *spec)
            && strcmp (job->require, spec->require != NULL ? spec->require : "") == 0;
 }
 
+static bool is_idle (const job_t *job)
+{
+    return job->n_forgotten == job->next && job->n_tasks == 0;
+}
+
 bool session_is_over (const job_t *job)
 {
-    return job->is_calls && dp_list_is_empty (&job->in_use) && job->n_tasks == 0
-           && job->n_forgotten == job->next;
+    return job->is_calls && dp_list_is_empty (&job->in_use) && is_idle (job);
 }
 
 /* It gets no more calls. */
 static void retire (session_t *self, job_t *job)
 {
-    dp_map_node_t *node = dp_map_get (&self->calls, job->options);
-    if (node == &job->by_options) /* else its successor is there already */
-        dp_map_take (&self->calls, job->options);
+    dp_map_take (&self->calls, job->options);
     dp_list_remove (&job->in_use);
     if (session_is_over (job))
         job_destroy (&job);
@@ -73,11 +75,6 @@ static bool is_sparse (const job_t *job)
 {
     size_t stretch = job->next - job->base, n_held = job->next - job->n_forgotten;
     return stretch > MAX_STRETCH && n_held < stretch / SPARSE;
-}
-
-static bool is_idle (const job_t *job)
-{
-    return job->n_forgotten == job->next && job->n_tasks == 0;
 }
 
 /* Of a few that were not used for long: with as many kinds as calls, looking at all each time would never
@@ -97,9 +94,14 @@ static void retire_idle (session_t *self)
     }
 }
 
-/* Random numbers go by the job's number and the item's: another job of the kind goes on where "before" ends.
- */
-static job_t *add_job (session_t *self, const job_spec_t *spec, uint64_t options, const job_t *before)
+/* Where the items of a job begin. Random numbers go by the job's number and the item's: another job of the
+   kind goes on where the one before it ended. */
+typedef struct origin_s {
+    uint64_t number;
+    size_t first;
+} origin_t;
+
+static job_t *add_job (session_t *self, const job_spec_t *spec, uint64_t options, origin_t origin)
 {
     job_t *job = job_new (spec);
     if (job == NULL)
@@ -109,9 +111,8 @@ static job_t *add_job (session_t *self, const job_spec_t *spec, uint64_t options
         job_destroy (&job);
         return NULL;
     }
-    job->number = before != NULL ? before->number : ++self->last_job;
-    if (before != NULL)
-        job->base = job->next = job->unsent = job->n_finished = job->n_forgotten = before->next;
+    job->number = origin.number;
+    job->base = job->next = job->unsent = job->n_finished = job->n_forgotten = origin.first;
     job->is_single = self->max_tasks_per_child > 0;
     job->is_closed = true;
     dp_list_append (&self->done, &job->in_session);
@@ -135,12 +136,14 @@ static job_t *job_for (session_t *self, const job_spec_t *spec)
     dp_map_node_t *node = dp_map_get (&self->calls, options);
     job_t *job = node != NULL ? DP_CONTAINER (node, job_t, by_options) : NULL;
     if (job == NULL || !takes (job, spec)) {
-        job_t *old = job;
-        if (old != NULL)
-            dp_map_take (&self->calls, options);
-        job = add_job (self, spec, options, old != NULL && is_of_kind (old, spec) ? old : NULL);
-        if (old != NULL)
-            retire (self, old);
+        origin_t origin = { 0, 0 };
+        if (job != NULL && is_of_kind (job, spec))
+            origin = (origin_t) { job->number, job->next };
+        else
+            origin.number = ++self->last_job;
+        if (job != NULL)
+            retire (self, job);
+        job = add_job (self, spec, options, origin);
         if (job == NULL)
             return NULL;
     }
@@ -182,18 +185,12 @@ bool session_forget_call (session_t *self, job_t *job, size_t index)
     return true;
 }
 
-static bool is_unfinished (const job_item_t *item)
-{
-    return item != NULL && item->state != ITEM_FINISHED;
-}
-
 void session_stop_calls (session_t *self, int64_t now_ms, job_task_t *task)
 {
     size_t n_cancelled = 0, n_wanted = 0;
     for (size_t i = task->first; i < task->first + task->n; i++) {
-        const job_item_t *item = job_item (task->job, i);
-        if (is_unfinished (item))
-            *(item->is_cancelled ? &n_cancelled : &n_wanted) += 1;
+        if (job_is_unfinished (task->job, i))
+            *(job_item (task->job, i)->is_cancelled ? &n_cancelled : &n_wanted) += 1;
     }
     bool must_recall = n_wanted > 0, is_said = task->cancel_at_ms != 0 && task->is_recalled == must_recall;
     if (is_said && n_cancelled > 0)
@@ -218,24 +215,21 @@ void session_expire_recall (job_task_t *task)
     job_t *job = task->job;
     session_end_recall (task);
     for (size_t i = task->first; i < task->first + task->n; i++)
-        if (is_unfinished (job_item (job, i)) && job_item (job, i)->is_cancelled)
+        if (job_is_unfinished (job, i) && job_item (job, i)->is_cancelled)
             job_fail_as (job, i, OUTCOME_KILLED, "cancelled; the broker did not say whether it had started");
     task->is_partial = true;
 }
 
 void session_cancel_call (session_t *self, int64_t now_ms, job_t *job, size_t index)
 {
-    job_item_t *item = job_item (job, index);
-    if (!is_unfinished (item) || item->is_cancelled)
+    if (!job_is_unfinished (job, index) || job_item (job, index)->is_cancelled)
         return;
-    item->is_cancelled = true;
+    job_item (job, index)->is_cancelled = true;
     job_task_t *task = job_call (job, index)->task;
     if (task != NULL && task->is_sent)
         session_stop_calls (self, now_ms, task);
-    else if (task == NULL || !session_may_have_run (self, task))
-        job_fail_as (job, index, OUTCOME_CANCELLED, "cancelled before it started");
     else
-        job_fail_as (job, index, OUTCOME_KILLED, "cancelled before it started once more");
+        session_fail_cancelled (job, index, task != NULL && session_may_have_run (self, task));
     if (task != NULL && !task->is_sent)
         task->is_partial = true;
     session_settle (self, job);

@@ -75,6 +75,8 @@ void session_end_job (session_t *self, job_t *job, outcome_status_t status, cons
 void session_make_ready (session_t *self, job_t *job);
 /* End all unfinished items of a task with a status, and the task. */
 void session_fail_task (session_t *self, job_task_t *task, outcome_status_t status, const char *message);
+/* End an item that was cancelled and has not started, this time. */
+void session_fail_cancelled (job_t *job, size_t index, bool may_have_run);
 /* Take a task out of the books and free it. */
 void session_drop_task (session_t *self, job_task_t *task);
 /* What is known of the attempts at some items: the last one's number, and how many have started. */

@@ -43,11 +43,7 @@ static bool may_have_run (const delivery_t *delivery)
 
 static void fail_cancelled (const delivery_t *delivery, size_t index)
 {
-    job_t *job = delivery->task->job;
-    if (may_have_run (delivery))
-        job_fail_as (job, index, OUTCOME_KILLED, "cancelled before it started once more");
-    else
-        job_fail_as (job, index, OUTCOME_CANCELLED, "cancelled before it started");
+    session_fail_cancelled (delivery->task->job, index, may_have_run (delivery));
 }
 
 static bool is_cancelled (const job_t *job, const job_item_t *item)

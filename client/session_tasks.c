@@ -81,22 +81,16 @@ static void retry (session_t *self, job_t *job, size_t first, size_t n, session_
     dp_list_append (&self->again, &task->in_order);
 }
 
-static bool is_unfinished (const job_t *job, size_t index)
-{
-    const job_item_t *item = job_item (job, index);
-    return item != NULL && item->state != ITEM_FINISHED;
-}
-
 /* Will its next start be its first that it could be blamed for, and does anybody want it? */
 static bool is_innocent (const job_t *job, size_t index)
 {
     const job_item_t *item = job_item (job, index);
-    return is_unfinished (job, index) && item->n_blames == 0 && !item->is_cancelled;
+    return job_is_unfinished (job, index) && item->n_blames == 0 && !item->is_cancelled;
 }
 
-static void fail_cancelled (job_t *job, size_t index, session_count_t count)
+void session_fail_cancelled (job_t *job, size_t index, bool may_have_run)
 {
-    if (count.base > 0)
+    if (may_have_run)
         job_fail_as (job, index, OUTCOME_KILLED, "cancelled before it started once more");
     else
         job_fail_as (job, index, OUTCOME_CANCELLED, "cancelled before it started");
@@ -109,12 +103,12 @@ void session_retry_items (session_t *self, job_t *job, size_t first, size_t end,
     size_t most = job->is_calls ? job_share (job, end - first, self->processes) : end - first;
     for (size_t i = first, n; i < end; i += n) {
         n = 1;
-        if (!is_unfinished (job, i))
+        if (!job_is_unfinished (job, i))
             continue;
         if (!is_innocent (job, i)) {
             session_count_t count = job_item (job, i)->n_blames > 0 ? blamed : rest;
             if (job_item (job, i)->is_cancelled)
-                fail_cancelled (job, i, count);
+                session_fail_cancelled (job, i, count.base > 0);
             else
                 retry (self, job, i, 1, count);
             continue;

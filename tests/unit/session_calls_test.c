@@ -25,15 +25,8 @@ static job_t *one_chunk (fixture_t **f_p, size_t n)
     fixture_t *f = *f_p = fixture_up (1);
     job_t *job = quick_calls (f, n);
     size_t left = 2 * n; /* half of what is left makes a chunk */
-    while (left-- > 0) {
-        dp_blob_t *argument = fixture_argument ((int) job->next);
-        size_t index;
-        job_spec_t spec = plain;
-        spec.function = "f";
-        spec.is_calls = true;
-        assert_ptr_equal (session_call (f->session, &spec, argument, f, &index), job);
-        dp_blob_release (&argument);
-    }
+    while (left-- > 0)
+        assert_ptr_equal (fixture_call (f, job->next, plain), job);
     fixture_turn (f);
     assert_int_equal (f->tasks[0].n, n);
     return job;
@@ -58,14 +51,8 @@ static void calls_alike_share_a_job_and_others_do_not (void **state)
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         assert_ptr_not_equal (fixture_calls (f, 1, others[i]), job);
     assert_int_equal (f->session->calls.count, 6);
-    job_spec_t again = plain;
-    again.function = "f";
-    again.is_calls = true;
-    dp_blob_t *argument = fixture_argument (3);
-    size_t index;
-    assert_ptr_equal (session_call (f->session, &again, argument, NULL, &index), job);
-    assert_int_equal (index, 3);
-    dp_blob_release (&argument);
+    assert_ptr_equal (fixture_call (f, 3, plain), job);
+    assert_int_equal (job->next, 4);
     fixture_free (&f);
 }
 

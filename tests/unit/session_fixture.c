@@ -363,20 +363,26 @@ job_t *fixture_stream (fixture_t *self, job_spec_t spec)
     return job;
 }
 
+job_t *fixture_call (fixture_t *self, size_t argument, job_spec_t spec)
+{
+    size_t index;
+    spec.function = "f";
+    spec.is_calls = true;
+    dp_blob_t *blob = fixture_argument ((int) argument);
+    job_t *job = session_call (self->session, &spec, blob, self, &index);
+    dp_blob_release (&blob);
+    assert_non_null (job);
+    assert_int_equal (index, job->next - 1);
+    return job;
+}
+
 job_t *fixture_calls (fixture_t *self, size_t n, job_spec_t spec)
 {
     job_t *job = NULL;
-    spec.function = "f";
-    spec.is_calls = true;
     for (size_t i = 0; i < n; i++) {
-        size_t index;
-        dp_blob_t *argument = fixture_argument (job != NULL ? (int) job->next : 0);
-        job_t *taker = session_call (self->session, &spec, argument, self, &index);
-        dp_blob_release (&argument);
-        assert_non_null (taker);
+        job_t *taker = fixture_call (self, job != NULL ? job->next : 0, spec);
         assert_true (job == NULL || taker == job);
         job = taker;
-        assert_int_equal (index, job->next - 1);
     }
     return job;
 }

@@ -84,6 +84,8 @@ size_t fixture_work_off (fixture_t *self);
 /* Jobs: options are the spec's other members. */
 job_t *fixture_list (fixture_t *self, size_t n, job_spec_t spec);
 job_t *fixture_stream (fixture_t *self, job_spec_t spec);
+/* A call with this argument; and the job that it is in. */
+job_t *fixture_call (fixture_t *self, size_t argument, job_spec_t spec);
 /* n calls, which are owned by the fixture; to a job that has none so far. */
 job_t *fixture_calls (fixture_t *self, size_t n, job_spec_t spec);
 /* Append items next … next + n - 1, and tell the session. */
