@@ -23,7 +23,7 @@
 #include <sys/types.h>
 
 #define DPOOL_VERSION_MAJOR 0
-#define DPOOL_VERSION_MINOR 1
+#define DPOOL_VERSION_MINOR 2
 #define DPOOL_VERSION_PATCH 0
 
 #if defined(__GNUC__)
@@ -92,7 +92,7 @@ DPOOL_EXPORT const char *dpool_strerror (int code);
    call; never NULL (code 0 and message "" before the first failure). */
 DPOOL_EXPORT const dpool_error_t *dpool_last_error (void);
 
-/* The version of the library in use, such as "0.1.0". */
+/* The version of the library in use, such as "0.2.0". */
 DPOOL_EXPORT const char *dpool_version (void);
 
 /* ---- Values: a "picture" over msgpack ------------------------------------------------------ */

@@ -114,7 +114,7 @@ static void tell (const run_t *self, const verdict_t *verdict)
 
 bool chaos_run (stage_t *stage, const options_t *options, const char *folder)
 {
-    stage_size_t size = { options->n_brokers, N_WORKERS, N_CLIENTS, N_PROCESSES };
+    stage_size_t size = { options->n_brokers, N_WORKERS, N_CLIENTS, N_PROCESSES, false };
     run_t self = { .stage = stage, .options = options };
     stage_init (stage, &size, options->seed, folder);
     make_plan (&self);

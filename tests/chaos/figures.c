@@ -30,7 +30,7 @@ void figure_nap (long ms)
 
 static void open_cluster (figures_t *self, const char *folder, size_t n_tasks)
 {
-    static const stage_size_t size = { 1, N_WORKERS, 0, N_PROCESSES };
+    static const stage_size_t size = { 1, N_WORKERS, 0, N_PROCESSES, false };
     char path[512], endpoint[64];
     dpool_options_t options = DPOOL_OPTIONS_INIT;
     snprintf (path, sizeof path, "%s/runs.records", folder);

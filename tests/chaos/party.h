@@ -21,6 +21,7 @@ typedef enum { ROLE_BROKER, ROLE_WORKER, ROLE_CLIENT, N_ROLES } party_role_t;
 typedef enum { PARTY_DOWN, PARTY_UP, PARTY_STOPPED } party_state_t;
 
 typedef struct party_s {
+    const char *build; /* the build folder that its next process comes from; NULL: this one */
     party_role_t role;
     unsigned number;    /* among those of its role */
     char name[24];      /* "worker-2" */

@@ -67,11 +67,11 @@ static uint16_t find_port (void)
 static void place (stage_t *self, party_t *party, unsigned *n_namespaces)
 {
     const char *reason = NULL;
-    if (party->number % 3 == 1) {
+    if (party->number % 3 == 1 && !self->size.is_plain) {
         for (size_t i = 0; i < self->size.n_brokers; i++)
             party->proxies[i] = proxy_new (self->ports[i]);
     }
-    if (party->number % 3 == 2) {
+    if (party->number % 3 == 2 && !self->size.is_plain) {
         party->netns = netns_new (++*n_namespaces, &reason);
         if (!party->netns)
             printf ("%s stays in this network, there will be no partitions of it: %s\n", party->name, reason);
@@ -114,17 +114,22 @@ void stage_init (stage_t *self, const stage_size_t *size, uint64_t seed, const c
     }
 }
 
+/* Where a program or a module of the party's version is. */
+static const char *find_built (const party_t *party, const char *rest, const char *own, char path[512])
+{
+    if (!party->build)
+        return own;
+    snprintf (path, 512, "%s/%s", party->build, rest);
+    return path;
+}
+
 /* It listens for this host and for each namespace. */
 static void start_broker (stage_t *self, party_t *party)
 {
-    char endpoints[2 * STAGE_MAX_PARTIES + 1][64], line[256];
-    const char *argv[8 + 2 * (2 * STAGE_MAX_PARTIES + 1)] = { DPOOL_BIN_DIR "/dpool-broker",
-                                                              "--name",
-                                                              party->name,
-                                                              "--no-worker-timeout",
-                                                              "never",
-                                                              "--memory-limit",
-                                                              "64M" };
+    char endpoints[2 * STAGE_MAX_PARTIES + 1][64], line[256], path[512];
+    const char *program = find_built (party, "bin/dpool-broker", DPOOL_BIN_DIR "/dpool-broker", path);
+    const char *argv[8 + 2 * (2 * STAGE_MAX_PARTIES + 1)]
+        = { program, "--name", party->name, "--no-worker-timeout", "never", "--memory-limit", "64M" };
     size_t n = 7, n_endpoints = 0;
     snprintf (endpoints[n_endpoints++], sizeof endpoints[0], "tcp://127.0.0.1:%u",
               self->ports[party->number]);
@@ -157,16 +162,17 @@ static void await_ready (const stage_t *self, party_t *party)
 
 static void start_worker (stage_t *self, party_t *party)
 {
-    char processes[16];
-    const char *const argv[] = { DPOOL_BIN_DIR "/dpool-worker",
-                                 "--name",
-                                 party->name,
-                                 "--module",
-                                 DPOOL_MODULE_DIR "/libchaoswork.so",
-                                 "--processes",
-                                 processes,
-                                 party->endpoints,
-                                 NULL };
+    char processes[16], program[512], module[512];
+    const char *const argv[]
+        = { find_built (party, "bin/dpool-worker", DPOOL_BIN_DIR "/dpool-worker", program),
+            "--name",
+            party->name,
+            "--module",
+            find_built (party, "modules/libchaoswork.so", DPOOL_MODULE_DIR "/libchaoswork.so", module),
+            "--processes",
+            processes,
+            party->endpoints,
+            NULL };
     snprintf (processes, sizeof processes, "%d", self->size.processes);
     party_start (party, argv, self->folder);
     await_ready (self, party);
@@ -174,8 +180,9 @@ static void start_worker (stage_t *self, party_t *party)
 
 static void start_client (stage_t *self, party_t *party)
 {
-    char number[16], seed[32], log[512];
-    const char *const argv[] = { DPOOL_CHAOS_CLIENT, party->endpoints, number, seed, log, NULL };
+    char number[16], seed[32], log[512], path[512];
+    const char *program = find_built (party, "tests/chaos/chaos-client", DPOOL_CHAOS_CLIENT, path);
+    const char *const argv[] = { program, party->endpoints, number, seed, log, NULL };
     party->client = ++self->n_client_processes;
     snprintf (number, sizeof number, "%u", party->client);
     snprintf (seed, sizeof seed, "%" PRIu64, self->seed + party->client * 1000003u);

@@ -19,6 +19,7 @@ typedef void (stage_action_t) (stage_t *self, party_t *party);
 typedef struct stage_size_s {
     size_t n_brokers, n_workers, n_clients;
     int processes; /* of each worker */
+    bool is_plain; /* all in this network, and straight to the brokers */
 } stage_size_t;
 
 /* To be done at a time. */
@@ -68,6 +69,12 @@ void stage_kill (stage_t *self, party_t *party);
 
 /* Ask a worker to drain, and start the next one at once. */
 void stage_replace (stage_t *self, party_t *party);
+
+/* Ask a broker to end, wait until it has, and start the next one at the same port. */
+void stage_restart (stage_t *self, party_t *party);
+
+/* Are processes leaving that were asked to, or killed? */
+bool stage_has_leavers (const stage_t *self);
 
 /* A line of the timeline. */
 void stage_note (stage_t *self, const char *format, ...) __attribute__ ((format (printf, 2, 3)));

@@ -55,6 +55,22 @@ void stage_replace (stage_t *self, party_t *party)
     stage_revive (self, party);
 }
 
+void stage_restart (stage_t *self, party_t *party)
+{
+    process_signal (party->process, SIGTERM);
+    int status = process_wait (party->process);
+    if (!WIFEXITED (status) || WEXITSTATUS (status) != 0)
+        stage_complain (self, "%s was asked to end, and its status was %#x", party->name, (unsigned) status);
+    process_destroy (&party->process);
+    party->state = PARTY_DOWN;
+    stage_revive (self, party);
+}
+
+bool stage_has_leavers (const stage_t *self)
+{
+    return self->n_leavers > 0;
+}
+
 /* A worker may wait for a minute for somebody who wants the results that it has. */
 static void hurry (stage_t *self, leaver_t *leaver)
 {
