@@ -279,30 +279,45 @@ size_t dp_reader_map (dp_reader_t *self)
     return children_of (self, DP_TYPE_MAP) / 2;
 }
 
-const uint8_t *dp_reader_skip_nested (dp_reader_t *self, size_t max_nesting, size_t *len)
+/* Skip the n values in a container at depth 1. */
+static bool skip_children (dp_reader_t *self, size_t n, size_t max_nesting)
 {
-    const uint8_t *start = self->at;
-    size_t n_due[DP_MAX_NESTING + 1] = { 1 }; /* values still to come, at each depth */
-    size_t depth = 0;
-    *len = 0;
+    size_t n_due[DP_MAX_NESTING + 1] = { 0, n }; /* values still to come, at each depth */
+    size_t depth = 1;
     for (;;) {
         while (depth > 0 && n_due[depth] == 0)
             depth--;
-        if (n_due[depth] == 0)
-            break;
+        if (depth == 0)
+            return true;
         n_due[depth]--;
         head_t h;
         if (!head (self, &h))
-            return NULL;
-        if (h.is_container) {
-            if (depth >= max_nesting || depth >= DP_MAX_NESTING) {
-                fail (self);
-                return NULL;
-            }
-            n_due[++depth] = h.n_children;
-        } else
+            return false;
+        if (!h.is_container)
             self->at += h.len;
+        else if (depth < max_nesting && depth < DP_MAX_NESTING)
+            n_due[++depth] = h.n_children;
+        else {
+            fail (self);
+            return false;
+        }
     }
+}
+
+const uint8_t *dp_reader_skip_nested (dp_reader_t *self, size_t max_nesting, size_t *len)
+{
+    const uint8_t *start = self->at;
+    head_t h;
+    *len = 0;
+    if (!head (self, &h))
+        return NULL;
+    if (!h.is_container)
+        self->at += h.len;
+    else if (max_nesting == 0) {
+        fail (self);
+        return NULL;
+    } else if (!skip_children (self, h.n_children, max_nesting))
+        return NULL;
     *len = (size_t) (self->at - start);
     return start;
 }
