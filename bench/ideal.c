@@ -5,6 +5,7 @@
  */
 #include "bench/clock.h"
 #include "bench/die.h"
+#include "bench/ideal_table.h"
 #include "bench/process.h"
 #include "bench/system.h"
 #include "bench/texts.h"
@@ -100,6 +101,7 @@ static void run_sleeps (void *system, double counts, series_t *series)
 }
 
 static const workload_t workloads[] = {
+    { "w4", "ms", "the table's sleeps alone: how much longer they take", ideal_table_run, 0, false },
     { "mandelbrot", "ms", "the 800 rows of a picture", run_mandelbrot, 0, false },
     { "words", "ms", "the words of 400 files, 4 KiB to 1 MiB", run_words, 0, false },
     { "sleeps", "ms", "2,000 sleeps, most 0.2 ms, a few 80 ms", run_sleeps, 0, false },

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* ideal_table.h - the table of table.c without a pool: what its sleeps and the kernel take. */
+#ifndef BENCH_IDEAL_TABLE_H_INCLUDED
+#define BENCH_IDEAL_TABLE_H_INCLUDED
+
+#include "bench/system.h"
+
+/* In ms, how much longer than its sleeps it takes: the caller writes each sleep to a process of its own, over a
+   socketpair, and waits for all answers before the next row. Needs no system. */
+workload_run_t ideal_table_run;
+
+#endif
