@@ -11,8 +11,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { N_SLEEPERS = 4, MOST_AT_ONCE = 3 };
-
 typedef struct {
     int ends[2]; /* the caller's and its own */
     process_t process;
@@ -42,37 +40,41 @@ static void sleep_on_demand (void *argument)
     }
 }
 
-/* One sleep of a unit, or the three of a row, the longest of which is three units. */
-static void row (const sleeper_t *sleepers, int n_sleeps, double unit)
+static void row (void *argument, const double *seconds, int n_sleeps)
 {
-    const double three[MOST_AT_ONCE] = { 3 * unit, unit, 2 * unit };
-    double seconds;
+    const sleeper_t *sleepers = argument;
+    double slept;
     for (int i = 0; i < n_sleeps; i++)
-        put (sleepers[i].ends[0], n_sleeps == 1 ? unit : three[i]);
+        put (sleepers[i].ends[0], seconds[i]);
     for (int i = 0; i < n_sleeps; i++)
-        if (!get (sleepers[i].ends[0], &seconds))
+        if (!get (sleepers[i].ends[0], &slept))
             die ("ideal", "a process that sleeps has ended");
+}
+
+void ideal_table_measure (ideal_table_row_t *do_row, void *sleepers, double counts, series_t *series)
+{
+    const double unit = counts < 1 ? 0.1 * counts : 0.1; /* as in table.c */
+    const double one[] = { unit }, three[] = { 3 * unit, unit, 2 * unit };
+    const bool is_single[] = { true, false, true, false, false, false };
+    double start = clock_now ();
+    for (size_t i = 0; i < sizeof is_single / sizeof is_single[0]; i++)
+        do_row (sleepers, is_single[i] ? one : three, is_single[i] ? 1 : 3);
+    series_add (series, (clock_now () - start - 14 * unit) * 1e3);
 }
 
 void ideal_table_run (void *system, double counts, series_t *series)
 {
     (void) system;
-    const double unit = counts < 1 ? 0.1 * counts : 0.1; /* as in table.c */
-    const int rows[] = { 1, 3, 1, 3, 3, 3 };             /* apply, map, apply_async, map_async, imap twice */
-    sleeper_t sleepers[N_SLEEPERS];
-    for (int i = 0; i < N_SLEEPERS; i++) {
+    sleeper_t sleepers[IDEAL_TABLE_SLEEPERS];
+    const double at_once[IDEAL_TABLE_SLEEPERS] = { 0 };
+    for (int i = 0; i < IDEAL_TABLE_SLEEPERS; i++) {
         if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sleepers[i].ends) < 0)
             die ("socketpair", strerror (errno));
         sleepers[i].process = process_fork (sleep_on_demand, &sleepers[i]);
     }
-    for (int i = 0; i < N_SLEEPERS; i++)
-        row (&sleepers[i], 1, 0); /* they are there */
-
-    double start = clock_now ();
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        row (sleepers, rows[i], unit);
-    series_add (series, (clock_now () - start - 14 * unit) * 1e3);
-    for (int i = 0; i < N_SLEEPERS; i++) {
+    row (sleepers, at_once, IDEAL_TABLE_SLEEPERS); /* they are there */
+    ideal_table_measure (row, sleepers, counts, series);
+    for (int i = 0; i < IDEAL_TABLE_SLEEPERS; i++) {
         process_end (&sleepers[i].process);
         close (sleepers[i].ends[0]);
         close (sleepers[i].ends[1]);

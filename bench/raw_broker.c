@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * raw_broker.c - the smallest broker on plain libzmq: two ROUTERs in one process, and worker processes that
- * send back what they get. It hands messages to the workers in turn and checks nothing.
+ * send back what they get, or sleep for so many seconds first. It hands messages to the workers in turn and
+ * checks nothing.
  */
 #include "bench/die.h"
+#include "bench/ideal_table.h"
 #include "bench/process.h"
 #include "bench/wire.h"
+#include "bench/work.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -34,6 +37,26 @@ static void work (void *argument)
     zmq_send (wire.socket, "", 0, 0); /* here I am */
     for (;;)
         wire_pass_on (wire.socket, wire.socket, 0);
+}
+
+/* Each message is a number of seconds to sleep for. */
+static void work_asleep (void *argument)
+{
+    const raw_broker_t *self = argument;
+    wire_t wire;
+    wire_open (&wire, self->endpoints[BACK]);
+    zmq_send (wire.socket, "", 0, 0);
+    for (;;) {
+        zmq_msg_t client;
+        double seconds;
+        zmq_msg_init (&client);
+        if (zmq_msg_recv (&client, wire.socket, 0) < 0
+            || zmq_recv (wire.socket, &seconds, sizeof seconds, 0) != (int) sizeof seconds)
+            die ("raw broker", "a message without seconds");
+        work_sleep (seconds);
+        zmq_msg_send (&client, wire.socket, ZMQ_SNDMORE);
+        zmq_send (wire.socket, &seconds, sizeof seconds, 0);
+    }
 }
 
 /* Its address, the same for all time. */
@@ -97,7 +120,7 @@ static void broke (void *argument)
     }
 }
 
-static void *open_broker (const char *transport, int n_workers)
+static void *open_broker (const char *transport, void (*worker) (void *argument), int n_workers)
 {
     raw_broker_t *self = calloc (1, sizeof *self);
     if (!self || pipe (self->ends) < 0 || n_workers > MAX_WORKERS)
@@ -111,19 +134,24 @@ static void *open_broker (const char *transport, int n_workers)
             die ("raw broker", "it does not listen");
     }
     for (int i = 0; i < n_workers; i++)
-        self->workers[i] = process_fork (work, self);
+        self->workers[i] = process_fork (worker, self);
     wire_open (&self->wire, self->endpoints[FRONT]);
     return self;
 }
 
 static void *open_ipc (int n_workers)
 {
-    return open_broker ("ipc", n_workers);
+    return open_broker ("ipc", work, n_workers);
 }
 
 static void *open_tcp (int n_workers)
 {
-    return open_broker ("tcp", n_workers);
+    return open_broker ("tcp", work, n_workers);
+}
+
+static void *open_asleep (int n_workers)
+{
+    return open_broker ("tcp", work_asleep, n_workers);
 }
 
 static void close_broker (void *system)
@@ -138,9 +166,35 @@ static void close_broker (void *system)
     free (self);
 }
 
+static void row (void *system, const double *seconds, int n_sleeps)
+{
+    const raw_broker_t *self = system;
+    double slept;
+    for (int i = 0; i < n_sleeps; i++)
+        if (zmq_send (self->wire.socket, &seconds[i], sizeof slept, 0) < 0)
+            die ("zmq_send", zmq_strerror (zmq_errno ()));
+    for (int i = 0; i < n_sleeps; i++)
+        if (zmq_recv (self->wire.socket, &slept, sizeof slept, 0) != (int) sizeof slept)
+            die ("zmq_recv", "not what was sent");
+}
+
+static void run_table (void *system, double counts, series_t *series)
+{
+    ideal_table_measure (row, system, counts, series);
+}
+
+static const workload_t asleep_workloads[] = {
+    { "w4", "ms", "the table's sleeps alone: how much longer they take", run_table, IDEAL_TABLE_SLEEPERS,
+      false },
+    { NULL, NULL, NULL, NULL, 0, false },
+};
+
 const system_t broker_ipc_system
     = { "broker-ipc", "limit: a minimal broker on plain libzmq, 2 workers, over ipc", open_ipc, close_broker,
         wire_workloads };
 const system_t broker_tcp_system
     = { "broker-tcp", "limit: a minimal broker on plain libzmq, 2 workers, over tcp", open_tcp, close_broker,
         wire_workloads };
+const system_t sleepers_tcp_system
+    = { "sleepers-tcp", "limit: the same broker, 4 workers that sleep, over tcp", open_asleep, close_broker,
+        asleep_workloads };

@@ -44,6 +44,6 @@ extern const system_t embedded_system, ipc_system, tcp_system, queued_system;
 
 /* What the machine allows, without dpool. */
 extern const system_t direct_system, relay_system, hop_ipc_system, hop_tcp_system, broker_ipc_system,
-    broker_tcp_system, ideal_system;
+    broker_tcp_system, sleepers_tcp_system, ideal_system;
 
 #endif
