@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * seeds.c - make_seeds FOLDER: writes what the corpora begin with. Inputs that were found stay beside them.
+ */
+#include "tests/fuzz/seeds.h"
+
+#include "tests/support/wire_samples.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char *root;
+
+FILE *seed_open (const char *target, const char *name)
+{
+    char path[4096];
+    snprintf (path, sizeof path, "%s/%s", root, target);
+    if (mkdir (path, 0777) < 0 && errno != EEXIST) {
+        perror (path);
+        exit (1);
+    }
+    snprintf (path, sizeof path, "%s/%s/%s", root, target, name);
+    FILE *file = fopen (path, "we");
+    if (file == NULL) {
+        perror (path);
+        exit (1);
+    }
+    return file;
+}
+
+void seed_close (FILE **self_p)
+{
+    if (fclose (*self_p) != 0) {
+        perror ("make_seeds");
+        exit (1);
+    }
+    *self_p = NULL;
+}
+
+void seed_bytes (FILE *self, const void *data, size_t len)
+{
+    fwrite (data, 1, len, self);
+}
+
+void seed_step (FILE *self, unsigned step, unsigned who)
+{
+    fputc ((int) (step | who << 3), self);
+}
+
+static void put_short (FILE *self, size_t number)
+{
+    fputc ((int) (number & 255), self);
+    fputc ((int) (number >> 8 & 255), self);
+}
+
+static bool is_uniform (const uint8_t *data, size_t len)
+{
+    return len > 1 && memcmp (data, data + 1, len - 1) == 0;
+}
+
+void seed_message (FILE *self, const dp_outgoing_t *outgoing)
+{
+    fputc ((int) outgoing->n_frames, self);
+    put_short (self, outgoing->envelope.len);
+    seed_bytes (self, outgoing->envelope.data, outgoing->envelope.len);
+    for (size_t i = 0; i < outgoing->n_frames; i++) {
+        const uint8_t *data = dp_blob_data (outgoing->frames[i]);
+        size_t len = dp_blob_len (outgoing->frames[i]);
+        bool is_filled = is_uniform (data, len);
+        fputc (is_filled, self);
+        put_short (self, len);
+        seed_bytes (self, data, is_filled ? 1 : len);
+    }
+}
+
+void seed_say (FILE *self, unsigned who, dp_outbox_t *out)
+{
+    dp_outgoing_t *outgoing;
+    while ((outgoing = dp_outbox_take (out)) != NULL) {
+        seed_step (self, FUZZ_MESSAGE, who);
+        seed_message (self, outgoing);
+        dp_outgoing_destroy (&outgoing);
+    }
+}
+
+static void seeds_of_wire (void)
+{
+    dp_outbox_t out = { NULL, NULL, 0 };
+    dp_outgoing_t *sample;
+    wire_samples (&out);
+    for (int i = 0; (sample = dp_outbox_take (&out)) != NULL; i++) {
+        char name[64];
+        snprintf (name, sizeof name, "%02d-%s", i, wire_kind_name (sample->kind));
+        FILE *file = seed_open ("wire", name);
+        seed_message (file, sample);
+        seed_close (&file);
+        dp_outgoing_destroy (&sample);
+    }
+}
+
+static void seeds_of_values (void)
+{
+    static const struct {
+        const char *name, *packed;
+        size_t len;
+    } values[] = {
+#define VALUE(name, bytes) { name, bytes, sizeof (bytes) - 1 }
+        VALUE ("nil", "\xc0"),
+        VALUE ("array", "\x93\x01\xd3\xff\xff\xff\xff\xff\xff\xff\xfe\xcb\x3f\xe0\x00\x00\x00\x00\x00\x00"),
+        VALUE ("mixed", "\x94\xa5words\xcf\x80\x00\x00\x00\x00\x00\x00\x00\xc3\xc0"),
+        VALUE ("texts", "\x92\xa1x\xd9\x03\xe2\x82\xac"),
+        VALUE ("bytes", "\xc4\x04\x00\x01\x02\x03"),
+        VALUE ("map", "\x82\xa1k\x91\xca\x3f\x80\x00\x00\xcd\x01\x00\xd6\x05\x01\x02\x03\x04"),
+        VALUE ("nested", "\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x01"),
+        VALUE ("outcomes", "\x00\x07\x0d\xc0\x02\x81\xa6signal\x0b"),
+#undef VALUE
+    };
+    static const char *const ways[] = { "value", "object", "pack", "outcome" };
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
+        for (int way = 0; way < 4; way++) {
+            char name[64];
+            snprintf (name, sizeof name, "%s-%s", ways[way], values[i].name);
+            FILE *file = seed_open ("values", name);
+            fputc (way, file);
+            seed_bytes (file, values[i].packed, values[i].len);
+            seed_close (&file);
+        }
+}
+
+static void seed_error (void)
+{
+    dp_buffer_t row = DP_BUFFER_INIT;
+    dpool_error_t error = { .message = "its process died", .host = "far", .stderr_tail = "boom\n" };
+    error.signal = 11;
+    error.pid = 4711;
+    error.peak_memory_bytes = 1 << 20;
+    error.cpu_time_us = 1000;
+    error.attempts = 3;
+    error.out_of_memory = true;
+    outcome_put_value (&row, "\x01", 1);
+    outcome_put_error (&row, OUTCOME_CRASHED, &error);
+    outcome_put_not_started (&row);
+    FILE *file = seed_open ("values", "outcome-error");
+    fputc (3, file);
+    seed_bytes (file, row.data, row.len);
+    seed_close (&file);
+    dp_buffer_fini (&row);
+}
+
+static void seeds_of_config (void)
+{
+    static const struct {
+        const char *name, *text;
+    } files[] = {
+        { "all", "# a broker\nbind = tcp://*:5555  # all\nbind = \"ipc:///run/dpool/b\"\nname = \"one\"\n"
+                 "max_payload = 256M\nmemory_limit = 2G\nno_worker_timeout = never\nlog = errors\n" },
+        { "seconds", "no_worker_timeout = 1.5\nlog = events\nname = '#'\n" },
+        { "section", "broker\n    bind = tcp://*:1\n" },
+        { "unknown", "bind = tcp://127.0.0.1:*\nprot = 5\n" },
+        { "out-of-range", "max_payload = 99999999999999999999\n" },
+    };
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        FILE *file = seed_open ("config", files[i].name);
+        seed_bytes (file, files[i].text, strlen (files[i].text));
+        seed_close (&file);
+    }
+}
+
+int main (int argc, char **argv)
+{
+    if (argc != 2) {
+        fprintf (stderr, "usage: make_seeds FOLDER\n");
+        return 2;
+    }
+    root = argv[1];
+    seeds_of_wire ();
+    seeds_of_values ();
+    seed_error ();
+    seeds_of_config ();
+    seeds_of_machines ();
+    return 0;
+}
