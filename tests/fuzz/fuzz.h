@@ -54,8 +54,8 @@ void fuzz_message_fini (fuzz_message_t *message);
 
 /* Abort unless this is a message that we may send: it can be decoded. Destroys it. */
 void fuzz_check_outgoing (dp_outgoing_t *outgoing);
-void fuzz_check_at (bool is_so, const char *text, const char *file, int line);
-#define FUZZ_CHECK(condition) fuzz_check_at (condition, #condition, __FILE__, __LINE__)
+_Noreturn void fuzz_fail (const char *text, const char *file, int line);
+#define FUZZ_CHECK(condition) ((condition) ? (void) 0 : fuzz_fail (#condition, __FILE__, __LINE__))
 
 /* Memory that is allocated between the two must never be more than 2 × input + 64 KiB at a time, or it
    aborts. Counted under AddressSanitizer only. */

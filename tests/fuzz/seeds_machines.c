@@ -144,6 +144,27 @@ static void seed_scheduler (const char *name, char choice, bool is_broken)
     seed_close (&file);
 }
 
+/* A worker lists a run and is gone; then its client comes and claims it. */
+static void seed_away (void)
+{
+    FILE *file = seed_open ("scheduler", "away");
+    fputc (0, file);
+    put_hello (WIRE_ROLE_WORKER, 1);
+    put_run (WIRE_RUNS, SESSION_ID, 2);
+    say (file, WORKER);
+    turn (file);
+    seed_step (file, FUZZ_BREAK, WORKER);
+    put_hello (WIRE_ROLE_CLIENT, 1);
+    put_range (WIRE_CLAIM, 2, 2);
+    say (file, CLIENT);
+    turn (file);
+    put_hello (WIRE_ROLE_WORKER, 2);
+    put_run (WIRE_RUNS, SESSION_ID, 2);
+    say (file, WORKER);
+    turn (file);
+    seed_close (&file);
+}
+
 static void seed_child (FILE *file, unsigned step, unsigned place, char how)
 {
     seed_step (file, step, place);
@@ -241,6 +262,7 @@ void seeds_of_machines (void)
     seed_scheduler ("plain", 0, false);
     seed_scheduler ("broken", 0, true);
     seed_scheduler ("limited", 7, true);
+    seed_away ();
     seed_samples ("crew");
     seed_crew ("common", false);
     seed_crew ("own-children", true);

@@ -42,7 +42,7 @@ static void check_item (const job_t *job, size_t index)
     FUZZ_CHECK ((data != NULL) != (item->error != NULL));
     dp_reader_t reader;
     if (data == NULL) {
-        FUZZ_CHECK (item->error->code != 0 && item->error->message[0] != '\0');
+        FUZZ_CHECK (item->error->code != 0 && item->error->message != NULL);
         FUZZ_CHECK (strlen (item->error->host) + strlen (item->error->stderr_tail) < WIRE_MAX_ENVELOPE);
         return;
     }
