@@ -30,6 +30,7 @@ scheduler_t *scheduler_new (const scheduler_config_t *config, int64_t now_ms)
     self->config.client_lease_ms = or_default (config->client_lease_ms, 60000);
     self->config.no_worker_ms = or_default (config->no_worker_ms, 30000);
     self->is_in_grace = !config->is_embedded; /* an embedded broker has no earlier life */
+    self->started_at_ms = now_ms;
     self->grace_until_ms = now_ms + self->config.grace_ms;
     self->ticked_at_ms = self->check_at_ms = self->no_worker_since_ms = now_ms;
     dp_list_init (&self->all_workers);

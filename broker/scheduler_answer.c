@@ -103,73 +103,25 @@ static void explain (const scheduler_t *self, int64_t now_ms, const session_reco
               task->n_losses > 0 ? "; a worker that had it before was lost" : "");
 }
 
-/* ---- Status --------------------------------------------------------------------------------- */
+/* ---- Orders ---------------------------------------------------------------------------------- */
 
-static void append (dp_buffer_t *buffer, const char *text)
+/* It finishes what runs and leaves; it says itself that it does so. */
+static void drain (scheduler_t *self, uint64_t id, wire_answer_t *answer, char *text, size_t size)
 {
-    dp_buffer_append (buffer, text, strlen (text));
-}
-
-/* A name in JSON: lines have no control characters, so quotes and backslashes are all there is to escape. */
-static void append_name (dp_buffer_t *buffer, const char *name)
-{
-    append (buffer, "\"");
-    for (; *name != '\0'; name++) {
-        if (*name == '"' || *name == '\\')
-            append (buffer, "\\");
-        dp_buffer_append (buffer, name, 1);
+    dp_map_node_t *node = dp_map_get (&self->workers, id);
+    worker_record_t *worker = node != NULL ? DP_CONTAINER (node, worker_record_t, peer.by_id) : NULL;
+    if (worker == NULL || worker->peer.connection == 0) {
+        say (answer, DPOOL_REASON_NO_WORKER, 0);
+        snprintf (text, size, worker == NULL ? "there is no such worker" : "its connection is broken");
+        return;
     }
-    append (buffer, "\"");
-}
-
-static void append_worker (dp_buffer_t *buffer, int64_t now_ms, const worker_record_t *worker)
-{
-    char line[256];
-    append (buffer, "{\"name\":");
-    append_name (buffer, worker->peer.name);
-    snprintf (line, sizeof line, ",\"processes\":%llu,\"runs\":%zu,\"draining\":%s,\"silent_ms\":%lld}",
-              (unsigned long long) worker->processes, worker->n_runs, worker->is_draining ? "true" : "false",
-              (long long) (now_ms - worker->peer.heard_at_ms));
-    append (buffer, line);
-}
-
-static void append_client (dp_buffer_t *buffer, const session_record_t *session)
-{
-    char line[256];
-    append (buffer, "{\"name\":");
-    append_name (buffer, session->peer.name);
-    snprintf (line, sizeof line, ",\"pid\":%llu,\"queued\":%zu,\"assigned\":%zu}",
-              (unsigned long long) session->peer.pid, session->n_queued, session->n_assigned);
-    append (buffer, line);
-}
-
-/* Of very many peers those that fit into a message: half of it for the workers, half for the clients. */
-static void status (scheduler_t *self, int64_t now_ms, dp_buffer_t *buffer)
-{
-    char line[256];
-    snprintf (line, sizeof line,
-              "{\"queued\":%llu,\"assigned\":%llu,\"processes\":%llu,\"n_workers\":%zu,\"n_clients\":%zu",
-              (unsigned long long) self->stats.n_queued, (unsigned long long) self->stats.n_assigned,
-              (unsigned long long) self->n_processes, self->workers.count, self->sessions.count);
-    append (buffer, line);
-    append (buffer, ",\"workers\":[");
-    const char *comma = "";
-    DP_LIST_EACH (&self->all_workers, node) {
-        if (buffer->len > SCHEDULER_MAX_STATUS / 2)
-            break;
-        append (buffer, comma);
-        append_worker (buffer, now_ms, DP_CONTAINER (node, worker_record_t, in_workers));
-        comma = ",";
-    }
-    append (buffer, "],\"clients\":[");
-    comma = "";
-    for (dp_map_node_t *node = dp_map_first (&self->sessions);
-         node != NULL && buffer->len < SCHEDULER_MAX_STATUS; node = dp_map_next (&self->sessions, node)) {
-        append (buffer, comma);
-        append_client (buffer, DP_CONTAINER (node, session_record_t, peer.by_id));
-        comma = ",";
-    }
-    append (buffer, "]}");
+    say (answer, DPOOL_REASON_DRAINING, 0);
+    answer->worker = (wire_text_t) { name_of (worker), strlen (name_of (worker)) };
+    snprintf (text, size, "it was asked to drain");
+    if (!worker->is_draining)
+        scheduler_log (self, "worker '%s' (pid %llu) is asked to drain", worker->peer.name,
+                       (unsigned long long) worker->peer.pid);
+    wire_put_bare (&self->outbox, worker->peer.connection, WIRE_DRAIN, worker->peer.acks.n_received);
 }
 
 void scheduler_on_query (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
@@ -178,13 +130,15 @@ void scheduler_on_query (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_m
     wire_answer_t answer = { .query = message->query.query, .worker = { "", 0 } };
     char text[512] = ""; /* a name of 255 and what is said of it */
     answer.text.data = text;
-    if (message->query.question == WIRE_QUERY_EXPLAIN) {
-        explain (self, now_ms, session, message->query.id, &answer, text, sizeof text);
-        answer.text.len = strlen (text);
-    } else {
-        dp_buffer_reset (&self->scratch);
-        status (self, now_ms, &self->scratch);
+    if (message->query.question == WIRE_QUERY_STATUS) {
+        scheduler_write_status (self, now_ms, &self->scratch);
         answer.text = (wire_text_t) { (const char *) self->scratch.data, self->scratch.len };
+    } else {
+        if (message->query.question == WIRE_QUERY_EXPLAIN)
+            explain (self, now_ms, session, message->query.id, &answer, text, sizeof text);
+        else
+            drain (self, message->query.id, &answer, text, sizeof text);
+        answer.text.len = strlen (text);
     }
     wire_put_answer (&self->outbox, peer->connection, peer->acks.n_received, &answer);
 }

@@ -94,6 +94,7 @@ typedef struct session_record_s {
     uint64_t used_us;
     size_t n_queued, n_assigned;
     wire_batch_t results, missing, progress;
+    bool is_watcher;      /* it only asks: not counted and not logged */
     bool is_claimed;      /* its CLAIM on this connection is complete */
     wire_range_t *claims; /* being collected; complete ones are kept until the grace is over */
     size_t n_claims, claims_capacity;
@@ -184,7 +185,7 @@ typedef struct event_s {
 struct scheduler_s {
     scheduler_config_t config;
     char *name;
-    int64_t grace_until_ms, ticked_at_ms, check_at_ms, no_worker_since_ms;
+    int64_t started_at_ms, grace_until_ms, ticked_at_ms, check_at_ms, no_worker_since_ms;
     bool is_in_grace, is_checking_routes, is_counting_processes;
     bool is_sharing_room, is_telling_full; /* peers came or went; a session became full, or is so no more */
     size_t n_full;                         /* sessions */
@@ -193,6 +194,7 @@ struct scheduler_s {
     dp_map_t connections, sessions, workers, offers, orphans;
     dp_list_t all_workers, touched, acking; /* acking: who is due first stands first */
     uint64_t n_processes, n_names;
+    size_t n_watchers; /* of the sessions */
     dp_heap_t hungry, idle;
     uint64_t floor_us; /* the use of the session that was served last: newcomers start here */
     uint64_t *dropped;
@@ -322,7 +324,10 @@ void scheduler_weigh_task (task_t *task, bool is_coming);
 void scheduler_weigh_held (scheduler_t *self, session_record_t *session, size_t len, bool is_coming);
 void scheduler_share_room (scheduler_t *self);
 
-/* scheduler_answer.c */
+/* scheduler_status.c: the state as JSON, in place of what the buffer had */
+void scheduler_write_status (const scheduler_t *self, int64_t now_ms, dp_buffer_t *buffer);
+
+/* scheduler_answer.c: what is asked of the broker */
 void scheduler_on_query (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message);
 
 #endif

@@ -135,7 +135,7 @@ static void on_hello (scheduler_t *self, int64_t now_ms, uint64_t connection, wi
     copy_line (peer->host, sizeof peer->host, hello->host);
     copy_line (peer->name, sizeof peer->name, hello->name.len > 0 ? hello->name : hello->host);
     dp_map_put (&self->connections, connection, &peer->by_connection);
-    if (is_client)
+    if (is_client && !hello->is_watcher)
         scheduler_log (self, "client '%s' (pid %llu on %s) connected", peer->name,
                        (unsigned long long) peer->pid, peer->host);
 }

@@ -34,6 +34,8 @@ static session_record_t *new_session (scheduler_t *self, const wire_hello_t *hel
         .initializer_args = { session->initializer_args, hello->initializer_args.len, 0 },
         .has_own_children = hello->initializer.len > 0 || hello->max_tasks_per_child > 0,
     };
+    session->is_watcher = hello->is_watcher;
+    self->n_watchers += hello->is_watcher;
     dp_map_put (&self->sessions, hello->id, &session->peer.by_id);
     self->is_sharing_room = true;
     return session;
@@ -104,6 +106,7 @@ static void free_session (scheduler_t *self, session_record_t *session)
     dp_list_remove (&session->peer.in_touched);
     dp_list_remove (&session->peer.in_acking);
     dp_map_take (&self->sessions, session->peer.id);
+    self->n_watchers -= session->is_watcher;
     self->is_sharing_room = true;
     dp_free (session->claims);
     dp_free (session->initializer);
@@ -113,10 +116,11 @@ static void free_session (scheduler_t *self, session_record_t *session)
 
 void scheduler_end_session (scheduler_t *self, session_record_t *session, const char *why)
 {
-    scheduler_log (self,
-                   "client '%s' (pid %llu on %s) %s: %zu queued tasks dropped, %zu running ones cancelled",
-                   session->peer.name, (unsigned long long) session->peer.pid, session->peer.host, why,
-                   session->n_queued, session->n_assigned);
+    if (!session->is_watcher)
+        scheduler_log (
+            self, "client '%s' (pid %llu on %s) %s: %zu queued tasks dropped, %zu running ones cancelled",
+            session->peer.name, (unsigned long long) session->peer.pid, session->peer.host, why,
+            session->n_queued, session->n_assigned);
     drop_tasks (self, session);
     scheduler_settle_orphans (self, session);
     tell_end (self, session);

@@ -10,6 +10,7 @@
 #include "net/address.h"
 #include "net/clock.h"
 #include "net/context.h"
+#include "net/reach.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -207,37 +208,16 @@ static int init (dpool_t *self, const char *endpoint, const dpool_options_t *opt
 /* ---- The first connection ------------------------------------------------------------------- */
 
 /* Long arguments of the initializer are in the first message: a broker with a low limit hangs up on it. */
-static int fail_handshaken (const char *endpoint, const dpool_items_t *initializer_args)
-{
-    size_t len = initializer_args != NULL ? dp_items_longest (initializer_args) : 0;
-    if (len > WIRE_MAX_ENVELOPE)
-        return dp_fail (DPOOL_ENOTDPOOL,
-                        "what listens at %s is not a dpool broker, or does not take the %zu bytes of "
-                        "initializer_args: check the port, and the broker's --max-payload",
-                        endpoint, len);
-    return dp_fail (DPOOL_ENOTDPOOL, "what listens at %s is not a dpool broker: check the port", endpoint);
-}
-
 static int fail_connect (const dpool_t *self, const dpool_items_t *initializer_args)
 {
     const char *endpoint = self->endpoints[session_endpoint (self->session)];
-    switch (self->reach) {
-    case DP_CONNECTED:
-    case DP_NOT_ZMQ:
-    case DP_HANDSHAKEN:
-        return fail_handshaken (endpoint, initializer_args);
-    case DP_UNKNOWN:
-        return dp_fail (DPOOL_ENOBROKER, "the host of %s is not known: check how it is written, and DNS",
-                        endpoint);
-    case DP_LOOKING_UP:
-        return dp_fail (DPOOL_ENOBROKER, "no name server told the address of %s in time: check DNS",
-                        endpoint);
-    case DP_REFUSED:
-        return dp_fail (DPOOL_ENOBROKER,
-                        "nothing listens at %s: start dpool-broker there, or check host and port", endpoint);
-    default:
-        return dp_fail (DPOOL_ENOBROKER, "%s does not answer: check host, network and firewall", endpoint);
-    }
+    size_t len = initializer_args != NULL ? dp_items_longest (initializer_args) : 0;
+    if (dp_reach_fail (self->reach, endpoint) < 0 && errno == DPOOL_ENOTDPOOL && len > WIRE_MAX_ENVELOPE)
+        dp_fail (DPOOL_ENOTDPOOL,
+                 "what listens at %s is not a dpool broker, or does not take the %zu bytes of "
+                 "initializer_args: check the port, and the broker's --max-payload",
+                 endpoint, len);
+    return -1;
 }
 
 static int fail_refused (wire_refusal_t refusal, const char *text)

@@ -139,7 +139,7 @@ static const char *decode_query (wire_message_t *message, dp_reader_t *reader, w
     uint64_t question = dp_reader_uint (reader);
     message->query.question = (wire_question_t) question;
     message->query.id = dp_reader_uint (reader);
-    return question == WIRE_QUERY_EXPLAIN || question == WIRE_QUERY_STATUS ? NULL : "an unknown question";
+    return question >= WIRE_QUERY_EXPLAIN && question <= WIRE_QUERY_DRAIN ? NULL : "an unknown question";
 }
 
 static const char *decode_answer (wire_message_t *message, dp_reader_t *reader, wire_frames_t *frames)

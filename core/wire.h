@@ -55,7 +55,7 @@ typedef enum {
     WIRE_ADOPT = 22,       /* broker → worker */
     WIRE_REVOKE = 23,      /* client → broker: ids; broker → worker: runs */
     WIRE_RELEASE = 24,     /* worker → broker */
-    WIRE_DRAIN = 25,       /* broker → worker */
+    WIRE_DRAIN = 25,       /* both ways between broker and worker */
     WIRE_ROOM = 26,        /* broker → client, worker */
     WIRE_LARGE = 27,       /* both ways, in front of a large message */
     WIRE_KINDS
@@ -101,6 +101,7 @@ typedef struct wire_hello_s {
     wire_text_t initializer; /* "" = none */
     wire_bytes_t initializer_args;
     uint64_t seed, max_tasks_per_child;
+    bool is_watcher; /* it only asks: it is neither counted nor logged */
     /* of a worker */
     uint64_t processes, window_tasks, window_bytes;
     bool is_draining;
@@ -176,11 +177,11 @@ typedef struct wire_session_s {
     bool has_own_children;
 } wire_session_t;
 
-typedef enum { WIRE_QUERY_EXPLAIN = 1, WIRE_QUERY_STATUS = 2 } wire_question_t;
+typedef enum { WIRE_QUERY_EXPLAIN = 1, WIRE_QUERY_STATUS = 2, WIRE_QUERY_DRAIN = 3 } wire_question_t;
 typedef struct wire_query_s {
     uint64_t query; /* chosen by the asker, repeated in the answer */
     wire_question_t question;
-    uint64_t id; /* EXPLAIN: the task */
+    uint64_t id; /* EXPLAIN: the task; DRAIN: the worker */
 } wire_query_t;
 
 typedef struct wire_answer_s {

@@ -31,6 +31,7 @@ const wire_field_t wire_hello_fields[WIRE_N_HELLO] = {
     { "functions", FIELD_NAMES, false, offsetof (wire_hello_t, functions),
       offsetof (wire_hello_t, n_functions) },
     { "labels", FIELD_NAMES, false, offsetof (wire_hello_t, labels), offsetof (wire_hello_t, n_labels) },
+    { "watcher", FIELD_BOOL, false, AT (is_watcher) },
 };
 #undef AT
 #define AT(member) offsetof (wire_welcome_t, member), 0

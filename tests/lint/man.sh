@@ -30,10 +30,20 @@ render () {
     fi
 }
 
+# What a program says of its options, and what its commands say of theirs if it has some: the words below
+# its usage.
+help_of () {
+    local command
+    "$1" --help
+    for command in $("$1" --help | sed -nE 's/^  ([a-z]+) .*/\1/p'); do
+        "$1" "$command" --help
+    done
+}
+
 # check_options <program> <page>
 check_options () {
     local help documented option
-    help=$("$1" --help | grep -E '^ +-' | cut -c 1-29 | options)
+    help=$(help_of "$1" | grep -E '^ +-' | cut -c 1-29 | options)
     # Those that stand at the beginning of an entry, not where one is mentioned.
     documented=$(render "$2" | grep -E '^ *--?[a-zA-Z?]' | grep -vE '^ {9}' | options)
     [ -n "$help" ] || complain "$1 --help shows no option"

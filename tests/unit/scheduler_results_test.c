@@ -481,11 +481,17 @@ static void the_status_is_json_of_all_peers (void **state)
     srig_submit (t, 1, 1, 12);
     srig_turn (t);
     srig_query (t, 1, WIRE_QUERY_STATUS, 0);
-    assert_string_equal (t->clients[1].text,
-                         "{\"queued\":2,\"assigned\":10,\"processes\":1,\"n_workers\":1,\"n_clients\":1,"
-                         "\"workers\":[{\"name\":\"worker 1\",\"processes\":1,\"runs\":10,\"draining\":false,"
-                         "\"silent_ms\":0}],"
-                         "\"clients\":[{\"name\":\"client 1\",\"pid\":10,\"queued\":2,\"assigned\":10}]}");
+    assert_string_equal (
+        t->clients[1].text,
+        "{\"broker\":\"rig\",\"version\":\"0.1.0\",\"uptime_ms\":2000,\"queued\":2,\"assigned\":10,"
+        "\"processes\":1,\"n_workers\":1,\"n_ready\":1,\"n_clients\":1,\"submitted\":12,"
+        "\"results\":0,\"requeued\":0,\"payload_bytes\":12,"
+        "\"workers\":[{\"name\":\"worker 1\",\"host\":\"here\",\"id\":\"00000000000000c9\","
+        "\"pid\":20,\"processes\":1,\"runs\":10,\"busy\":1,\"waiting\":9,\"state\":\"ready\","
+        "\"draining\":false,\"silent_ms\":0,\"n_functions\":1,\"functions\":[\"work\"],"
+        "\"labels\":[]}],"
+        "\"clients\":[{\"name\":\"client 1\",\"host\":\"here\",\"pid\":10,\"queued\":2,"
+        "\"assigned\":10,\"held_bytes\":0,\"connected\":true,\"silent_ms\":0}]}");
 }
 
 static void the_status_of_very_many_peers_fits_into_a_message (void **state)
@@ -509,6 +515,36 @@ static void the_status_of_very_many_peers_fits_into_a_message (void **state)
     srig_query (t, 1, WIRE_QUERY_STATUS, 0); /* decodes it */
     assert_in_range (t->clients[1].answer.text.len, SCHEDULER_MAX_STATUS / 2, SCHEDULER_MAX_STATUS + 1000);
     assert_int_equal (t->clients[1].n_kinds[WIRE_ANSWER], 1);
+}
+
+static void who_only_asks_is_no_client_of_the_status (void **state)
+{
+    (void) state;
+    wire_hello_t hello = { .version_min = 1,
+                           .version_max = 1,
+                           .role = WIRE_ROLE_CLIENT,
+                           .id = 4711,
+                           .connection = 1,
+                           .host = { "h", 1 },
+                           .name = { "asks", 4 },
+                           .is_watcher = true };
+    wire_put_hello (&t->out, 0, &hello, NULL, NULL);
+    srig_send (t, srig_connection (t));
+    srig_query (t, 1, WIRE_QUERY_STATUS, 0);
+    assert_non_null (strstr (t->clients[1].text, "\"n_clients\":1,"));
+    assert_null (strstr (t->clients[1].text, "asks"));
+}
+
+static void a_worker_is_asked_to_drain (void **state)
+{
+    (void) state;
+    srig_query (t, 1, WIRE_QUERY_DRAIN, t->workers[1].id);
+    srig_turn (t);
+    assert_int_equal (t->clients[1].answer.reason, DPOOL_REASON_DRAINING);
+    assert_int_equal (t->workers[1].n_kinds[WIRE_DRAIN], 1);
+    srig_query (t, 1, WIRE_QUERY_DRAIN, 12345);
+    assert_int_equal (t->clients[1].answer.reason, DPOOL_REASON_NO_WORKER);
+    assert_string_equal (t->clients[1].text, "there is no such worker");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
@@ -546,6 +582,8 @@ int main (void)
         TEST (explains_what_runs_and_what_is_over),
         TEST (explains_why_nothing_can_run),
         TEST (the_status_is_json_of_all_peers),
+        TEST (who_only_asks_is_no_client_of_the_status),
+        TEST (a_worker_is_asked_to_drain),
         TEST (the_status_of_very_many_peers_fits_into_a_message),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

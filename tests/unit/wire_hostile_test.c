@@ -311,7 +311,7 @@ static void refuses_impossible_records (void **state)
     assert_int_equal (DECODE ("\x94\x15\x00\xc3\x91\x94\x01\x01\x01\x04"), -1); /* unknown state */
     assert_int_equal (DECODE ("\x94\x15\x00\xc3\x91\x94\x01\x01\x01\x00"), -1);
     assert_int_equal (DECODE ("\x94\x0a\x00\x01\x90"), -1);     /* is_last is no bool */
-    assert_int_equal (DECODE ("\x95\x0e\x00\x01\x03\x01"), -1); /* unknown question */
+    assert_int_equal (DECODE ("\x95\x0e\x00\x01\x04\x01"), -1); /* unknown question */
 }
 
 static void refuses_hostile_counts (void **state)

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "client/cli/command.h"
+
+#include <dpool/dpool.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_SECONDS 2e6 /* what an int of milliseconds holds */
+
+static const struct argp_option endpoint_options[] = {
+    { "endpoint", 'e', "ENDPOINT", 0,
+      "The broker, such as tcp://host:5555, or several with commas (default: the environment's "
+      "DPOOL_ENDPOINT)",
+      0 },
+    { NULL, 0, NULL, 0, NULL, 0 },
+};
+
+static error_t take_endpoint (int key, char *value, struct argp_state *state)
+{
+    if (key != 'e')
+        return ARGP_ERR_UNKNOWN;
+    *(const char **) state->input = value;
+    return 0;
+}
+
+const struct argp command_endpoint_argp = { endpoint_options, take_endpoint, NULL, NULL, NULL, NULL, NULL };
+
+const char *command_endpoint (const char *given, struct argp_state *state)
+{
+    const char *endpoint = given != NULL ? given : getenv ("DPOOL_ENDPOINT");
+    if (endpoint == NULL || *endpoint == '\0')
+        argp_error (state, "no broker is named: give --endpoint tcp://host:5555, or set DPOOL_ENDPOINT");
+    return endpoint;
+}
+
+int command_seconds (const char *option, const char *text, struct argp_state *state)
+{
+    char *end;
+    if (strcmp (text, "never") == 0)
+        return -1;
+    double seconds = strtod (text, &end);
+    bool is_number = (*text >= '0' && *text <= '9') || *text == '.';
+    if (!is_number || *end != '\0' || !(seconds <= MAX_SECONDS))
+        argp_error (state, "--%s %s: write a number of seconds, or never", option, text);
+    return (int) (seconds * 1000 + 0.5);
+}
+
+int command_complain (const char *program)
+{
+    const dpool_error_t *error = dpool_last_error ();
+    fprintf (stderr, "%s: %s\n", program, error->message);
+    if (*error->stderr_tail != '\0')
+        fprintf (stderr, "%s: the last that its process wrote to stderr:\n%s\n", program, error->stderr_tail);
+    switch (error->code) {
+    case DPOOL_ENOBROKER:
+    case DPOOL_ENOTDPOOL:
+    case DPOOL_EVERSION:
+    case DPOOL_EREFUSED:
+    case DPOOL_EBROKERLOST:
+        return COMMAND_NO_BROKER;
+    case ETIMEDOUT:
+    case DPOOL_ETIMELIMIT:
+        return COMMAND_TIMEOUT;
+    case EINVAL:
+        return COMMAND_USAGE;
+    default:
+        return COMMAND_FAILED;
+    }
+}

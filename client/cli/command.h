@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* command.h - what the commands of dpool have in common: how they end, and where their broker is. */
+#ifndef COMMAND_H_INCLUDED
+#define COMMAND_H_INCLUDED
+
+#include <argp.h>
+#include <stdbool.h>
+
+/* How dpool ends. */
+enum {
+    COMMAND_DONE = 0,
+    COMMAND_FAILED = 1,    /* the function failed, or what was asked for is not there */
+    COMMAND_USAGE = 2,     /* the command line is wrong */
+    COMMAND_NO_BROKER = 3, /* no broker could be reached, or it was lost */
+    COMMAND_TIMEOUT = 4    /* it did not happen in time */
+};
+
+enum { COMMAND_ANSWER_MS = 1800 }; /* how long a broker may take to be reached, and to answer */
+
+/* Each runs one command with its own arguments, argv[0] being "dpool status" and so on; returns how dpool
+   ends. */
+typedef int (command_run_t) (int argc, char **argv);
+command_run_t command_apply, command_drain, command_map, command_status, command_wait;
+
+/* The option --endpoint, for a command's struct argp_child. Its input is a const char **, which begins with
+   NULL and is then what was given. */
+extern const struct argp command_endpoint_argp;
+
+/* The endpoint that was given, or else DPOOL_ENDPOINT's; leaves the program by argp_error when there is
+   neither. */
+const char *command_endpoint (const char *given, struct argp_state *state);
+
+/* Read a number of seconds, "never" = -1, into milliseconds. Leaves the program by argp_error. */
+int command_seconds (const char *option, const char *text, struct argp_state *state);
+
+/* Print the thread's last error, behind what the program is called. Returns how dpool ends. */
+int command_complain (const char *program);
+
+#endif
