@@ -156,25 +156,132 @@ static int set_log (config_t *self, const char *value)
     return 0;
 }
 
+/* ---- Back to text ---------------------------------------------------------------------------- */
+
+static void write_bind (const config_t *self, size_t i, char *text, size_t size)
+{
+    snprintf (text, size, "%s", self->endpoints[i]);
+}
+
+static void write_name (const config_t *self, size_t i, char *text, size_t size)
+{
+    (void) i;
+    snprintf (text, size, "%s", self->name);
+}
+
+static void write_size (uint64_t bytes, char *text, size_t size)
+{
+    static const char units[][2] = { "", "K", "M", "G" };
+    size_t unit = 0;
+    while (unit < 3 && bytes % 1024 == 0) {
+        bytes /= 1024;
+        unit++;
+    }
+    snprintf (text, size, "%llu%s", (unsigned long long) bytes, units[unit]);
+}
+
+static void write_max_payload (const config_t *self, size_t i, char *text, size_t size)
+{
+    (void) i;
+    write_size (self->max_payload_bytes, text, size);
+}
+
+static void write_memory_limit (const config_t *self, size_t i, char *text, size_t size)
+{
+    (void) i;
+    write_size (self->memory_limit_bytes, text, size);
+}
+
+static void write_no_worker_timeout (const config_t *self, size_t i, char *text, size_t size)
+{
+    (void) i;
+    if (self->no_worker_ms < 0)
+        snprintf (text, size, "never");
+    else
+        snprintf (text, size, "%.15g", (double) self->no_worker_ms / 1000);
+}
+
+static void write_log (const config_t *self, size_t i, char *text, size_t size)
+{
+    (void) i;
+    snprintf (text, size, "%s", self->log == CONFIG_LOG_ERRORS ? "errors" : "events");
+}
+
+/* One row for flag, environment and file. */
+static const struct {
+    const char *key;
+    int (*set) (config_t *self, const char *value);
+    void (*write) (const config_t *self, size_t i, char *text, size_t size);
+} settings[CONFIG_SETTINGS] = {
+    { "bind", set_bind, write_bind },
+    { "name", set_name, write_name },
+    { "max_payload", set_max_payload, write_max_payload },
+    { "memory_limit", set_memory_limit, write_memory_limit },
+    { "no_worker_timeout", set_no_worker_timeout, write_no_worker_timeout },
+    { "log", set_log, write_log },
+};
+
 int config_set (config_t *self, const char *key, const char *value)
 {
-    static const struct {
-        const char *key;
-        int (*set) (config_t *self, const char *value);
-    } settings[] = {
-        { "bind", set_bind },
-        { "name", set_name },
-        { "max_payload", set_max_payload },
-        { "memory_limit", set_memory_limit },
-        { "no_worker_timeout", set_no_worker_timeout },
-        { "log", set_log },
-    };
-    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
-        if (strcmp (key, settings[i].key) == 0)
-            return settings[i].set (self, value);
+    for (size_t i = 0; i < CONFIG_SETTINGS; i++) {
+        if (strcmp (key, settings[i].key) != 0)
+            continue;
+        self->origins[i] = self->origin != NULL ? self->origin : "set";
+        return settings[i].set (self, value);
+    }
     return dp_fail (
         EINVAL,
         "unknown key '%s': there are bind, name, max_payload, memory_limit, no_worker_timeout and log", key);
+}
+
+void config_print (const config_t *self, FILE *stream)
+{
+    char text[1024];
+    for (size_t i = 0; i < CONFIG_SETTINGS; i++) {
+        size_t n = self->origins[i] == NULL ? 0 : i == 0 ? self->n_endpoints : 1;
+        for (size_t k = 0; k < n; k++) {
+            settings[i].write (self, k, text, sizeof text);
+            char quote = strchr (text, '"') != NULL ? '\'' : '"'; /* ZPL has both, and no escapes */
+            fprintf (stream, "%s = %c%s%c  # %s\n", settings[i].key, quote, text, quote, self->origins[i]);
+        }
+    }
+}
+
+/* ---- The environment ------------------------------------------------------------------------- */
+
+/* The endpoints of one variable have commas between them; all else is one value. */
+static int set_from (config_t *self, size_t i, const char *variable, const char *value)
+{
+    char *copy = dp_must_strdup (value), *rest = NULL;
+    int rc = 0;
+    if (i > 0)
+        rc = config_set (self, settings[i].key, value);
+    else
+        for (char *word = strtok_r (copy, ", ", &rest); word != NULL && rc == 0;
+             word = strtok_r (NULL, ", ", &rest))
+            rc = config_set (self, settings[i].key, word);
+    dp_free (copy);
+    if (rc < 0) {
+        char *message = dp_must_strdup (dpool_last_error ()->message);
+        dp_fail (EINVAL, "%s in the environment: %s", variable, message);
+        dp_free (message);
+    }
+    return rc;
+}
+
+int config_take_environment (config_t *self)
+{
+    for (size_t i = 0; i < CONFIG_SETTINGS; i++) {
+        char variable[64];
+        size_t at = (size_t) snprintf (variable, sizeof variable, "DPOOL_");
+        for (const char *c = settings[i].key; *c != '\0'; c++)
+            variable[at++] = *c >= 'a' && *c <= 'z' ? (char) (*c - 'a' + 'A') : *c;
+        variable[at] = '\0';
+        const char *value = secure_getenv (variable);
+        if (value != NULL && *value != '\0' && set_from (self, i, variable, value) < 0)
+            return -1;
+    }
+    return 0;
 }
 
 /* ---- A file ---------------------------------------------------------------------------------- */
@@ -266,6 +373,9 @@ int config_load (config_t *self, const char *path)
 
 void config_complete (config_t *self, config_t *other)
 {
+    for (size_t i = 0; i < CONFIG_SETTINGS; i++)
+        if (self->origins[i] == NULL)
+            self->origins[i] = other->origins[i];
     if (self->n_endpoints == 0) {
         free_endpoints (self);
         self->endpoints = other->endpoints;

@@ -4,15 +4,18 @@
 #include "core/error.h"
 
 #include <argp.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #define USAGE_STATUS 2 /* as dpool-worker's */
-#define DEFAULT_MEMORY (UINT64_C (1) << 30)
 #define DEFAULT_ENDPOINT "tcp://127.0.0.1:5555"
+
+enum { OPTION_PRINT_CONFIG = 256 };
 
 typedef struct options_s {
     config_t *config;
     const char *path; /* of the file; NULL = none */
+    bool is_printing; /* and nothing else */
 } options_t;
 
 static const struct argp_option known[] = {
@@ -30,6 +33,9 @@ static const struct argp_option known[] = {
       0 },
     { "no-worker-timeout", 't', "SECONDS", 0,
       "Calls fail after so long without any worker, or: never (default: 30)", 0 },
+    { "print-config", OPTION_PRINT_CONFIG, NULL, 0,
+      "Print the settings as they would be, in the form of a file and with where each comes from, and end",
+      0 },
     { "quiet", 'q', NULL, 0, "Log errors only", 0 },
     { NULL, 0, NULL, 0, NULL, 0 },
 };
@@ -61,6 +67,8 @@ static error_t take_option (int option, char *value, struct argp_state *state)
         rc = config_set (options->config, key, value);
     else if (option == 'c')
         options->path = value;
+    else if (option == OPTION_PRINT_CONFIG)
+        options->is_printing = true;
     else if (option == 'q')
         rc = config_set (options->config, "log", "errors");
     else if (option == ARGP_KEY_ARG)
@@ -78,28 +86,53 @@ static void print_version (FILE *stream, struct argp_state *state)
     fprintf (stream, "dpool-broker %s\n", dpool_version ());
 }
 
-static int load_file (config_t *config, const char *path)
+/* Take what is not set so far from the environment, the file or the defaults. The origins are borrowed. */
+static int complete_from_environment (config_t *config)
 {
-    config_t *file = config_new ();
-    int rc = file != NULL ? config_load (file, path) : -1;
+    config_t *more = config_new ();
+    if (more == NULL)
+        return -1;
+    more->origin = "from the environment";
+    int rc = config_take_environment (more);
     if (rc == 0)
-        config_complete (config, file);
-    config_destroy (&file);
+        config_complete (config, more);
+    config_destroy (&more);
     return rc;
 }
 
-static int set_defaults (config_t *config)
+static int complete_from_file (config_t *config, const char *path)
+{
+    config_t *more = config_new ();
+    if (more == NULL)
+        return -1;
+    more->origin = "from the file";
+    int rc = config_load (more, path);
+    if (rc == 0)
+        config_complete (config, more);
+    config_destroy (&more);
+    return rc;
+}
+
+static int complete_from_defaults (config_t *config)
 {
     char host[256] = "";
-    if (config->n_endpoints == 0 && config_set (config, "bind", DEFAULT_ENDPOINT) < 0)
+    gethostname (host, sizeof host - 1);
+    const char *const defaults[][2] = {
+        { "bind", DEFAULT_ENDPOINT },  { "name", host[0] != '\0' ? host : "broker" },
+        { "max_payload", "64M" },      { "memory_limit", "1G" },
+        { "no_worker_timeout", "30" }, { "log", "events" },
+    };
+    config_t *more = config_new ();
+    if (more == NULL)
         return -1;
-    if (config->memory_limit_bytes == 0)
-        config->memory_limit_bytes = DEFAULT_MEMORY;
-    if (config->name == NULL) {
-        gethostname (host, sizeof host - 1);
-        return config_set (config, "name", host[0] != '\0' ? host : "broker");
-    }
-    return 0;
+    more->origin = "the default";
+    int rc = 0;
+    for (size_t i = 0; i < sizeof defaults / sizeof defaults[0] && rc == 0; i++)
+        rc = config_set (more, defaults[i][0], defaults[i][1]);
+    if (rc == 0)
+        config_complete (config, more);
+    config_destroy (&more);
+    return rc;
 }
 
 int options_read (int argc, char **argv, config_t *config)
@@ -109,15 +142,26 @@ int options_read (int argc, char **argv, config_t *config)
             take_option,
             NULL,
             "The broker of a dpool cluster: it hands tasks of clients to workers.\v"
-            "It prints a line for each endpoint that it listens at, and ends on SIGTERM and SIGINT.",
+            "Each setting may also be given by the environment, as DPOOL_BIND, DPOOL_NAME and so on: options "
+            "win over the environment, and that over the file. It prints a line for each endpoint that it "
+            "listens at, and ends on SIGTERM and SIGINT.",
             NULL,
             NULL,
             NULL };
-    options_t options = { config, NULL };
+    options_t options = { .config = config };
     argp_program_version_hook = print_version;
     argp_err_exit_status = USAGE_STATUS;
+    config->origin = "an option";
     argp_parse (&argp, argc, argv, 0, NULL, &options);
-    if (options.path != NULL && load_file (config, options.path) < 0)
+    const char *path = options.path != NULL ? options.path : secure_getenv ("DPOOL_CONFIG");
+    if (complete_from_environment (config) < 0)
         return -1;
-    return set_defaults (config);
+    if (path != NULL && *path != '\0' && complete_from_file (config, path) < 0)
+        return -1;
+    if (complete_from_defaults (config) < 0)
+        return -1;
+    if (!options.is_printing)
+        return 0;
+    config_print (config, stdout);
+    exit (fflush (stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 }

@@ -14,6 +14,7 @@ typedef struct apply_options_s {
 
 static const struct argp_child children[] = { { &caller_argp, 0, NULL, 0 }, { NULL, 0, NULL, 0 } };
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): argp wants it so */
 static error_t take_option (int key, char *value, struct argp_state *state)
 {
     apply_options_t *taken = state->input;

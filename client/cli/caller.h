@@ -17,9 +17,9 @@ extern const struct argp caller_argp;
 
 /* A pool of the cluster; NULL with the thread's last error, also when no worker is there at all: people do
    not want to wait for that without a word. */
-dpool_t *caller_open (const caller_options_t *options);
+dpool_t *caller_open (const caller_options_t *taken);
 
 /* The options of the call itself. */
-dpool_call_options_t caller_call_options (const caller_options_t *options);
+dpool_call_options_t caller_call_options (const caller_options_t *taken);
 
 #endif

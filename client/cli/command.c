@@ -18,6 +18,7 @@ static const struct argp_option endpoint_options[] = {
     { NULL, 0, NULL, 0, NULL, 0 },
 };
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): argp wants it so */
 static error_t take_endpoint (int key, char *value, struct argp_state *state)
 {
     if (key != 'e')

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/support/check.h"
@@ -255,8 +256,81 @@ static void has_defaults (void **state)
     assert_int_equal (config->n_endpoints, 1);
     assert_string_equal (config->endpoints[0], "tcp://127.0.0.1:5555");
     assert_true (config->name[0] != '\0');
-    assert_int_equal (config->no_worker_ms, 0);
+    assert_int_equal (config->no_worker_ms, 30000);
+    assert_true (config->max_payload_bytes == 64 << 20);
+    assert_true (config->memory_limit_bytes == 1 << 30);
+    assert_int_equal (config->log, CONFIG_LOG_EVENTS);
     config_destroy (&config);
+}
+
+static void the_environment_wins_over_the_file_and_options_over_both (void **state)
+{
+    (void) state;
+    folder_t *folder = folder_new ();
+    char path[4200];
+    snprintf (path, sizeof path, "%s", folder_path (folder, "broker.conf"));
+    FILE *file = fopen (path, "w");
+    assert_non_null (file);
+    fputs ("name = file\nmax_payload = 1M\nmemory_limit = 20M\nlog = errors\n", file);
+    fclose (file);
+    setenv ("DPOOL_CONFIG", path, 1);
+    setenv ("DPOOL_NAME", "environment", 1);
+    setenv ("DPOOL_MAX_PAYLOAD", "2M", 1);
+    setenv ("DPOOL_BIND", "tcp://*:1, tcp://*:2", 1);
+    setenv ("DPOOL_LOG", "", 1); /* as if it were not there */
+    char *argv[] = { "dpool-broker", "--name", "option", NULL };
+    config_t *config = assert_made (config_new ());
+    assert_ok (options_read (3, argv, config));
+    assert_string_equal (config->name, "option");
+    assert_true (config->max_payload_bytes == 2 << 20);
+    assert_true (config->memory_limit_bytes == 20 << 20);
+    assert_int_equal (config->n_endpoints, 2);
+    assert_int_equal (config->log, CONFIG_LOG_ERRORS);
+    config_destroy (&config);
+
+    setenv ("DPOOL_MAX_PAYLOAD", "lots", 1);
+    config = assert_made (config_new ());
+    assert_fails (options_read (3, argv, config), EINVAL);
+    assert_says ("DPOOL_MAX_PAYLOAD in the environment: max_payload 'lots' is no size");
+    config_destroy (&config);
+    static const char *const variables[]
+        = { "DPOOL_CONFIG", "DPOOL_NAME", "DPOOL_MAX_PAYLOAD", "DPOOL_BIND", "DPOOL_LOG" };
+    for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
+        unsetenv (variables[i]);
+    folder_destroy (&folder);
+}
+
+static char *printed (const config_t *config)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *stream = open_memstream (&text, &size);
+    config_print (config, stream);
+    fclose (stream);
+    return text;
+}
+
+static void what_is_printed_can_be_loaded_again (void **state)
+{
+    (void) state;
+    config_t *config
+        = load ("bind = tcp://*:5555\nbind = \"ipc:///run/dpool/broker\"\nname = \"the #1\"\n"
+                "max_payload = 1025\nmemory_limit = 2G\nno_worker_timeout = 0.25\nlog = errors\n");
+    assert_non_null (config);
+    char *first = printed (config);
+    assert_contains (first, "bind = \"tcp://*:5555\"");
+    assert_contains (first, "max_payload = \"1025\"");
+    assert_contains (first, "memory_limit = \"2G\"");
+    config_t *again = load (first);
+    assert_non_null (again);
+    char *second = printed (again);
+    assert_string_equal (first, second);
+    assert_string_equal (again->name, "the #1");
+    assert_int_equal (again->no_worker_ms, 250);
+    free (first);
+    free (second);
+    config_destroy (&config);
+    config_destroy (&again);
 }
 
 int main (void)
@@ -273,6 +347,8 @@ int main (void)
         cmocka_unit_test (completes_only_what_is_not_set),
         cmocka_unit_test (lets_options_win_over_the_file),
         cmocka_unit_test (has_defaults),
+        cmocka_unit_test (the_environment_wins_over_the_file_and_options_over_both),
+        cmocka_unit_test (what_is_printed_can_be_loaded_again),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
