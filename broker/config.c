@@ -250,16 +250,16 @@ void config_print (const config_t *self, FILE *stream)
 /* ---- The environment ------------------------------------------------------------------------- */
 
 /* The endpoints of one variable have commas between them; all else is one value. */
-static int set_from (config_t *self, size_t i, const char *variable, const char *value)
+static int set_from (config_t *self, const char *key, bool is_list, const char *variable, const char *value)
 {
     char *copy = dp_must_strdup (value), *rest = NULL;
     int rc = 0;
-    if (i > 0)
-        rc = config_set (self, settings[i].key, value);
+    if (!is_list)
+        rc = config_set (self, key, value);
     else
         for (char *word = strtok_r (copy, ", ", &rest); word != NULL && rc == 0;
              word = strtok_r (NULL, ", ", &rest))
-            rc = config_set (self, settings[i].key, word);
+            rc = config_set (self, key, word);
     dp_free (copy);
     if (rc < 0) {
         char *message = dp_must_strdup (dpool_last_error ()->message);
@@ -278,7 +278,7 @@ int config_take_environment (config_t *self)
             variable[at++] = *c >= 'a' && *c <= 'z' ? (char) (*c - 'a' + 'A') : *c;
         variable[at] = '\0';
         const char *value = secure_getenv (variable);
-        if (value != NULL && *value != '\0' && set_from (self, i, variable, value) < 0)
+        if (value != NULL && *value != '\0' && set_from (self, settings[i].key, i == 0, variable, value) < 0)
             return -1;
     }
     return 0;

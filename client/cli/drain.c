@@ -82,8 +82,10 @@ static int find (const json_t *report, const char *name, meant_t *meant)
 {
     const json_t *worker;
     size_t i;
-    json_array_foreach (json_object_get (report, "workers"), i, worker) if (is_meant (worker, name))
+    json_array_foreach (json_object_get (report, "workers"), i, worker)
     {
+        if (!is_meant (worker, name))
+            continue;
         meant->ids = dp_must_realloc (meant->ids, (meant->count + 1) * sizeof *meant->ids);
         meant->ids[meant->count++] = strtoull (report_text (worker, "id"), NULL, 16);
     }

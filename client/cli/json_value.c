@@ -20,7 +20,10 @@ static void pack_array (msgpack_packer *packer, const json_t *array)
     size_t i;
     const json_t *element;
     msgpack_pack_array (packer, json_array_size (array));
-    json_array_foreach (array, i, element) pack (packer, element);
+    json_array_foreach (array, i, element)
+    {
+        pack (packer, element);
+    }
 }
 
 static void pack_object (msgpack_packer *packer, const json_t *object)
