@@ -3,6 +3,9 @@
 #include "core/acks.h"
 #include "tests/unit/scheduler_rig.h"
 
+#include <dpool/dpool.h>
+
+#include <stdio.h>
 #include <string.h>
 
 static srig_t *t;
@@ -481,17 +484,19 @@ static void the_status_is_json_of_all_peers (void **state)
     srig_submit (t, 1, 1, 12);
     srig_turn (t);
     srig_query (t, 1, WIRE_QUERY_STATUS, 0);
-    assert_string_equal (
-        t->clients[1].text,
-        "{\"broker\":\"rig\",\"version\":\"0.1.0\",\"uptime_ms\":2000,\"queued\":2,\"assigned\":10,"
-        "\"processes\":1,\"n_workers\":1,\"n_ready\":1,\"n_clients\":1,\"submitted\":12,"
-        "\"results\":0,\"requeued\":0,\"payload_bytes\":12,"
-        "\"workers\":[{\"name\":\"worker 1\",\"host\":\"here\",\"id\":\"00000000000000c9\","
-        "\"pid\":20,\"processes\":1,\"runs\":10,\"busy\":1,\"waiting\":9,\"state\":\"ready\","
-        "\"draining\":false,\"silent_ms\":0,\"n_functions\":1,\"functions\":[\"work\"],"
-        "\"labels\":[]}],"
-        "\"clients\":[{\"name\":\"client 1\",\"host\":\"here\",\"pid\":10,\"queued\":2,"
-        "\"assigned\":10,\"held_bytes\":0,\"connected\":true,\"silent_ms\":0}]}");
+    char expected[1024];
+    snprintf (expected, sizeof expected,
+              "{\"broker\":\"rig\",\"version\":\"%s\",\"uptime_ms\":2000,\"queued\":2,\"assigned\":10,"
+              "\"processes\":1,\"n_workers\":1,\"n_ready\":1,\"n_clients\":1,\"submitted\":12,"
+              "\"results\":0,\"requeued\":0,\"payload_bytes\":12,"
+              "\"workers\":[{\"name\":\"worker 1\",\"host\":\"here\",\"id\":\"00000000000000c9\","
+              "\"pid\":20,\"processes\":1,\"runs\":10,\"busy\":1,\"waiting\":9,\"state\":\"ready\","
+              "\"draining\":false,\"silent_ms\":0,\"n_functions\":1,\"functions\":[\"work\"],"
+              "\"labels\":[]}],"
+              "\"clients\":[{\"name\":\"client 1\",\"host\":\"here\",\"pid\":10,\"queued\":2,"
+              "\"assigned\":10,\"held_bytes\":0,\"connected\":true,\"silent_ms\":0}]}",
+              dpool_version ());
+    assert_string_equal (t->clients[1].text, expected);
 }
 
 static void the_status_of_very_many_peers_fits_into_a_message (void **state)
