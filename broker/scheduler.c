@@ -156,6 +156,7 @@ static void forgive (const dp_map_t *peers, int64_t now_ms, int64_t lag_ms)
     for (dp_map_node_t *node = dp_map_first (peers); node != NULL; node = dp_map_next (peers, node)) {
         peer_t *peer = DP_CONTAINER (node, peer_t, by_id);
         peer->heard_at_ms = later (peer->heard_at_ms, lag_ms, now_ms);
+        peer->hello_at_ms = later (peer->hello_at_ms, lag_ms, now_ms);
         if (peer->connection == 0)
             peer->broken_at_ms = later (peer->broken_at_ms, lag_ms, now_ms);
     }

@@ -13,6 +13,7 @@ enum {
     SCHEDULER_CHECK_MS = 250,    /* how often the timers of peers are looked at */
     SCHEDULER_SUSPECT_MS = 2500, /* a worker silent for so long gets nothing new (R10) */
     SCHEDULER_QUIET_MS = 2000, /* a session without a connection for so long gets nothing new started (R13) */
+    SCHEDULER_LIST_MS = 60000, /* RUNS or CLAIM must be complete so long after HELLO (R5, R9) */
     SCHEDULER_MAX_LOSSES = 10, /* of workers, for one task */
     SCHEDULER_ORPHAN_MS = 60000,       /* workers drop what nobody has claimed for so long */
     SCHEDULER_MAX_ORPHANS = 1 << 20,   /* of all workers */
@@ -217,6 +218,9 @@ void scheduler_drop_connection (scheduler_t *self, uint64_t connection);
 void scheduler_forget (scheduler_t *self, uint64_t connection);
 void scheduler_refuse (scheduler_t *self, int64_t now_ms, uint64_t connection, wire_refusal_t code,
                        const char *text);
+
+/* It still talks so long after its HELLO without having said all that it has: it is refused, and true. */
+bool scheduler_refuse_unlisted (scheduler_t *self, int64_t now_ms, peer_t *peer, const char *text);
 
 /* scheduler_offers.c: names, and who can run what */
 offer_t *scheduler_offer (scheduler_t *self, char kind, wire_text_t name);

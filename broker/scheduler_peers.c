@@ -73,6 +73,15 @@ void scheduler_malformed (scheduler_t *self, int64_t now_ms, uint64_t connection
     scheduler_refuse (self, now_ms, connection, WIRE_REFUSED_MALFORMED, text);
 }
 
+/* Until it was heard last: what it says nothing for is a matter of its silence. */
+bool scheduler_refuse_unlisted (scheduler_t *self, int64_t now_ms, peer_t *peer, const char *text)
+{
+    if (self->config.is_embedded || peer->heard_at_ms - peer->hello_at_ms < SCHEDULER_LIST_MS)
+        return false;
+    scheduler_refuse (self, now_ms, peer->connection, WIRE_REFUSED_LIMIT, text);
+    return true;
+}
+
 static void copy_line (char *target, size_t size, wire_text_t text)
 {
     size_t len = text.len < size - 1 ? text.len : size - 1;

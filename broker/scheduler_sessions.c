@@ -131,7 +131,12 @@ void scheduler_end_session (scheduler_t *self, session_record_t *session, const 
 
 void scheduler_check_session (scheduler_t *self, int64_t now_ms, session_record_t *session)
 {
+    peer_t *peer = &session->peer;
+    if (peer->connection != 0 && !session->is_claimed)
+        scheduler_refuse_unlisted (self, now_ms, peer,
+                                   "its CLAIM was not complete a minute after its HELLO: send one after "
+                                   "WELCOME, the last message of it marked");
     if (!self->config.is_embedded
-        && now_ms - session->peer.heard_at_ms - session->peer.patience_ms >= self->config.client_lease_ms)
+        && now_ms - peer->heard_at_ms - peer->patience_ms >= self->config.client_lease_ms)
         scheduler_end_session (self, session, "is gone (no sign of life for its lease)");
 }

@@ -283,7 +283,7 @@ void scheduler_part_worker (scheduler_t *self, int64_t now_ms, worker_record_t *
 
 void scheduler_check_worker (scheduler_t *self, int64_t now_ms, worker_record_t *worker)
 {
-    const peer_t *peer = &worker->peer;
+    peer_t *peer = &worker->peer;
     if (peer->connection == 0) {
         if (now_ms - peer->broken_at_ms >= self->config.worker_return_ms)
             scheduler_lose_worker (self, now_ms, worker, "is lost (its connection broke)");
@@ -291,6 +291,11 @@ void scheduler_check_worker (scheduler_t *self, int64_t now_ms, worker_record_t 
     }
     if (now_ms - peer->hello_at_ms >= SCHEDULER_ORPHAN_MS)
         scheduler_drop_orphans (self, worker);
+    if (worker->is_listing
+        && scheduler_refuse_unlisted (self, now_ms, peer,
+                                      "its RUNS was not complete a minute after its HELLO: send one after "
+                                      "WELCOME, the last message of it marked"))
+        return;
     int64_t silent_ms = now_ms - peer->heard_at_ms - peer->patience_ms;
     if (self->config.is_embedded || silent_ms < SCHEDULER_SUSPECT_MS)
         return;

@@ -341,6 +341,65 @@ static void a_client_without_a_sign_of_life_for_its_lease_is_gone (void **state)
     assert_int_equal (t->workers[1].n_ends, 1);
 }
 
+/* ---- Those that never say what they have ------------------------------------------------------- */
+
+static void refuses_a_worker_that_never_ends_its_runs (void **state)
+{
+    (void) state;
+    srig_client (t, 1);
+    srig_submit (t, 1, 1, 1);
+    srig_worker_hello (t, 1, (srig_hello_t) { .window = 1, .processes = 1 });
+    srig_live (t, 59000);
+    assert_int_equal (t->workers[1].n_kinds[WIRE_REFUSED] + t->workers[1].tasks.n, 0);
+    srig_live (t, 1500);
+    assert_int_equal (t->workers[1].refusal, WIRE_REFUSED_LIMIT);
+    assert_non_null (strstr (t->workers[1].text, "RUNS was not complete"));
+    assert_int_equal (t->workers[1].connection, 0);
+    srig_live (t, 1500);
+    assert_int_equal (srig_stats (t).n_workers, 0);
+}
+
+static void refuses_a_client_that_never_ends_its_claim (void **state)
+{
+    (void) state;
+    srig_client_hello (t, 1);
+    srig_live (t, 59000);
+    srig_claim (t, 1, 1, 5, false); /* saying more of it is no end */
+    assert_int_equal (t->clients[1].n_kinds[WIRE_REFUSED], 0);
+    srig_live (t, 1500);
+    assert_int_equal (t->clients[1].refusal, WIRE_REFUSED_LIMIT);
+    assert_non_null (strstr (t->clients[1].text, "CLAIM was not complete"));
+    assert_int_equal (t->clients[1].connection, 0);
+}
+
+static void each_connection_has_its_own_minute_to_list (void **state)
+{
+    (void) state;
+    srig_client_hello (t, 1);
+    srig_worker_hello (t, 1, (srig_hello_t) { .window = 1, .processes = 1 });
+    srig_live (t, 40000);
+    srig_client_hello (t, 1);
+    srig_worker_hello (t, 1, (srig_hello_t) { .window = 1, .processes = 1 });
+    srig_live (t, 40000);
+    srig_claim_none (t, 1);
+    srig_runs_end (t, 1);
+    srig_live (t, 120000);
+    assert_int_equal (t->clients[1].n_kinds[WIRE_REFUSED] + t->workers[1].n_kinds[WIRE_REFUSED], 0);
+}
+
+static void a_late_loop_of_the_brokers_takes_nothing_from_the_minute (void **state)
+{
+    (void) state;
+    srig_client_hello (t, 1);
+    srig_worker_hello (t, 1, (srig_hello_t) { .window = 1, .processes = 1 });
+    srig_jump (t, 300000);
+    srig_live (t, 50000);
+    srig_claim_none (t, 1);
+    srig_runs_end (t, 1);
+    srig_live (t, 1000);
+    assert_int_equal (t->clients[1].n_kinds[WIRE_REFUSED] + t->workers[1].n_kinds[WIRE_REFUSED], 0);
+}
+
 static void needs_no_turns_when_nobody_is_there (void **state)
 {
     (void) state;
@@ -439,6 +498,10 @@ int main (void)
         TEST (the_lag_of_its_own_loop_is_not_held_against_peers),
         TEST (a_long_sleep_gives_newcomers_no_credit),
         TEST (a_client_without_a_sign_of_life_for_its_lease_is_gone),
+        TEST (refuses_a_worker_that_never_ends_its_runs),
+        TEST (refuses_a_client_that_never_ends_its_claim),
+        TEST (each_connection_has_its_own_minute_to_list),
+        TEST (a_late_loop_of_the_brokers_takes_nothing_from_the_minute),
         TEST (needs_no_turns_when_nobody_is_there),
         TEST (shutdown_says_bye_to_everybody),
         TEST (the_log_says_when_it_does_not_name_all_functions),
