@@ -110,6 +110,7 @@ static int start (broker_t *self, void *context, const broker_config_t *config)
     scheduler_config_t scheduler = config->scheduler;
     if (scheduler.epoch == 0)
         scheduler.epoch = dp_random ();
+    scheduler.secret = (dp_hash_key_t) { dp_random (), dp_random () };
     if (scheduler.max_payload_bytes == 0)
         scheduler.max_payload_bytes = DP_DEFAULT_MAX_PAYLOAD;
     self->max_payload = scheduler.max_payload_bytes;

@@ -15,6 +15,7 @@
 #ifndef SCHEDULER_H_INCLUDED
 #define SCHEDULER_H_INCLUDED
 
+#include "core/hash.h"
 #include "core/link.h"
 #include "core/wire.h"
 
@@ -22,6 +23,7 @@ typedef struct scheduler_s scheduler_t;
 
 typedef struct scheduler_config_s { /* zero members mean the default */
     uint64_t epoch;                 /* 64 random bits, of this start of the broker */
+    dp_hash_key_t secret;           /* 128 random bits: of them peers cannot choose ids that make it slow */
     const char *name;               /* of the broker; copied */
     uint64_t max_payload_bytes;     /* 64 MiB */
     uint64_t memory_limit_bytes;    /* for payloads of all sessions; 0 = none. See scheduler_room.c */

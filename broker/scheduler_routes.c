@@ -41,6 +41,7 @@ static route_t *new_route (scheduler_t *self, session_record_t *session, uint64_
     route_t *route = dp_must_alloc (sizeof *route);
     dp_list_init (&route->in_waiting);
     dp_list_init (&route->in_idle);
+    route->lanes.secret = &self->secret;
     route->session = session;
     route->function = function;
     route->require = require;

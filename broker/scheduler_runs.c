@@ -5,44 +5,58 @@
 
 #include "core/memory.h"
 
-static uint64_t run_key (uint64_t session, uint64_t id, uint64_t attempt)
+/* Clients choose all three. */
+static uint64_t run_key (const dp_map_t *map, uint64_t session, uint64_t id, uint64_t attempt)
 {
-    uint64_t key = (session ^ (id * 0x9e3779b97f4a7c15u)) * 0xff51afd7ed558ccdu;
-    return (key ^ (key >> 32) ^ attempt) * 0xc4ceb9fe1a85ec53u;
+    uint64_t name[] = { session, id, attempt };
+    return dp_hash (&map->secret->key, name, 3);
 }
 
 /* ---- Ghosts --------------------------------------------------------------------------------- */
+
+static ghost_t *find_ghost (const worker_record_t *worker, uint64_t session, uint64_t id, uint64_t attempt)
+{
+    if (worker->ghosts.count == 0)
+        return NULL;
+    dp_map_node_t *node = dp_map_get (&worker->ghosts, run_key (&worker->ghosts, session, id, attempt));
+    for (; node != NULL; node = dp_map_next_same (node)) {
+        ghost_t *ghost = DP_CONTAINER (node, ghost_t, by_run);
+        if (ghost->session == session && ghost->id == id && ghost->attempt == attempt)
+            return ghost;
+    }
+    return NULL;
+}
+
+static void free_ghost (worker_record_t *worker, ghost_t *ghost)
+{
+    dp_map_remove (&worker->ghosts, &ghost->by_run);
+    dp_free (ghost);
+}
 
 /* Nobody wants the task's present run any more: stop it. The worker has it until it says otherwise. */
 void scheduler_abandon (scheduler_t *self, task_t *task)
 {
     worker_record_t *worker = task->worker;
     wire_run_t run = scheduler_run_of (task);
-    uint64_t key = run_key (run.session, run.id, run.attempt);
     scheduler_tell_run (self, worker, WIRE_CANCEL, &run);
     bool may_lack_it = worker->peer.connection == 0 || worker->is_listing;
-    if (!may_lack_it && dp_map_get (&worker->ghosts, key) == NULL) {
+    if (!may_lack_it && find_ghost (worker, run.session, run.id, run.attempt) == NULL) {
         ghost_t *ghost = dp_must_alloc (sizeof *ghost);
         ghost->session = run.session;
         ghost->id = run.id;
         ghost->attempt = run.attempt;
-        dp_map_put (&worker->ghosts, key, &ghost->by_run);
+        dp_map_put (&worker->ghosts, run_key (&worker->ghosts, run.session, run.id, run.attempt),
+                    &ghost->by_run);
     }
     scheduler_unassign (self, task);
 }
 
 bool scheduler_end_ghost (worker_record_t *worker, uint64_t session, uint64_t id, uint64_t attempt)
 {
-    uint64_t key = run_key (session, id, attempt);
-    dp_map_node_t *node = dp_map_get (&worker->ghosts, key);
-    if (node == NULL)
-        return false;
-    ghost_t *ghost = DP_CONTAINER (node, ghost_t, by_run);
-    if (ghost->session != session || ghost->id != id || ghost->attempt != attempt)
-        return false;
-    dp_map_take (&worker->ghosts, key);
-    dp_free (ghost);
-    return true;
+    ghost_t *ghost = find_ghost (worker, session, id, attempt);
+    if (ghost != NULL)
+        free_ghost (worker, ghost);
+    return ghost != NULL;
 }
 
 void scheduler_free_ghosts (worker_record_t *worker, uint64_t session)
@@ -50,10 +64,8 @@ void scheduler_free_ghosts (worker_record_t *worker, uint64_t session)
     for (dp_map_node_t *node = dp_map_first (&worker->ghosts), *next; node != NULL; node = next) {
         next = dp_map_next (&worker->ghosts, node);
         ghost_t *ghost = DP_CONTAINER (node, ghost_t, by_run);
-        if (session != 0 && ghost->session != session)
-            continue;
-        dp_map_take (&worker->ghosts, node->key);
-        dp_free (ghost);
+        if (session == 0 || ghost->session == session)
+            free_ghost (worker, ghost);
     }
 }
 
@@ -66,7 +78,7 @@ static wire_run_t name_of (const orphan_t *orphan)
 
 static void free_orphan (scheduler_t *self, orphan_t *orphan)
 {
-    dp_map_take (&self->orphans, orphan->by_run.key);
+    dp_map_remove (&self->orphans, &orphan->by_run);
     dp_list_remove (&orphan->in_worker);
     dp_free (orphan);
 }
@@ -78,11 +90,18 @@ static void stop_orphan (scheduler_t *self, orphan_t *orphan)
     free_orphan (self, orphan);
 }
 
+/* Of whatever attempt. */
 static orphan_t *find_orphan (const scheduler_t *self, uint64_t session, uint64_t id)
 {
-    dp_map_node_t *node = dp_map_get (&self->orphans, run_key (session, id, 0));
-    orphan_t *orphan = node != NULL ? DP_CONTAINER (node, orphan_t, by_run) : NULL;
-    return orphan != NULL && orphan->session == session && orphan->id == id ? orphan : NULL;
+    if (self->orphans.count == 0)
+        return NULL;
+    dp_map_node_t *node = dp_map_get (&self->orphans, run_key (&self->orphans, session, id, 0));
+    for (; node != NULL; node = dp_map_next_same (node)) {
+        orphan_t *orphan = DP_CONTAINER (node, orphan_t, by_run);
+        if (orphan->session == session && orphan->id == id)
+            return orphan;
+    }
+    return NULL;
 }
 
 /* Of two runs of one task the later attempt is kept. */
@@ -95,9 +114,7 @@ void scheduler_keep_orphan (scheduler_t *self, worker_record_t *worker, const wi
         stop_orphan (self, other);
         other = NULL;
     }
-    uint64_t key = run_key (run->session, run->id, 0);
-    if (other != NULL || self->orphans.count >= SCHEDULER_MAX_ORPHANS
-        || dp_map_get (&self->orphans, key) != NULL) {
+    if (other != NULL || self->orphans.count >= SCHEDULER_MAX_ORPHANS) {
         scheduler_tell_run (self, worker, WIRE_CANCEL, run);
         return;
     }
@@ -108,7 +125,7 @@ void scheduler_keep_orphan (scheduler_t *self, worker_record_t *worker, const wi
     orphan->attempt = run->attempt;
     dp_list_init (&orphan->in_worker);
     dp_list_append (&worker->orphans, &orphan->in_worker);
-    dp_map_put (&self->orphans, key, &orphan->by_run);
+    dp_map_put (&self->orphans, run_key (&self->orphans, run->session, run->id, 0), &orphan->by_run);
 }
 
 void scheduler_drop_orphans (scheduler_t *self, worker_record_t *worker)
@@ -129,8 +146,7 @@ static void adopt (scheduler_t *self, int64_t now_ms, task_t *task, orphan_t *or
 /* A task that is not assigned here may be running somewhere. */
 bool scheduler_adopt_orphan (scheduler_t *self, int64_t now_ms, task_t *task)
 {
-    orphan_t *orphan
-        = self->orphans.count > 0 ? find_orphan (self, task->session->peer.id, task->by_id.key) : NULL;
+    orphan_t *orphan = find_orphan (self, task->session->peer.id, task->by_id.key);
     if (orphan != NULL)
         adopt (self, now_ms, task, orphan);
     return orphan != NULL;

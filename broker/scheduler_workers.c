@@ -25,6 +25,7 @@ static worker_record_t *new_worker (scheduler_t *self, uint64_t id)
     dp_list_init (&worker->in_workers);
     dp_list_init (&worker->runs);
     dp_list_init (&worker->orphans);
+    worker->ghosts.secret = worker->sessions.secret = &self->secret;
     worker->peer.role = WIRE_ROLE_WORKER;
     worker->peer.id = id;
     dp_map_put (&self->workers, id, &worker->peer.by_id);

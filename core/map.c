@@ -6,19 +6,34 @@
 #define FEWEST_BUCKETS 16
 #define NEIGHBOURS 64
 
+/* Hashing costs more than all else here, and the next key is mostly of a group that was used of late. */
+static uint64_t secret_hash (dp_map_secret_t *secret, uint64_t group)
+{
+    uint64_t tag = ~group; /* never 0: groups have upper bits to spare */
+    size_t place = group % DP_MAP_KNOWN;
+    if (secret->known[place].tag != tag) {
+        secret->known[place].tag = tag;
+        secret->known[place].hash = dp_hash (&secret->key, &group, 1);
+    }
+    return secret->known[place].hash;
+}
+
 /* Ids here mostly follow one another, and are looked up in that order: NEIGHBOURS of them stand side by side,
    so that a large map is walked and not jumped about in. 2^64 divided by the golden ratio: the upper bits of
    the product spread such groups evenly over the buckets, and single keys that are far apart. */
 static size_t bucket_of (const dp_map_t *self, uint64_t key)
 {
-    uint64_t group
-        = (key / NEIGHBOURS * UINT64_C (0x9E3779B97F4A7C15)) >> (64 - __builtin_ctzll (self->n_buckets));
-    return (size_t) (group ^ key % NEIGHBOURS) & (self->n_buckets - 1);
+    uint64_t group = key / NEIGHBOURS;
+    uint64_t hash
+        = self->secret != NULL ? secret_hash (self->secret, group) : group * UINT64_C (0x9E3779B97F4A7C15);
+    hash >>= 64 - __builtin_ctzll (self->n_buckets);
+    return (size_t) (hash ^ key % NEIGHBOURS) & (self->n_buckets - 1);
 }
 
 static int grow (dp_map_t *self)
 {
-    dp_map_t grown = { NULL, self->n_buckets > 0 ? self->n_buckets * 2 : FEWEST_BUCKETS, self->count };
+    dp_map_t grown = *self;
+    grown.n_buckets = self->n_buckets > 0 ? self->n_buckets * 2 : FEWEST_BUCKETS;
     grown.buckets = dp_alloc (grown.n_buckets * sizeof (dp_map_node_t *));
     if (!grown.buckets)
         return -1;
@@ -60,6 +75,14 @@ dp_map_node_t *dp_map_get (const dp_map_t *self, uint64_t key)
     return node;
 }
 
+dp_map_node_t *dp_map_next_same (const dp_map_node_t *node)
+{
+    dp_map_node_t *next = node->next;
+    while (next && next->key != node->key)
+        next = next->next;
+    return next;
+}
+
 dp_map_node_t *dp_map_take (dp_map_t *self, uint64_t key)
 {
     if (self->count == 0)
@@ -74,6 +97,16 @@ dp_map_node_t *dp_map_take (dp_map_t *self, uint64_t key)
         self->count--;
     }
     return node;
+}
+
+void dp_map_remove (dp_map_t *self, dp_map_node_t *node)
+{
+    dp_map_node_t **link = &self->buckets[bucket_of (self, node->key)];
+    while (*link != node)
+        link = &(*link)->next;
+    *link = node->next;
+    node->next = NULL;
+    self->count--;
 }
 
 static dp_map_node_t *first_from (const dp_map_t *self, size_t bucket)
@@ -97,5 +130,5 @@ dp_map_node_t *dp_map_next (const dp_map_t *self, const dp_map_node_t *node)
 void dp_map_fini (dp_map_t *self)
 {
     dp_free (self->buckets);
-    *self = (dp_map_t) { NULL, 0, 0 };
+    *self = (dp_map_t) { .secret = self->secret };
 }

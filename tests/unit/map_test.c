@@ -88,6 +88,82 @@ static void spreads_sequential_keys (void **state)
     dp_map_fini (&map);
 }
 
+/* How many nodes are looked at to find all of them. */
+static size_t steps_to_find_all (const dp_map_t *map)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < map->n_buckets; i++) {
+        size_t len = 0;
+        for (const dp_map_node_t *node = map->buckets[i]; node; node = node->next)
+            n += ++len;
+    }
+    return n;
+}
+
+/* Keys all of which fall into one bucket of a map without a secret: the constant that it multiplies by is
+   turned round. */
+static void put_colliding (dp_map_t *map)
+{
+    const uint64_t inverse = UINT64_C (0xF1DE83E19937733D); /* of 0x9E3779B97F4A7C15 */
+    size_t n = 0;
+    for (uint64_t i = 1; n < N; i++)
+        if (i * inverse < UINT64_C (1) << 58)
+            assert_int_equal (dp_map_put (map, i * inverse * 64, &nodes[n++]), 0);
+}
+
+static void keys_made_to_collide_cost_no_more_than_others (void **state)
+{
+    (void) state;
+    dp_map_secret_t secret = { .key = { 0x1234, 0x5678 } }, other = { .key = { 0x1234, 0x5679 } };
+    dp_map_t open = { 0 }, map = { .secret = &secret }, far = { .secret = &other };
+    put_colliding (&open);
+    assert_true (steps_to_find_all (&open) > (size_t) N * N / 4); /* they do collide */
+    dp_map_fini (&open);
+    put_colliding (&map);
+    assert_true (steps_to_find_all (&map) < 2 * N);
+    for (size_t i = 0; i < N; i++)
+        assert_ptr_equal (dp_map_get (&map, nodes[i].key), &nodes[i]);
+    dp_map_fini (&map);
+    put_all (&far, 0, UINT64_C (1) << 40);
+    assert_true (steps_to_find_all (&far) < 2 * N);
+    dp_map_fini (&far);
+}
+
+static void neighbours_stay_beside_each_other_under_a_secret (void **state)
+{
+    (void) state;
+    dp_map_secret_t secret = { .key = { 1, 2 } };
+    dp_map_t map = { .secret = &secret };
+    put_all (&map, 0, 1);
+    assert_true (steps_to_find_all (&map) < 2 * N);
+    for (size_t i = 0; i < map.n_buckets; i += 64) { /* whole groups stand in 64 buckets in a row */
+        size_t n_in = 0;
+        for (size_t j = i; j < i + 64; j++)
+            for (const dp_map_node_t *node = map.buckets[j]; node; node = node->next)
+                n_in++;
+        assert_true (n_in % 64 == 0 || n_in % 64 == N % 64);
+    }
+    dp_map_fini (&map);
+}
+
+static void nodes_of_one_key_are_told_apart (void **state)
+{
+    (void) state;
+    dp_map_secret_t secret = { .key = { 1, 2 } };
+    dp_map_t map = { .secret = &secret };
+    for (size_t i = 0; i < 100; i++)
+        assert_int_equal (dp_map_put (&map, i % 2, &nodes[i]), 0);
+    size_t n = 0;
+    for (dp_map_node_t *node = dp_map_get (&map, 1); node; node = dp_map_next_same (node))
+        n += node->key == 1;
+    assert_int_equal (n, 50);
+    for (size_t i = 1; i < 100; i += 2)
+        dp_map_remove (&map, &nodes[i]);
+    assert_null (dp_map_get (&map, 1));
+    assert_int_equal (map.count, 50);
+    dp_map_fini (&map);
+}
+
 static void goes_on_when_it_cannot_grow (void **state)
 {
     (void) state;
@@ -111,6 +187,9 @@ int main (void)
         cmocka_unit_test (takes_out),
         cmocka_unit_test (walks_over_all_while_the_last_one_is_taken),
         cmocka_unit_test (spreads_sequential_keys),
+        cmocka_unit_test (keys_made_to_collide_cost_no_more_than_others),
+        cmocka_unit_test (neighbours_stay_beside_each_other_under_a_secret),
+        cmocka_unit_test (nodes_of_one_key_are_told_apart),
         cmocka_unit_test (goes_on_when_it_cannot_grow),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

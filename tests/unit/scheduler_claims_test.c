@@ -60,7 +60,8 @@ static void drops_what_is_not_claimed (void **state)
     srig_client_hello (t, 1);
     srig_claim (t, 1, 5, 5, true);
     srig_turn (t);
-    srig_expect_runs (&t->workers[1].cancels, "1.1 3.1");
+    const char *cancelled = srig_attempts (&t->workers[1].cancels); /* in whatever order */
+    assert_true (strcmp (cancelled, "1.1 3.1") == 0 || strcmp (cancelled, "3.1 1.1") == 0);
     srig_expect_results (t, 1, "");
     assert_int_equal (srig_stats (t).n_finished, 0);
     assert_int_equal (srig_stats (t).n_queued, 1);
