@@ -7,6 +7,7 @@
 #include "worker/call.h"
 #include "worker/descriptors.h"
 #include "worker/frame.h"
+#include "worker/limits.h"
 #include "worker/offers.h"
 #include "worker/view.h"
 
@@ -229,6 +230,7 @@ static void run_task (child_t *self, const frame_t *frame, const uint8_t *name)
             return;
         }
         call->item = frame->first + i;
+        limits_renew ();
         slot_begin (slot, frame->serial + i, started_at_us / 1000);
         run_item (self, &values);
         if (frame->is_loose || i + 1 == frame->n_items)
@@ -374,6 +376,10 @@ _Noreturn void child_run (pid_t zygote, int channel_fd, int memory_fd, int stder
     self->channel = fds[0];
     map_memory (self, fds[1], fds[2]);
     volunteer_for_oom ();
+    if (limits_enter () < 0) {
+        perror ("dpool: a child cannot be limited as it should be");
+        _exit (1);
+    }
 
     on_exit (leave_on_exit, NULL);
 

@@ -6,6 +6,7 @@
 #include "net/clock.h"
 #include "net/context.h"
 #include "net/standard.h"
+#include "worker/limits.h"
 #include "worker/worker.h"
 #include "worker/worker_options.h"
 #include "worker/zygote.h"
@@ -155,6 +156,7 @@ int dpool_worker_main (int argc, char **argv)
     if (dp_standard_fill () < 0)
         return STATUS_FAILED;
     worker_options_parse (&options, argc, argv);
+    limits_set (&(limits_t) { true, options.task_memory_bytes, options.task_cpu_s });
     /* The zygote comes first: it must be forked before there is any thread or ZeroMQ context. */
     if (zygote_start (options.modules.texts, options.modules.count) < 0)
         complain ();

@@ -14,7 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { USAGE_STATUS = 2 };
+enum { USAGE_STATUS = 2, OPTION_TASK_MEMORY = 256, OPTION_TASK_CPU };
+
+#define MIN_TASK_MEMORY (UINT64_C (1) << 20)
 
 static const char explanation[]
     = "Run the functions of the modules for the clients of the brokers at ENDPOINT... (such as "
@@ -28,6 +30,10 @@ static const struct argp_option table[] = {
     { "processes", 'p', "N", 0, "Run N tasks at a time (default: the usable CPUs)", 0 },
     { "label", 'l', "LABEL", 0, "Take tasks that require this label too (may be given again)", 0 },
     { "name", 'n', "NAME", 0, "Be called NAME (default: the host's name)", 0 },
+    { "task-memory", OPTION_TASK_MEMORY, "BYTES", 0,
+      "A process may have so much more memory than at its start, with K, M or G behind the number if so", 0 },
+    { "task-cpu", OPTION_TASK_CPU, "SECONDS", 0,
+      "The run of one item may take so much CPU time; then its process is ended", 0 },
     { "quiet", 'q', NULL, 0, "Print errors only", 0 },
     { NULL, 0, NULL, 0, NULL, 0 },
 };
@@ -66,6 +72,25 @@ static int parse_processes (struct argp_state *state, const char *text)
         argp_error (state, "--processes %s: give a number from 1 to %d, or leave it out for one a usable CPU",
                     text, CREW_MAX_PROCESSES);
     return (int) number;
+}
+
+/* A number from least on, and, where units is not NULL, one of these letters behind it, each 1024 times the
+   one before. */
+static uint64_t parse_amount (struct argp_state *state, const char *option, const char *text, uint64_t least,
+                              const char *units)
+{
+    char *end;
+    errno = 0;
+    unsigned long long number = strtoull (text, &end, 10);
+    const char *unit = units != NULL && *end != '\0' ? strchr (units, *end) : NULL;
+    int shift = unit != NULL ? (int) (unit - units + 1) * 10 : 0;
+    bool is_number = *text >= '0' && *text <= '9' && errno == 0;
+    if (!is_number || *(unit != NULL ? end + 1 : end) != '\0' || number > UINT64_MAX >> 16 >> shift
+        || number << shift < least)
+        argp_error (state, "--%s %s: give a number from %llu on%s, or leave it out for no limit", option,
+                    text, (unsigned long long) least,
+                    units != NULL ? ", with K, M or G behind it if so" : "");
+    return (uint64_t) number << shift;
 }
 
 static const char *parse_name (struct argp_state *state, const char *option, const char *text)
@@ -110,6 +135,12 @@ static error_t parse (int key, char *text, struct argp_state *state)
         return 0;
     case 'n':
         options->name = parse_name (state, "name", text);
+        return 0;
+    case OPTION_TASK_MEMORY:
+        options->task_memory_bytes = parse_amount (state, "task-memory", text, MIN_TASK_MEMORY, "KMG");
+        return 0;
+    case OPTION_TASK_CPU:
+        options->task_cpu_s = parse_amount (state, "task-cpu", text, 1, NULL);
         return 0;
     case 'q':
         options->is_quiet = true;

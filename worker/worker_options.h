@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Texts, in the order in which they were given. They point into argv, or into a copy that lives until the
  * end. */
@@ -15,8 +16,10 @@ typedef struct worker_list_s {
 
 typedef struct worker_options_s {
     worker_list_t endpoints, modules, labels;
-    int processes;    /* 0 = usable CPUs */
-    const char *name; /* NULL = the host's */
+    int processes;              /* 0 = usable CPUs */
+    const char *name;           /* NULL = the host's */
+    uint64_t task_memory_bytes; /* 0 = no limit */
+    uint64_t task_cpu_s;        /* likewise */
     bool is_quiet;
 } worker_options_t;
 

@@ -10,6 +10,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 static int64_t initial;   /* set by set_initial in each process */
@@ -161,6 +165,41 @@ DPOOL_FUNCTION (count_descriptors)
     for (int fd = 3; fd < 1024; fd++)
         n += fcntl (fd, F_GETFD) >= 0;
     return dpool_call_return (call, "i", n);
+}
+
+/* confined () -> bool: can what it executes get no new privileges, and leaves it no core file? */
+DPOOL_FUNCTION (confined)
+{
+    struct rlimit core;
+    bool is_confined = prctl (PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 && getrlimit (RLIMIT_CORE, &core) == 0
+                       && core.rlim_max == 0;
+    return dpool_call_return (call, "?", is_confined);
+}
+
+/* allocates (bytes) -> bool: is there so much memory? */
+DPOOL_FUNCTION (allocates)
+{
+    uint64_t bytes;
+    if (dpool_call_args (call, "u", &bytes) < 0)
+        return -1;
+    void *memory = mmap (NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory != MAP_FAILED)
+        munmap (memory, bytes);
+    return dpool_call_return (call, "?", memory != MAP_FAILED);
+}
+
+/* burn (seconds): use up so much CPU time. */
+DPOOL_FUNCTION (burn)
+{
+    double seconds;
+    if (dpool_call_args (call, "d", &seconds) < 0)
+        return -1;
+    struct timespec start, now;
+    clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &start);
+    do
+        clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &now);
+    while ((double) (now.tv_sec - start.tv_sec) + (double) (now.tv_nsec - start.tv_nsec) / 1e9 < seconds);
+    return 0;
 }
 
 /* To stdout, without a line end and without a flush. */

@@ -12,12 +12,12 @@
 #include "tests/support/wait.h"
 
 #define MAX_WORKERS 8
-#define MAX_ARGUMENTS 16
+#define MAX_ARGUMENTS 24
 #define ANNOUNCEMENT "dpool-broker: listening on "
 
 struct cluster_s {
     folder_t *folder; /* of the logs */
-    const char *const *broker_arguments;
+    const char *const *broker_arguments, *const *worker_arguments;
     char endpoint[256];
     process_t *broker;
     process_t *workers[MAX_WORKERS];
@@ -83,6 +83,8 @@ static process_t *add_worker (cluster_t *self, const char *endpoint, int process
         argv[n++] = "--name";
         argv[n++] = name;
     }
+    for (size_t i = 0; self->worker_arguments && self->worker_arguments[i] && n + 1 < MAX_ARGUMENTS; i++)
+        argv[n++] = self->worker_arguments[i];
     argv[n++] = endpoint;
     process_t *worker = process_new (argv, log_path (self, (int) self->n_workers));
     return self->workers[self->n_workers++] = worker;
@@ -96,6 +98,11 @@ process_t *cluster_add_worker (cluster_t *self, int processes, const char *label
 process_t *cluster_add_worker_at (cluster_t *self, const char *endpoint, int processes, const char *name)
 {
     return add_worker (self, endpoint, processes, NULL, name);
+}
+
+void cluster_set_worker_arguments (cluster_t *self, const char *const arguments[])
+{
+    self->worker_arguments = arguments;
 }
 
 process_t *cluster_broker (cluster_t *self)

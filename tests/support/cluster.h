@@ -22,6 +22,9 @@ process_t *cluster_add_worker_at (cluster_t *self, const char *endpoint, int pro
 
 process_t *cluster_broker (cluster_t *self);
 
+/* More arguments (NULL-ended) of the workers that are added from now on. */
+void cluster_set_worker_arguments (cluster_t *self, const char *const arguments[]);
+
 /* The worker that was added as number n, from 0. */
 process_t *cluster_worker (cluster_t *self, size_t n);
 

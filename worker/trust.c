@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "worker/trust.h"
+
+#include "core/error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool is_ours (const struct stat *status)
+{
+    return status->st_uid == 0 || status->st_uid == geteuid ();
+}
+
+static int check_owner (const char *path, const char *at, const struct stat *status)
+{
+    if (is_ours (status))
+        return 0;
+    return dp_fail (
+        EACCES,
+        "module %s is not loaded: %s belongs to user %u, who could change it. Copy the module to a "
+        "folder of root's or of the worker's user",
+        path, at, (unsigned) status->st_uid);
+}
+
+static int check_mode (const char *path, const char *at, const struct stat *status)
+{
+    if ((status->st_mode & (S_IWGRP | S_IWOTH)) == 0)
+        return 0;
+    return dp_fail (EACCES, "module %s is not loaded: others can write to %s. Forbid it: chmod go-w %s", path,
+                    at, at);
+}
+
+/* Who can write to the folder that a file lies in can put another one there. Of those above it that is not so
+   where they are sticky, as /tmp is: what is in it can be renamed only by its owner. */
+static int check_folders (const char *path, const char *resolved)
+{
+    char folder[PATH_MAX];
+    snprintf (folder, sizeof folder, "%s", resolved);
+    for (bool is_first = true;; is_first = false) {
+        char *slash = strrchr (folder, '/');
+        if (slash == NULL)
+            return 0;
+        slash[slash == folder ? 1 : 0] = '\0';
+        struct stat status;
+        if (stat (folder, &status) < 0)
+            return dp_fail_errno ("cannot load module %s: cannot look at %s", path, folder);
+        if (check_owner (path, folder, &status) < 0)
+            return -1;
+        bool is_sticky = !is_first && (status.st_mode & S_ISVTX) != 0;
+        if (!is_sticky && check_mode (path, folder, &status) < 0)
+            return -1;
+        if (slash == folder)
+            return 0;
+    }
+}
+
+/* Where the open file lies. Of one that was removed meanwhile the kernel's answer is no path. */
+static int resolve (const char *path, int fd, const struct stat *opened, char resolved[PATH_MAX])
+{
+    char link[64];
+    struct stat named;
+    snprintf (link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t len = readlink (link, resolved, PATH_MAX - 1);
+    if (len < 0)
+        return dp_fail_errno ("cannot load module %s: cannot find out where it lies", path);
+    resolved[len] = '\0';
+    if (resolved[0] == '/' && stat (resolved, &named) == 0 && named.st_dev == opened->st_dev
+        && named.st_ino == opened->st_ino)
+        return 0;
+    return dp_fail (EACCES, "module %s is not loaded: it was moved or removed meanwhile", path);
+}
+
+static int check (const char *path, int fd, char resolved[PATH_MAX])
+{
+    struct stat opened;
+    if (fstat (fd, &opened) < 0)
+        return dp_fail_errno ("cannot load module %s", path);
+    if (!S_ISREG (opened.st_mode))
+        return dp_fail (EINVAL, "cannot load module %s: it is no file", path);
+    if (check_owner (path, path, &opened) < 0 || check_mode (path, path, &opened) < 0
+        || resolve (path, fd, &opened, resolved) < 0)
+        return -1;
+    return check_folders (path, resolved);
+}
+
+int trust_file (const char *path, char resolved[PATH_MAX])
+{
+    int fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return dp_fail_errno ("cannot load module %s", path);
+    int rc = check (path, fd, resolved);
+    int code = errno;
+    close (fd);
+    errno = code;
+    return rc;
+}
