@@ -13,10 +13,14 @@ static bool is_before (const task_t *task, const task_t *other)
     return task->by_id.key < other->by_id.key;
 }
 
-/* The task of a session to give to a worker next. NULL = none that it can run. */
+/* The task of a session to give to a worker next. NULL = none that it can run. Mostly it can run what is due;
+   else each function that waits is looked at. */
 static task_t *choose_task (const session_record_t *session, const worker_record_t *worker)
 {
-    task_t *best = NULL;
+    task_t *best = scheduler_next_of_session (session);
+    if (best == NULL || scheduler_can_run (worker, best->route))
+        return best;
+    best = NULL;
     for (const dp_list_t *node = session->waiting.next; node != &session->waiting; node = node->next) {
         const route_t *route = DP_CONTAINER (node, route_t, in_waiting);
         task_t *task = scheduler_next_task (route);

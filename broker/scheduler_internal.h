@@ -57,9 +57,18 @@ typedef struct peer_s {
 typedef struct lane_s {
     dp_map_node_t by_priority; /* in its route */
     dp_heap_node_t by_rank;    /* in its route while it has tasks: the highest priority first */
+    dp_heap_node_t by_age;     /* in its tier, likewise: the one whose next task is the oldest first */
     dp_list_t queue;           /* of task_t.in_place, next one first */
     size_t n_queued;
 } lane_t;
+
+/* The lanes of one priority that have tasks, of all routes of a session. Free when it has none, but for the
+   session's last. */
+typedef struct tier_s {
+    dp_map_node_t by_priority; /* in its session */
+    dp_heap_node_t by_rank;    /* in its session while it has lanes: the highest priority first */
+    dp_heap_t lanes;           /* by the id of the task that is next in them */
+} tier_t;
 
 /* Where tasks of a session may go: all that ask for the same function and label. What workers can run is
    decided by route, what is next by lane. */
@@ -84,6 +93,9 @@ typedef struct session_record_s {
     dp_map_t tasks, routes;
     dp_list_t waiting, idle; /* routes: with queued tasks; without any, the one used last at the end */
     size_t n_idle;
+    dp_map_t tiers; /* what the waiting routes have queued, in the order in which it is due */
+    dp_heap_t ranks;
+    tier_t *last_tier;      /* used last: it stays when it is empty */
     dp_list_t graced;       /* tasks that wait for the end of the grace (R7, R12) */
     dp_list_t sent, unsent; /* results that are held: sent on this connection, and not; the oldest first */
     /* R9: bytes of its unfinished tasks, held results, sent results; how many of the first it was told that
@@ -241,6 +253,13 @@ void scheduler_queue (scheduler_t *self, int64_t now_ms, task_t *task, bool at_h
 void scheduler_queue_graced (scheduler_t *self, int64_t now_ms, task_t *task);
 void scheduler_unqueue (scheduler_t *self, task_t *task);
 void scheduler_free_routes (scheduler_t *self, session_record_t *session);
+
+/* scheduler_tiers.c: which of all lanes of a session is next */
+void scheduler_place_lane (session_record_t *session, lane_t *lane); /* its first task came, or is another */
+void scheduler_displace_lane (session_record_t *session, lane_t *lane); /* it is empty */
+task_t *scheduler_next_of_session (const session_record_t *session);    /* NULL = nothing is queued */
+uint64_t scheduler_rank_of_priority (int64_t priority);                 /* the higher the less */
+void scheduler_free_tiers (session_record_t *session);
 
 /* scheduler_workers.c: workers come, list what they hold, hand back, go */
 peer_t *scheduler_hello_worker (scheduler_t *self, uint64_t connection, wire_message_t *message);

@@ -89,6 +89,7 @@ void scheduler_free_routes (scheduler_t *self, session_record_t *session)
         free_route (self, DP_CONTAINER (node, route_t, in_idle));
     }
     dp_map_fini (&session->routes);
+    scheduler_free_tiers (session);
 }
 
 /* ---- Lanes ---------------------------------------------------------------------------------- */
@@ -174,12 +175,13 @@ void scheduler_queue (scheduler_t *self, int64_t now_ms, task_t *task, bool at_h
     count_queued (self, now_ms, task);
     route_t *route = task->route;
     lane_t *lane = task->lane = use_lane (route, task->priority);
-    if (dp_list_is_empty (&lane->queue)) /* flipping the sign bit orders them as unsigned numbers */
-        dp_heap_push (&route->ranks, &lane->by_rank, ~((uint64_t) task->priority ^ (UINT64_C (1) << 63)));
+    if (dp_list_is_empty (&lane->queue))
+        dp_heap_push (&route->ranks, &lane->by_rank, scheduler_rank_of_priority (task->priority));
     if (at_head)
         put_back (lane, task);
     else
         dp_list_append (&lane->queue, &task->in_place);
+    scheduler_place_lane (route->session, lane);
     lane->n_queued++;
     route->n_queued++;
     wake (self, route);
@@ -198,7 +200,10 @@ static void leave_lane (scheduler_t *self, task_t *task)
     lane_t *lane = task->lane;
     task->lane = NULL;
     lane->n_queued--;
-    if (dp_list_is_empty (&lane->queue)) {
+    if (!dp_list_is_empty (&lane->queue))
+        scheduler_place_lane (route->session, lane);
+    else {
+        scheduler_displace_lane (route->session, lane);
         dp_heap_remove (&route->ranks, &lane->by_rank);
         if (lane != route->last)
             free_lane (route, lane);

@@ -18,7 +18,7 @@ static session_record_t *new_session (scheduler_t *self, const wire_hello_t *hel
     dp_list_init (&session->graced);
     dp_list_init (&session->sent);
     dp_list_init (&session->unsent);
-    session->tasks.secret = session->routes.secret = &self->secret;
+    session->tasks.secret = session->routes.secret = session->tiers.secret = &self->secret;
     session->room = self->config.least_room_bytes;
     session->peer.role = WIRE_ROLE_CLIENT;
     session->peer.id = hello->id;

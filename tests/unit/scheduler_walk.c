@@ -421,6 +421,19 @@ static uint64_t check_held (const dp_list_t *list, bool is_sent)
     return bytes;
 }
 
+/* What is due next is what looking at all that is queued finds. */
+static void check_order (const session_record_t *session)
+{
+    const task_t *first = NULL;
+    for (const dp_list_t *node = session->waiting.next; node != &session->waiting; node = node->next) {
+        const task_t *task = scheduler_next_task (DP_CONTAINER (node, route_t, in_waiting));
+        if (first == NULL || task->priority > first->priority
+            || (task->priority == first->priority && task->by_id.key < first->by_id.key))
+            first = task;
+    }
+    assert_ptr_equal (first, scheduler_next_of_session (session));
+}
+
 static void check_session (const session_record_t *session, scheduler_stats_t *sum)
 {
     size_t n_assigned = 0;
@@ -441,6 +454,7 @@ static void check_session (const session_record_t *session, scheduler_stats_t *s
         sum->n_finished += task->state == TASK_FINISHED;
         n_assigned += task->state == TASK_ASSIGNED;
     }
+    check_order (session);
     assert_int_equal (n_assigned, session->n_assigned);
     assert_int_equal (task_bytes, session->task_bytes);
     sum->n_assigned += n_assigned;
