@@ -9,13 +9,15 @@
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
-#define HAS_ADDRESS_SANITIZER
+#define CAN_COUNT
 #endif
 #elif defined(__SANITIZE_ADDRESS__)
-#define HAS_ADDRESS_SANITIZER
+#define CAN_COUNT
 #endif
-#ifdef HAS_ADDRESS_SANITIZER
-#include <sanitizer/allocator_interface.h>
+#if defined(CAN_COUNT) && __has_include(<sanitizer/allocator_interface.h>)
+#include <sanitizer/allocator_interface.h> /* clang's; gcc has none */
+#else
+#undef CAN_COUNT
 #endif
 
 /* ---- Taking an input to pieces ----------------------------------------------------------------- */
@@ -117,7 +119,7 @@ void fuzz_check_outgoing (dp_outgoing_t *outgoing)
 
 /* ---- Bounded memory ------------------------------------------------------------------------------ */
 
-#ifdef HAS_ADDRESS_SANITIZER
+#ifdef CAN_COUNT
 static bool is_counting;
 static int64_t n_now, n_most;
 

@@ -69,7 +69,7 @@ void seed_message (FILE *self, const dp_outgoing_t *outgoing)
         const uint8_t *data = dp_blob_data (outgoing->frames[i]);
         size_t len = dp_blob_len (outgoing->frames[i]);
         bool is_filled = is_uniform (data, len);
-        fputc (is_filled, self);
+        fputc (is_filled ? 1 : 0, self);
         put_short (self, len);
         seed_bytes (self, data, is_filled ? 1 : len);
     }
