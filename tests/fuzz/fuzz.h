@@ -58,7 +58,7 @@ _Noreturn void fuzz_fail (const char *text, const char *file, int line);
 #define FUZZ_CHECK(condition) ((condition) ? (void) 0 : fuzz_fail (#condition, __FILE__, __LINE__))
 
 /* Memory that is allocated between the two must never be more than 2 × input + 64 KiB at a time, or it
-   aborts. Counted under AddressSanitizer only. */
+   aborts. Counted under clang's AddressSanitizer only. */
 void fuzz_bound_begin (void);
 void fuzz_bound_end (size_t n_input);
 
