@@ -4,26 +4,12 @@
 # tasks until they are stopped, and the judge of what they noted. Sourced; the caller has set root (of the
 # project), judge (a program) and compose (an array).
 
-PATIENCE_S=60 # the bound of every wait
+# shellcheck source=tests/support/records.sh
+. "$root/tests/support/records.sh"
+
 project=dpool-test-$$
 network=${project}_default
 endpoint=tcp://broker:5555
-clients=()
-
-die () {
-    printf 'FAILED: %s\n' "$*" >&2
-    exit 1
-}
-
-# wait_until <what> <command>...: ask again until the command succeeds.
-wait_until () {
-    local what=$1 end=$((SECONDS + PATIENCE_S))
-    shift
-    until "$@" > /dev/null 2>&1; do
-        [ $SECONDS -lt $end ] || die "waited $PATIENCE_S s in vain until $what"
-        sleep 0.02
-    done
-}
 
 # ---- The cluster -----------------------------------------------------------------------------------
 
@@ -87,39 +73,6 @@ start_client () {
     await_tasks 300 "$1"
 }
 
-# outcomes <client>
-outcomes () {
-    grep -c ^o "$records/client-$1" 2> /dev/null
-}
-
-has_outcomes () {
-    [ "$(outcomes "$1")" -ge "$2" ]
-}
-
-# await_tasks <n> [<client>]...: so many more tasks have ended, for each of all clients, or of these.
-await_tasks () {
-    local n=$1 client
-    shift
-    [ $# -gt 0 ] || set -- "${clients[@]}"
-    for client in "$@"; do
-        wait_until "client $client has $n more results" has_outcomes "$client" $(($(outcomes "$client") + n))
-    done
-}
-
-# runs_of <name of a worker>: how many tasks it has started.
-runs_of () {
-    grep -c ^b "$records/runs-$1" 2> /dev/null
-}
-
-has_runs () {
-    [ "$(runs_of "$1")" -gt "$2" ]
-}
-
-# takes_part <worker>: it starts a task from now on.
-takes_part () {
-    wait_until "worker $1 takes part" has_runs "$1" "$(runs_of "$1")"
-}
-
 # finish [argument of the judge]...: the clients finish what they have begun, and the history is judged. The
 # verdict stays in $verdict.
 finish () {
@@ -132,10 +85,7 @@ finish () {
         [ "$status" = 0 ] \
             || { docker logs "$project-client-$client" >&2; die "client $client ended with $status"; }
     done
-    verdict=$("$judge" "$@" "$records"/client-* "$records"/runs-*) \
-        || die "the history is wrong:
-$verdict"
-    printf '  %s\n' "$verdict"
+    judge_history "$@"
 }
 
 # Remove all that this scenario has made; safe to repeat.
