@@ -30,12 +30,28 @@ static void carry_out (dpool_t *pool, dp_link_command_t command)
     }
 }
 
+static bool is_beginning (dp_reach_t reach)
+{
+    return reach == DP_LOOKING_UP || reach == DP_CONNECTING;
+}
+
+/* An attempt that has just begun says less of its endpoint than what became of the one before. */
+static dp_reach_t find_reach (dpool_t *pool)
+{
+    dp_reach_t reach = dp_connection_reach (pool->connection);
+    size_t endpoint = session_endpoint (pool->session);
+    if (is_beginning (reach) && !is_beginning (pool->reach) && endpoint == pool->reach_endpoint)
+        return pool->reach;
+    pool->reach_endpoint = endpoint;
+    return reach;
+}
+
 /* What has become known of the broker since the last time may be what somebody waits for. */
 static void note_connection (dpool_t *pool)
 {
     bool is_connected = session_is_connected (pool->session);
     size_t processes = session_processes (pool->session);
-    dp_reach_t reach = dp_connection_reach (pool->connection);
+    dp_reach_t reach = find_reach (pool);
     if (reach != pool->reach || is_connected != pool->is_connected || processes != pool->processes)
         waiter_wake_all (&pool->waiters);
     pool->reach = reach;

@@ -48,6 +48,7 @@ struct dpool_s {
     bool is_connected; /* whether it greeted us, */
     size_t processes;  /* and how many processes it has */
     /* the I/O thread's own */
+    size_t reach_endpoint; /* the one that reach tells of */
     char **endpoints;
     size_t n_endpoints;
     pthread_t io_thread;
