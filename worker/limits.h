@@ -14,7 +14,7 @@ typedef struct limits_s {
 } limits_t;
 
 /* Those of all children from now on. The embedded pool sets none: its children are the program itself. */
-void limits_set (const limits_t *limits);
+void limits_set (const limits_t *given);
 
 /* In a fresh child, once it has mapped its memory. 0, or -1 with errno where the system refuses one. */
 int limits_enter (void);
