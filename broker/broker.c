@@ -37,6 +37,7 @@ struct broker_s {
     void *router;
     dp_watch_t mail; /* of the router */
     monitor_t *monitor;
+    gate_t *gate; /* NULL: all are let in */
     scheduler_t *scheduler;
     peers_t *peers;
     size_t most_peers;
@@ -83,8 +84,17 @@ static int bind_all (broker_t *self, const broker_config_t *config)
         if (self->endpoints[i] == NULL)
             return -1;
         self->n_endpoints++;
+        if (self->gate != NULL && gate_test (self->gate, endpoint_address (self->endpoints[i])) < 0)
+            return -1;
     }
     return 0;
+}
+
+/* Before anything is bound. */
+static int open_gate (broker_t *self, void *context, const broker_config_t *config)
+{
+    self->gate = gate_new (context, config->keys, config->access_p, config->log);
+    return self->gate != NULL ? gate_guard (self->gate, self->router) : -1;
 }
 
 static int open_router (broker_t *self, void *context, const broker_config_t *config)
@@ -95,6 +105,8 @@ static int open_router (broker_t *self, void *context, const broker_config_t *co
     if (self->router == NULL)
         return dp_fail_errno ("the broker cannot make a ZeroMQ socket");
     set_options (self->router, self->max_payload);
+    if (config->keys != NULL && open_gate (self, context, config) < 0)
+        return -1;
     if (dp_watch_begin (&self->mail, self->router) < 0)
         return dp_fail_errno ("the broker cannot watch its ZeroMQ socket");
     self->monitor = monitor_new (context, self->router);
@@ -145,6 +157,7 @@ void broker_destroy (broker_t **self_p)
     monitor_destroy (&self->monitor);
     if (self->router != NULL)
         zmq_close (self->router);
+    gate_destroy (&self->gate);
     for (size_t i = 0; i < self->n_endpoints; i++)
         endpoint_destroy (&self->endpoints[i]);
     dp_free (self->endpoints);
@@ -159,12 +172,20 @@ const char *broker_endpoint (const broker_t *self, size_t i)
     return i < self->n_endpoints ? endpoint_address (self->endpoints[i]) : NULL;
 }
 
+void broker_admit (broker_t *self, access_t **access_p)
+{
+    gate_change (self->gate, access_p);
+}
+
 size_t broker_poll (const broker_t *self, struct pollfd *items)
 {
     if (self->exchange != NULL)
         return 0;
     items[0] = dp_watch_item (&self->mail);
     items[1] = dp_watch_item (monitor_watch (self->monitor));
+    if (self->gate == NULL)
+        return 2;
+    items[2] = dp_watch_item (gate_watch (self->gate));
     return BROKER_POLL;
 }
 
@@ -174,6 +195,8 @@ void broker_hear (broker_t *self, const struct pollfd *items)
         return;
     dp_watch_hear (&self->mail, &items[0]);
     dp_watch_hear (monitor_watch (self->monitor), &items[1]);
+    if (self->gate != NULL)
+        dp_watch_hear (gate_watch (self->gate), &items[2]);
 }
 
 /* ---- In -------------------------------------------------------------------------------------- */
@@ -205,6 +228,23 @@ static void turn_away (broker_t *self, const dp_incoming_t *incoming)
     self->log (text);
 }
 
+/* Does the key of the message allow it? What is not allowed ends the connection. */
+static bool is_admitted (broker_t *self, uint64_t connection, const dp_incoming_t *incoming)
+{
+    char why[512];
+    const char *owner = gate_owner (incoming);
+    if (incoming->malformed != NULL)
+        return true; /* it is refused for that */
+    wire_refusal_t refusal = gate_judge (self->gate, owner, &incoming->message, why, sizeof why);
+    if (refusal != 0) {
+        scheduler_deny (self->scheduler, self->now_ms, connection, refusal, why);
+        return false;
+    }
+    if (incoming->message.kind == WIRE_HELLO)
+        scheduler_set_owner (self->scheduler, owner);
+    return true;
+}
+
 static void handle (broker_t *self, dp_incoming_t *incoming)
 {
     uint64_t gone;
@@ -216,6 +256,8 @@ static void handle (broker_t *self, dp_incoming_t *incoming)
         turn_away (self, incoming);
         return;
     }
+    if (self->gate != NULL && !is_admitted (self, connection, incoming))
+        return;
     if (incoming->malformed != NULL) {
         scheduler_malformed (self->scheduler, self->now_ms, connection, incoming->malformed);
         return;
@@ -390,6 +432,8 @@ static void log_events (broker_t *self)
 int64_t broker_turn (broker_t *self)
 {
     self->now_ms = dp_clock_ms ();
+    if (self->gate != NULL)
+        gate_answer (self->gate, self->now_ms);
     take_in (self);
     int64_t deadline_ms = forget_strangers (self);
     int64_t tick_ms = scheduler_tick (self->scheduler, self->now_ms);
@@ -398,7 +442,8 @@ int64_t broker_turn (broker_t *self)
     is_lost |= look_after_suspects (self);
     log_events (self);
 
-    if (is_lost || dp_watch_has_news (&self->mail))
+    if (is_lost || dp_watch_has_news (&self->mail)
+        || (self->gate != NULL && dp_watch_has_news (gate_watch (self->gate))))
         return self->now_ms;
     if (tick_ms < deadline_ms)
         deadline_ms = tick_ms;

@@ -8,6 +8,7 @@
 #ifndef BROKER_H_INCLUDED
 #define BROKER_H_INCLUDED
 
+#include "broker/gate.h"
 #include "broker/scheduler.h"
 #include "net/exchange.h"
 
@@ -24,6 +25,8 @@ typedef struct broker_config_s {
     size_t n_endpoints;
     size_t most_peers; /* connected at a time; 0 = 65536 */
     scheduler_config_t scheduler;
+    const dp_keys_t *keys;          /* copied; NULL: nothing is encrypted, and whoever comes is let in */
+    access_t **access_p;            /* with keys: who is let in. Taken: *access_p becomes NULL */
     bool is_quiet;                  /* log errors only */
     void (*log) (const char *line); /* one line an event; or NULL */
 } broker_config_t;
@@ -36,7 +39,11 @@ void broker_destroy (broker_t **self_p);
 /* The endpoint number i as bound, with the real port where a wildcard was asked for. */
 const char *broker_endpoint (const broker_t *self, size_t i);
 
-#define BROKER_POLL 2
+/* From now on this list says who is let in: whoever is not in it any more is shut out by its next message.
+   Takes it. Only where there are keys. */
+void broker_admit (broker_t *self, access_t **access_p);
+
+#define BROKER_POLL 3
 size_t broker_poll (const broker_t *self, struct pollfd *items);
 /* What the poll said of them. */
 void broker_hear (broker_t *self, const struct pollfd *items);

@@ -42,6 +42,8 @@ void config_destroy (config_t **self_p)
     *self_p = NULL;
     free_endpoints (self);
     dp_free (self->name);
+    dp_free (self->key_file);
+    dp_free (self->allowlist);
     dp_free (self);
 }
 
@@ -156,6 +158,36 @@ static int set_log (config_t *self, const char *value)
     return 0;
 }
 
+static int set_path (char **path, const char *key, const char *value)
+{
+    if (*value == '\0')
+        return dp_fail (EINVAL, "%s names no file", key);
+    char *copy = dp_strdup (value);
+    if (copy == NULL)
+        return dp_fail (ENOMEM, "no memory for settings");
+    dp_free (*path);
+    *path = copy;
+    return 0;
+}
+
+static int set_key_file (config_t *self, const char *value)
+{
+    return set_path (&self->key_file, "key_file", value);
+}
+
+static int set_allowlist (config_t *self, const char *value)
+{
+    return set_path (&self->allowlist, "allowlist", value);
+}
+
+static int set_insecure (config_t *self, const char *value)
+{
+    if (strcmp (value, "yes") != 0 && strcmp (value, "no") != 0)
+        return dp_fail (EINVAL, "insecure '%s' is unknown: write yes or no", value);
+    self->insecure = strcmp (value, "yes") == 0 ? 1 : -1;
+    return 0;
+}
+
 /* ---- Back to text ---------------------------------------------------------------------------- */
 
 static void write_bind (const config_t *self, size_t i, char *text, size_t size)
@@ -207,6 +239,24 @@ static void write_log (const config_t *self, size_t i, char *text, size_t size)
     snprintf (text, size, "%s", self->log == CONFIG_LOG_ERRORS ? "errors" : "events");
 }
 
+static void write_key_file (const config_t *self, size_t i, char *text, size_t size)
+{
+    (void) i;
+    snprintf (text, size, "%s", self->key_file);
+}
+
+static void write_allowlist (const config_t *self, size_t i, char *text, size_t size)
+{
+    (void) i;
+    snprintf (text, size, "%s", self->allowlist);
+}
+
+static void write_insecure (const config_t *self, size_t i, char *text, size_t size)
+{
+    (void) i;
+    snprintf (text, size, "%s", self->insecure > 0 ? "yes" : "no");
+}
+
 /* One row for flag, environment and file. */
 static const struct {
     const char *key;
@@ -219,6 +269,9 @@ static const struct {
     { "memory_limit", set_memory_limit, write_memory_limit },
     { "no_worker_timeout", set_no_worker_timeout, write_no_worker_timeout },
     { "log", set_log, write_log },
+    { "key_file", set_key_file, write_key_file },
+    { "allowlist", set_allowlist, write_allowlist },
+    { "insecure", set_insecure, write_insecure },
 };
 
 int config_set (config_t *self, const char *key, const char *value)
@@ -231,7 +284,9 @@ int config_set (config_t *self, const char *key, const char *value)
     }
     return dp_fail (
         EINVAL,
-        "unknown key '%s': there are bind, name, max_payload, memory_limit, no_worker_timeout and log", key);
+        "unknown key '%s': there are bind, name, max_payload, memory_limit, no_worker_timeout, log, "
+        "key_file, allowlist and insecure",
+        key);
 }
 
 void config_print (const config_t *self, FILE *stream)
@@ -371,6 +426,14 @@ int config_load (config_t *self, const char *path)
 
 /* ---- Both ------------------------------------------------------------------------------------ */
 
+static void take_text (char **self, char **other)
+{
+    if (*self != NULL)
+        return;
+    *self = *other;
+    *other = NULL;
+}
+
 void config_complete (config_t *self, config_t *other)
 {
     for (size_t i = 0; i < CONFIG_SETTINGS; i++)
@@ -383,10 +446,11 @@ void config_complete (config_t *self, config_t *other)
         other->endpoints = NULL;
         other->n_endpoints = 0;
     }
-    if (self->name == NULL) {
-        self->name = other->name;
-        other->name = NULL;
-    }
+    take_text (&self->name, &other->name);
+    take_text (&self->key_file, &other->key_file);
+    take_text (&self->allowlist, &other->allowlist);
+    if (self->insecure == 0)
+        self->insecure = other->insecure;
     if (self->max_payload_bytes == 0)
         self->max_payload_bytes = other->max_payload_bytes;
     if (self->memory_limit_bytes == 0)

@@ -10,7 +10,7 @@
 
 typedef enum { CONFIG_LOG_UNSET, CONFIG_LOG_EVENTS, CONFIG_LOG_ERRORS } config_log_t;
 
-enum { CONFIG_SETTINGS = 6 }; /* bind, name, max_payload, memory_limit, no_worker_timeout, log */
+enum { CONFIG_SETTINGS = 9 }; /* those of config_set */
 
 /* A member that is 0, NULL or empty was not set. */
 typedef struct config_s {
@@ -19,6 +19,8 @@ typedef struct config_s {
     char **endpoints;
     size_t n_endpoints;
     char *name;
+    char *key_file, *allowlist;
+    int insecure; /* 1 = yes, -1 = no */
     uint64_t max_payload_bytes, memory_limit_bytes;
     int64_t no_worker_ms; /* -1 = never */
     config_log_t log;
@@ -29,7 +31,7 @@ config_t *config_new (void);
 void config_destroy (config_t **self_p);
 
 /* Set one setting from text: bind (which adds one more endpoint), name, max_payload, memory_limit,
-   no_worker_timeout, log.
+   no_worker_timeout, log, key_file, allowlist, insecure.
    0, or -1 with the thread's last error: an unknown key, or a value that does not fit. */
 int config_set (config_t *self, const char *key, const char *value);
 

@@ -155,6 +155,59 @@ int endpoint_check (const char *address)
     return is_good ? 0 : fail_bind (EINVAL, address);
 }
 
+static bool is_loopback (const char *host)
+{
+    static const char *const names[] = { "127.", "[::1]:", "lo:", "localhost:" };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strncmp (host, names[i], strlen (names[i])) == 0)
+            return true;
+    return false;
+}
+
+/* Whoever can write to the folder can put a socket of his own there, which clients then take for the broker.
+ */
+static int check_folder (const char *address)
+{
+    char folder[MAX_ADDRESS];
+    struct stat status;
+    const char *path = address + strlen ("ipc://");
+    if (*path == '*')
+        return 0;
+    if (*path == '@')
+        return dp_fail (
+            EACCES,
+            "%s can be reached by all users of this machine: give it a path in a folder of your own, or "
+            "keys by --key-file and --allowlist, or say --insecure if that is meant",
+            address);
+    snprintf (folder, sizeof folder, "%s", path);
+    char *slash = strrchr (folder, '/');
+    if (slash == NULL)
+        strcpy (folder, ".");
+    else
+        slash[slash == folder ? 1 : 0] = '\0';
+    if (stat (folder, &status) < 0 || (status.st_mode & (S_IWGRP | S_IWOTH)) == 0)
+        return 0; /* where it is missing, binding says so */
+    return dp_fail (
+        EACCES,
+        "others can write to the folder of %s, and put a socket of their own there: make one for it "
+        "(mkdir -m 700), or say --insecure if that is meant",
+        address);
+}
+
+int endpoint_check_privacy (const char *address)
+{
+    if (has_scheme (address, "ipc://"))
+        return check_folder (address);
+    if (!has_scheme (address, "tcp://") || is_loopback (address + strlen ("tcp://")))
+        return 0;
+    return dp_fail (
+        EACCES,
+        "%s can be reached from other hosts, and whoever reaches a broker can run what its workers "
+        "offer: give it keys by --key-file and --allowlist (dpool keygen makes them), or say --insecure "
+        "in a network that you trust",
+        address);
+}
+
 static int bind_socket (endpoint_t *self, void *socket, const char *address)
 {
     bool is_ipc = has_scheme (address, "ipc://"), is_tcp = has_scheme (address, "tcp://");

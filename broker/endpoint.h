@@ -8,6 +8,11 @@ typedef struct endpoint_s endpoint_t;
 /* Has an address the form of one? 0, or -1 with the thread's last error. */
 int endpoint_check (const char *address);
 
+/* Can only programs of this machine, and of users that may, reach it? 0 for a loopback address and for a path
+   in a folder that only its owner can write to; else -1 with the thread's last error, which says what to do.
+ */
+int endpoint_check_privacy (const char *address);
+
 /* Bind the ZeroMQ socket to an address: tcp://… or ipc://…. NULL with the thread's last error,
    which names the address and says what to do. Of an ipc path the file PATH.lock is locked meanwhile, since
    ZeroMQ would take the path away from another process without a word. */

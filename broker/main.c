@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* dpool-broker - the program around broker.c: settings, signals, and the loop. */
+#include "broker/allowlist.h"
 #include "broker/broker.h"
 #include "broker/log.h"
 #include "broker/options.h"
@@ -14,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -43,14 +45,34 @@ static int open_signals (void)
     return fd;
 }
 
+/* All of it, or nothing: a list with a mistake in it changes nothing. */
+static void read_allowlist_again (const config_t *config, broker_t *broker)
+{
+    char line[1024];
+    if (config->allowlist == NULL) {
+        log_line ("SIGHUP has no effect: settings are read at the start only, and there is no allowlist");
+        return;
+    }
+    access_t *access = allowlist_read (config->allowlist);
+    if (access == NULL) {
+        snprintf (line, sizeof line, "the allowlist was NOT read again, the one before holds: %s",
+                  dpool_last_error ()->message);
+        log_line (line);
+        return;
+    }
+    snprintf (line, sizeof line, "the allowlist was read again: %zu keys are let in", access_count (access));
+    broker_admit (broker, &access);
+    log_line (line);
+}
+
 /* Returns whether one of them asks for the end. */
-static bool read_signals (int fd)
+static bool read_signals (int fd, const config_t *config, broker_t *broker)
 {
     struct signalfd_siginfo signal_info;
     while (read (fd, &signal_info, sizeof signal_info) == (ssize_t) sizeof signal_info) {
         if (signal_info.ssi_signo != SIGHUP)
             return true;
-        log_line ("SIGHUP has no effect: settings are read at the start only");
+        read_allowlist_again (config, broker);
     }
     return false;
 }
@@ -65,7 +87,7 @@ static void announce (broker_t *broker)
 }
 
 /* Until a signal asks for the end. 0, or -1 when ZeroMQ fails. */
-static int run (broker_t *broker, int signals)
+static int run (const config_t *config, broker_t *broker, int signals)
 {
     int64_t deadline_ms = 0;
     for (;;) {
@@ -76,7 +98,7 @@ static int run (broker_t *broker, int signals)
             return -1;
         }
         broker_hear (broker, items + 1);
-        if ((items[0].revents & POLLIN) != 0 && read_signals (signals)) {
+        if ((items[0].revents & POLLIN) != 0 && read_signals (signals, config, broker)) {
             broker_shutdown (broker);
             return 0;
         }
@@ -94,11 +116,24 @@ static int serve (const config_t *config, void *context, int signals)
     settings.scheduler.max_payload_bytes = config->max_payload_bytes;
     settings.scheduler.memory_limit_bytes = config->memory_limit_bytes;
     settings.scheduler.no_worker_ms = config->no_worker_ms;
+    dp_keys_t keys = { .server_key = "" };
+    access_t *access = NULL;
+    if (config->key_file != NULL) {
+        if (dp_keys_load (&keys, config->key_file) < 0
+            || (access = allowlist_read (config->allowlist)) == NULL)
+            return complain ();
+        settings.keys = &keys;
+        settings.access_p = &access;
+    }
     broker_t *broker = broker_new (context, &settings);
+    explicit_bzero (&keys.secret_key, sizeof keys.secret_key);
+    access_destroy (&access);
     if (broker == NULL)
         return complain ();
+    if (config->key_file != NULL)
+        printf ("dpool-broker: public key %s\n", keys.public_key);
     announce (broker);
-    int rc = run (broker, signals);
+    int rc = run (config, broker, signals);
     broker_destroy (&broker);
     return rc;
 }

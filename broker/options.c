@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "broker/options.h"
 
+#include "broker/endpoint.h"
 #include "core/error.h"
 
 #include <argp.h>
@@ -33,6 +34,9 @@ static const struct argp_option known[] = {
       0 },
     { "no-worker-timeout", 't', "SECONDS", 0,
       "Calls fail after so long without any worker, or: never (default: 30)", 0 },
+    { "key-file", 'k', "FILE", 0, "Encrypt, by the key that dpool keygen wrote there; needs --allowlist", 0 },
+    { "allowlist", 'a', "FILE", 0, "The keys that are let in, and their roles; read again on SIGHUP", 0 },
+    { "insecure", 'i', NULL, 0, "Let other hosts and users reach the broker without keys", 0 },
     { "print-config", OPTION_PRINT_CONFIG, NULL, 0,
       "Print the settings as they would be, in the form of a file and with where each comes from, and end",
       0 },
@@ -53,6 +57,10 @@ static const char *key_of (int option)
         return "memory_limit";
     case 't':
         return "no_worker_timeout";
+    case 'k':
+        return "key_file";
+    case 'a':
+        return "allowlist";
     default:
         return NULL;
     }
@@ -71,6 +79,8 @@ static error_t take_option (int option, char *value, struct argp_state *state)
         options->is_printing = true;
     else if (option == 'q')
         rc = config_set (options->config, "log", "errors");
+    else if (option == 'i')
+        rc = config_set (options->config, "insecure", "yes");
     else if (option == ARGP_KEY_ARG)
         argp_error (state, "unexpected argument '%s': endpoints are given with --bind", value);
     else
@@ -135,6 +145,20 @@ static int complete_from_defaults (config_t *config)
     return rc;
 }
 
+static int check_security (const config_t *config)
+{
+    if (config->key_file != NULL && config->allowlist == NULL)
+        return dp_fail (EINVAL, "--key-file needs --allowlist, the file of the keys that are let in");
+    if (config->key_file == NULL && config->allowlist != NULL)
+        return dp_fail (EINVAL, "--allowlist needs --key-file, the broker's own key");
+    if (config->key_file != NULL || config->insecure > 0)
+        return 0;
+    for (size_t i = 0; i < config->n_endpoints; i++)
+        if (endpoint_check_privacy (config->endpoints[i]) < 0)
+            return -1;
+    return 0;
+}
+
 int options_read (int argc, char **argv, config_t *config)
 {
     static const struct argp argp
@@ -161,7 +185,7 @@ int options_read (int argc, char **argv, config_t *config)
     if (complete_from_defaults (config) < 0)
         return -1;
     if (!options.is_printing)
-        return 0;
+        return check_security (config);
     config_print (config, stdout);
     exit (fflush (stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 }

@@ -47,6 +47,15 @@ void scheduler_receive (scheduler_t *self, int64_t now_ms, uint64_t connection, 
 /* What came from there could not be decoded: it is answered with REFUSED. */
 void scheduler_malformed (scheduler_t *self, int64_t now_ms, uint64_t connection, const char *why);
 
+/* What came from there is not allowed: it is answered with REFUSED, and its peer's connection is over. */
+void scheduler_deny (scheduler_t *self, int64_t now_ms, uint64_t connection, wire_refusal_t code,
+                     const char *why);
+
+/* Whose the HELLOs are that are received from now on: a key, of at most SCHEDULER_OWNER characters; "" (as at
+   the start) = nobody knows. An id that one owner's peer has is refused to any other. */
+#define SCHEDULER_OWNER 40
+void scheduler_set_owner (scheduler_t *self, const char *owner);
+
 /* The connection is gone, or a message to it could not be sent. Harmless for unknown ones. */
 void scheduler_disconnected (scheduler_t *self, int64_t now_ms, uint64_t connection);
 

@@ -50,6 +50,7 @@ typedef struct peer_s {
     dp_acks_t acks;      /* of results, on this connection (R3) */
     dp_list_t in_acking; /* results are to be acknowledged in a while */
     char host[256], name[256];
+    char owner[SCHEDULER_OWNER + 1]; /* its key; "" = it came without */
     uint64_t pid;
 } peer_t;
 
@@ -198,6 +199,7 @@ typedef struct event_s {
 struct scheduler_s {
     scheduler_config_t config;
     char *name;
+    char owner[SCHEDULER_OWNER + 1]; /* of the next HELLO */
     int64_t started_at_ms, grace_until_ms, ticked_at_ms, check_at_ms, no_worker_since_ms;
     bool is_in_grace, is_checking_routes, is_counting_processes;
     bool is_sharing_room, is_telling_full; /* peers came or went; a session became full, or is so no more */

@@ -82,6 +82,19 @@ bool scheduler_refuse_unlisted (scheduler_t *self, int64_t now_ms, peer_t *peer,
     return true;
 }
 
+void scheduler_deny (scheduler_t *self, int64_t now_ms, uint64_t connection, wire_refusal_t code,
+                     const char *why)
+{
+    scheduler_refuse (self, now_ms, connection, code, why);
+}
+
+void scheduler_set_owner (scheduler_t *self, const char *owner)
+{
+    size_t len = strnlen (owner, sizeof self->owner - 1);
+    memcpy (self->owner, owner, len);
+    self->owner[len] = '\0';
+}
+
 static void copy_line (char *target, size_t size, wire_text_t text)
 {
     size_t len = text.len < size - 1 ? text.len : size - 1;
@@ -126,6 +139,11 @@ static void on_hello (scheduler_t *self, int64_t now_ms, uint64_t connection, wi
     peer_t *peer = known_peer (self, hello);
     if (peer_of (self, connection) != NULL)
         return; /* said already */
+    if (peer != NULL && strcmp (peer->owner, self->owner) != 0) {
+        scheduler_refuse (self, now_ms, connection, WIRE_REFUSED_DUPLICATE,
+                          "a peer with another key has this id already");
+        return;
+    }
     if (peer != NULL && hello->connection <= peer->hello) {
         scheduler_drop_connection (self, connection); /* overtaken by a later one of the same peer (R1) */
         return;
@@ -137,6 +155,7 @@ static void on_hello (scheduler_t *self, int64_t now_ms, uint64_t connection, wi
     peer = is_client ? scheduler_hello_client (self, connection, message)
                      : scheduler_hello_worker (self, connection, message);
     peer->hello = hello->connection;
+    memcpy (peer->owner, self->owner, sizeof peer->owner);
     peer->hello_at_ms = peer->heard_at_ms = now_ms;
     peer->pinged_at_ms = peer->patience_ms = 0;
     peer->acks = (dp_acks_t) { 0 };

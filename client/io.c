@@ -54,6 +54,8 @@ static void note_connection (dpool_t *pool)
     dp_reach_t reach = find_reach (pool);
     if (reach != pool->reach || is_connected != pool->is_connected || processes != pool->processes)
         waiter_wake_all (&pool->waiters);
+    if (reach == DP_OTHER_WAY || reach == DP_KEY_UNKNOWN)
+        pool->rejection = reach;
     pool->reach = reach;
     pool->is_connected = is_connected;
     pool->processes = processes;
@@ -205,6 +207,8 @@ int io_start (dpool_t *pool)
                                               : dp_connection_new (pool->context);
     if (pool->connection == NULL)
         return -1;
+    if (pool->is_secure)
+        dp_connection_secure (pool->connection, &pool->keys);
     /* The program's signals are the program's threads' business. */
     sigset_t all, before;
     sigfillset (&all);

@@ -84,13 +84,18 @@ static const char *take_endpoint (const char *endpoint, dpool_options_t *options
     return endpoint;
 }
 
-/* Who asks for encryption must not get a connection without it. */
-static int check_keys (const dpool_options_t *options)
+static bool is_local (const char *endpoint)
 {
-    if (options->key_file == NULL && options->server_key == NULL)
+    return endpoint == NULL || strcmp (endpoint, "local") == 0;
+}
+
+/* Who asks for encryption must not get a connection without it. The embedded pool has none to encrypt. */
+static int take_keys (dpool_t *self, const char *endpoint, const dpool_options_t *options)
+{
+    self->is_secure = !is_local (endpoint) && (options->key_file != NULL || options->server_key != NULL);
+    if (!self->is_secure)
         return 0;
-    return dp_fail (ENOTSUP, "CURVE keys are not supported by this version: leave key_file and server_key, "
-                             "DPOOL_KEY_FILE and DPOOL_SERVER_KEY unset");
+    return dp_keys_load_both (&self->keys, options->key_file, options->server_key);
 }
 
 /* Split a comma-separated list. */
@@ -174,7 +179,9 @@ static int init (dpool_t *self, const char *endpoint, const dpool_options_t *opt
     self->max_applies = options->max_unfinished_tasks != 0 ? options->max_unfinished_tasks : MAX_TASKS;
     self->max_bytes = options->max_unfinished_bytes != 0 ? options->max_unfinished_bytes : MAX_BYTES;
 
-    bool is_embedded = endpoint == NULL || strcmp (endpoint, "local") == 0;
+    bool is_embedded = is_local (endpoint);
+    if (take_keys (self, endpoint, options) < 0)
+        return -1;
     if (is_embedded) {
         self->endpoints = dp_alloc (sizeof (char *));
         if (self->endpoints != NULL)
@@ -211,8 +218,11 @@ static int init (dpool_t *self, const char *endpoint, const dpool_options_t *opt
 static int fail_connect (const dpool_t *self, const dpool_items_t *initializer_args)
 {
     const char *endpoint = self->endpoints[session_endpoint (self->session)];
+    dp_reach_t reach = self->rejection != 0 ? self->rejection : self->reach;
+    const dp_keys_t *keys = self->is_secure ? &self->keys : NULL;
     size_t len = initializer_args != NULL ? dp_items_longest (initializer_args) : 0;
-    if (dp_reach_fail (self->reach, endpoint) < 0 && errno == DPOOL_ENOTDPOOL && len > WIRE_MAX_ENVELOPE)
+    if (dp_reach_fail (reach, endpoint, keys, self->context) < 0 && errno == DPOOL_ENOTDPOOL
+        && len > WIRE_MAX_ENVELOPE)
         dp_fail (DPOOL_ENOTDPOOL,
                  "what listens at %s is not a dpool broker, or does not take the %zu bytes of "
                  "initializer_args: check the port, and the broker's --max-payload",
@@ -224,6 +234,7 @@ static int fail_refused (wire_refusal_t refusal, const char *text)
 {
     int code = refusal == WIRE_REFUSED_VERSION ? DPOOL_EVERSION
                : refusal == WIRE_REFUSED_ROLE  ? DPOOL_EROLE
+               : refusal == WIRE_REFUSED_KEY   ? DPOOL_ECLIENTKEY
                                                : DPOOL_EREFUSED;
     return dp_fail (code, "the broker refused the connection: %s", text);
 }
@@ -231,6 +242,8 @@ static int fail_refused (wire_refusal_t refusal, const char *text)
 /* A port that is closed, or not ours, will hardly change in five seconds; a host that boots may. */
 static bool is_hopeless (const dpool_t *self, int64_t now_ms, int64_t hopeless_at_ms)
 {
+    if (self->rejection != 0 && self->n_endpoints == 1)
+        return true; /* it said so: no other answer will come */
     return now_ms >= hopeless_at_ms && self->reach != DP_CONNECTING && self->reach != DP_LOOKING_UP;
 }
 
@@ -268,8 +281,6 @@ dpool_t *dpool_open (const char *endpoint, const dpool_options_t *options)
     if (take_options (&taken, options) < 0)
         return NULL;
     endpoint = take_endpoint (endpoint, &taken);
-    if (check_keys (&taken) < 0)
-        return NULL;
     dpool_t *self = dp_alloc (sizeof *self);
     if (self == NULL) {
         dp_fail (ENOMEM, "out of memory");

@@ -44,9 +44,10 @@ struct dpool_s {
     int submit_timeout_ms;
     int failure; /* errno: why the pool cannot work any more; 0 */
     char failure_text[256];
-    dp_reach_t reach;  /* what those who wait know of the broker: how far the last connection came, */
-    bool is_connected; /* whether it greeted us, */
-    size_t processes;  /* and how many processes it has */
+    dp_reach_t rejection; /* DP_OTHER_WAY or DP_KEY_UNKNOWN where the broker once said so, else 0 */
+    dp_reach_t reach;     /* what those who wait know of the broker: how far the last connection came, */
+    bool is_connected;    /* whether it greeted us, */
+    size_t processes;     /* and how many processes it has */
     /* the I/O thread's own */
     size_t reach_endpoint; /* the one that reach tells of */
     char **endpoints;
@@ -54,6 +55,8 @@ struct dpool_s {
     pthread_t io_thread;
     int wake_fd;
     void *context;
+    dp_keys_t keys; /* where is_secure */
+    bool is_secure;
     dp_connection_t *connection;
     embedded_t *embedded; /* NULL on a cluster */
     struct pollfd *items; /* what its loop polls; grows with the number of children */

@@ -111,7 +111,7 @@ static const char *decode_refused (wire_message_t *message, dp_reader_t *reader,
 {
     (void) frames;
     uint64_t code = dp_reader_uint (reader);
-    bool is_known = code >= WIRE_REFUSED_MALFORMED && code <= WIRE_REFUSED_OTHER;
+    bool is_known = code >= WIRE_REFUSED_MALFORMED && code <= WIRE_REFUSED_KEY;
     message->refused.code = is_known ? (wire_refusal_t) code : WIRE_REFUSED_OTHER;
     wire_text_t *text = &message->refused.text;
     text->data = dp_reader_str (reader, &text->len);

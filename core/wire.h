@@ -87,7 +87,8 @@ typedef enum {
     WIRE_REFUSED_KIND = 4,
     WIRE_REFUSED_LIMIT = 5,
     WIRE_REFUSED_DUPLICATE = 6, /* another peer has this id */
-    WIRE_REFUSED_OTHER = 7
+    WIRE_REFUSED_OTHER = 7,
+    WIRE_REFUSED_KEY = 8 /* the key that it came with is not let in, or no more */
 } wire_refusal_t;
 
 typedef struct wire_hello_s {

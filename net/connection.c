@@ -14,6 +14,8 @@ struct dp_connection_s {
     dp_exchange_t *exchange; /* NULL: by a socket */
     uint64_t peer;           /* our number there; 0 while closed */
     void *context;
+    dp_keys_t keys; /* where is_secure */
+    bool is_secure;
     void *socket;            /* NULL while closed */
     void *monitor;           /* likewise */
     dp_watch_t mail, events; /* of the two */
@@ -44,12 +46,19 @@ dp_connection_t *dp_connection_new_at (dp_exchange_t *exchange)
     return self;
 }
 
+void dp_connection_secure (dp_connection_t *self, const dp_keys_t *keys)
+{
+    self->keys = *keys;
+    self->is_secure = true;
+}
+
 void dp_connection_destroy (dp_connection_t **self_p)
 {
     if (*self_p == NULL)
         return;
     dp_connection_close (*self_p, 0);
     dp_lookup_drop (&(*self_p)->lookup);
+    explicit_bzero (&(*self_p)->keys, sizeof (*self_p)->keys);
     dp_free (*self_p);
     *self_p = NULL;
 }
@@ -112,7 +121,8 @@ static int open_socket (dp_connection_t *self, const char *endpoint)
         return -1;
     set_options (self->socket);
     self->is_writable = false;
-    if (dp_watch_begin (&self->mail, self->socket) < 0 || open_monitor (self) < 0
+    if ((self->is_secure && dp_keys_apply (&self->keys, self->socket) < 0)
+        || dp_watch_begin (&self->mail, self->socket) < 0 || open_monitor (self) < 0
         || zmq_connect (self->socket, endpoint) < 0) {
         int code = errno;
         dp_connection_close (self, 0);
@@ -186,7 +196,20 @@ static void end_lookup (dp_connection_t *self)
     self->is_broken = state == LOOKUP_UNKNOWN || open_socket (self, endpoint) < 0;
 }
 
-static void note_event (dp_connection_t *self, uint16_t event)
+/* Why the handshake failed, where that was told: the end of the connection, which comes behind it, says less.
+ */
+static void note_failure (dp_connection_t *self, uint16_t event, uint32_t value)
+{
+    if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
+        self->reach = DP_KEY_UNKNOWN;
+    else if (event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL
+             && value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH)
+        self->reach = DP_OTHER_WAY;
+    else if (self->reach == DP_CONNECTED)
+        self->reach = DP_NOT_ZMQ;
+}
+
+static void note_event (dp_connection_t *self, uint16_t event, uint32_t value)
 {
     switch (event) {
     case ZMQ_EVENT_CONNECTED:
@@ -201,8 +224,7 @@ static void note_event (dp_connection_t *self, uint16_t event)
             self->reach = DP_REFUSED;
         break;
     default: /* disconnected, or the handshake failed */
-        if (self->reach == DP_CONNECTED)
-            self->reach = DP_NOT_ZMQ;
+        note_failure (self, event, value);
         break;
     }
     self->is_broken = true;
@@ -223,8 +245,11 @@ bool dp_connection_is_broken (dp_connection_t *self)
             continue;
         }
         uint16_t event = 0;
-        if (zmq_msg_size (&frame) >= sizeof event)
+        uint32_t value = 0;
+        if (zmq_msg_size (&frame) >= sizeof event + sizeof value) {
             memcpy (&event, zmq_msg_data (&frame), sizeof event);
+            memcpy (&value, (uint8_t *) zmq_msg_data (&frame) + sizeof event, sizeof value);
+        }
         bool has_address = zmq_msg_more (&frame);
         zmq_msg_close (&frame);
         if (has_address) {
@@ -232,7 +257,7 @@ bool dp_connection_is_broken (dp_connection_t *self)
             zmq_msg_recv (&frame, self->monitor, 0);
             zmq_msg_close (&frame);
         }
-        note_event (self, event);
+        note_event (self, event, value);
     }
     return self->is_broken;
 }

@@ -9,6 +9,7 @@
 #define DP_CONNECTION_H_INCLUDED
 
 #include "net/exchange.h"
+#include "net/keys.h"
 #include "net/message.h"
 
 #include <poll.h>
@@ -19,6 +20,9 @@ typedef struct dp_connection_s dp_connection_t;
 dp_connection_t *dp_connection_new (void *context);
 /* One that goes by an exchange, which outlives it, whatever endpoint it is opened to. */
 dp_connection_t *dp_connection_new_at (dp_exchange_t *exchange);
+/* Encrypt, with these keys (copied), whatever is opened from now on. Not for one that goes by an exchange. */
+void dp_connection_secure (dp_connection_t *self, const dp_keys_t *keys);
+
 void dp_connection_destroy (dp_connection_t **self_p);
 
 /* Close what is open, then open a socket to the endpoint; where it has a name, once that was looked up. 0, or
@@ -34,13 +38,15 @@ bool dp_connection_is_broken (dp_connection_t *self);
 
 /* How far the last opened connection came: for errors that explain. */
 typedef enum {
-    DP_LOOKING_UP, /* for the address of its name */
-    DP_UNKNOWN,    /* there is no such name */
-    DP_CONNECTING, /* no TCP connection yet */
-    DP_REFUSED,    /* nobody listens there */
-    DP_CONNECTED,  /* TCP is up, ZeroMQ's handshake is not */
-    DP_NOT_ZMQ,    /* it was up, but the handshake failed */
-    DP_HANDSHAKEN  /* the peer speaks ZeroMQ */
+    DP_LOOKING_UP,  /* for the address of its name */
+    DP_UNKNOWN,     /* there is no such name */
+    DP_CONNECTING,  /* no TCP connection yet */
+    DP_REFUSED,     /* nobody listens there */
+    DP_CONNECTED,   /* TCP is up, ZeroMQ's handshake is not */
+    DP_NOT_ZMQ,     /* it was up, but the handshake failed */
+    DP_OTHER_WAY,   /* it speaks ZeroMQ, but encrypts where we do not, or the other way round */
+    DP_KEY_UNKNOWN, /* it does not let our key in */
+    DP_HANDSHAKEN   /* the peer speaks ZeroMQ */
 } dp_reach_t;
 dp_reach_t dp_connection_reach (const dp_connection_t *self);
 

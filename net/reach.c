@@ -2,12 +2,80 @@
 #include "net/reach.h"
 
 #include "core/error.h"
+#include "net/clock.h"
 
-int dp_reach_fail (dp_reach_t reach, const char *endpoint)
+#include <poll.h>
+
+/* Whether one connection without keys was told that the other side encrypts. */
+static bool is_told (dp_connection_t *probe, const char *endpoint, int64_t deadline_ms)
+{
+    int64_t now_ms;
+    if (dp_connection_open (probe, endpoint) < 0)
+        return false;
+    while (!dp_connection_is_broken (probe) && (now_ms = dp_clock_ms ()) < deadline_ms) {
+        struct pollfd items[DP_CONNECTION_POLL];
+        size_t n = dp_connection_poll (probe, items);
+        poll (items, (nfds_t) n, (int) (deadline_ms - now_ms));
+        dp_connection_hear (probe, items);
+    }
+    return dp_connection_reach (probe) == DP_OTHER_WAY;
+}
+
+/* A broker with another key hangs up, as many things do that are no broker. But whoever does not encrypt is
+   told by it that it does; unless it hangs up before that has left, so that several are tried. */
+static bool does_encrypt (const char *endpoint, void *context)
+{
+    enum { PROBE_MS = 300 };
+    dp_connection_t *probe = dp_connection_new (context);
+    if (probe == NULL)
+        return false;
+    int64_t deadline_ms = dp_clock_ms () + PROBE_MS;
+    bool does = false;
+    while (!does && dp_clock_ms () < deadline_ms)
+        does = is_told (probe, endpoint, deadline_ms);
+    dp_connection_destroy (&probe);
+    return does;
+}
+
+static int fail_other_way (const char *endpoint, bool is_secure)
+{
+    if (is_secure)
+        return dp_fail (
+            DPOOL_ESERVERKEY,
+            "what listens at %s does not encrypt, so it is not the broker with this server_key: check "
+            "the port, and that the broker was started with --key-file",
+            endpoint);
+    return dp_fail (DPOOL_ECLIENTKEY,
+                    "the broker at %s wants a key: give key_file and server_key, or DPOOL_KEY_FILE and "
+                    "DPOOL_SERVER_KEY",
+                    endpoint);
+}
+
+static int fail_stranger (const char *endpoint, const dp_keys_t *keys, void *context)
+{
+    if (keys != NULL && does_encrypt (endpoint, context))
+        return dp_fail (
+            DPOOL_ESERVERKEY,
+            "the broker at %s does not have the key %s that server_key says: check the endpoint, and "
+            "compare with the public key that the broker prints when it starts",
+            endpoint, keys->server_key);
+    return dp_fail (DPOOL_ENOTDPOOL, "what listens at %s is not a dpool broker: check the port", endpoint);
+}
+
+int dp_reach_fail (dp_reach_t reach, const char *endpoint, const dp_keys_t *keys, void *context)
 {
     switch (reach) {
+    case DP_KEY_UNKNOWN:
+        return dp_fail (
+            DPOOL_ECLIENTKEY,
+            "the broker at %s does not know our key %s: have it put into the broker's allowlist, and "
+            "the broker told by SIGHUP",
+            endpoint, keys != NULL ? keys->public_key : "");
+    case DP_OTHER_WAY:
+        return fail_other_way (endpoint, keys != NULL);
     case DP_CONNECTED:
     case DP_NOT_ZMQ:
+        return fail_stranger (endpoint, keys, context);
     case DP_HANDSHAKEN:
         return dp_fail (DPOOL_ENOTDPOOL, "what listens at %s is not a dpool broker: check the port",
                         endpoint);

@@ -5,8 +5,10 @@
 
 #include "net/connection.h"
 
-/* Set the thread's last error to what a connection that came so far and no further means: DPOOL_ENOBROKER or
-   DPOOL_ENOTDPOOL. Always -1. */
-int dp_reach_fail (dp_reach_t reach, const char *endpoint);
+/* Set the thread's last error to what a connection that came so far and no further means: DPOOL_ENOBROKER,
+   DPOOL_ENOTDPOOL, DPOOL_ESERVERKEY or DPOOL_ECLIENTKEY. keys: those that it had; NULL = none. Where it had
+   some it may take 300 ms, and the context, to find out whether the broker's key is the wrong one. Always -1.
+ */
+int dp_reach_fail (dp_reach_t reach, const char *endpoint, const dp_keys_t *keys, void *context);
 
 #endif

@@ -27,7 +27,8 @@ static void on_refused (crew_t *self, const received_t *received)
     wire_text_t text = received->message->refused.text;
     crew_log_error (self, "the broker refused what this worker said: %.*s", (int) text.len,
                     text.data ? text.data : "");
-    if (received->broker->link.state == LINK_GREETING)
+    bool is_over = received->message->refused.code == WIRE_REFUSED_KEY;
+    if (received->broker->link.state == LINK_GREETING || is_over)
         crew_broker_down (self, received->now_ms, received->broker);
 }
 

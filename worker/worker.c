@@ -65,6 +65,8 @@ static int open_brokers (worker_t *self, void *context, const worker_config_t *c
                                                                : dp_connection_new (context);
         if (self->brokers[i].endpoint == NULL || self->brokers[i].connection == NULL)
             return dp_fail (ENOMEM, "no memory for a worker");
+        if (config->keys != NULL)
+            dp_connection_secure (self->brokers[i].connection, config->keys);
     }
     return 0;
 }
@@ -202,10 +204,15 @@ static const char *reach_text (dp_reach_t reach)
         return "nobody listens there";
     case DP_CONNECTED:
         return "what listens there says nothing";
+    case DP_OTHER_WAY:
+        return "one side encrypts and the other does not: both or neither need keys";
+    case DP_KEY_UNKNOWN:
+        return "it does not know the key of this worker: have it put into the broker's allowlist";
     case DP_HANDSHAKEN:
         return "what listens there does not answer as a dpool-broker does";
     default:
-        return "what listens there does not speak ZeroMQ, or refuses us";
+        return "what listens there does not speak ZeroMQ, refuses us, or has "
+               "another key than --server-key says";
     }
 }
 

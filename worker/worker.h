@@ -12,6 +12,7 @@
 
 #include "net/arena.h"
 #include "net/exchange.h"
+#include "net/keys.h"
 
 #include <poll.h>
 #include <stdbool.h>
@@ -25,8 +26,9 @@ typedef struct worker_config_s {
     dp_arena_t *arena;            /* the program's; NULL: the worker makes its own */
     const char *const *endpoints; /* of the brokers */
     size_t n_endpoints;
-    int processes;    /* 0 = usable CPUs */
-    const char *name; /* NULL = the host's name */
+    const dp_keys_t *keys; /* copied; NULL: nothing is encrypted */
+    int processes;         /* 0 = usable CPUs */
+    const char *name;      /* NULL = the host's name */
     const char *const *labels;
     size_t n_labels;
     bool is_embedded;               /* its children's stderr goes to ours; no log lines */

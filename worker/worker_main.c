@@ -112,7 +112,15 @@ static int run (worker_t *worker, int signal_fd)
 /* With the zygote up. */
 static int serve (const worker_options_t *options)
 {
+    /* Only now: neither the zygote nor the children, which run what a module brings, were born with them. */
+    dp_keys_t keys;
+    bool is_secure = options->key_file != NULL || options->server_key != NULL;
+    if (is_secure && dp_keys_load_both (&keys, options->key_file, options->server_key) < 0) {
+        complain ();
+        return STATUS_USAGE;
+    }
     const worker_config_t config = {
+        .keys = is_secure ? &keys : NULL,
         .endpoints = options->endpoints.texts,
         .n_endpoints = options->endpoints.count,
         .processes = options->processes,
@@ -140,6 +148,7 @@ static int serve (const worker_options_t *options)
         complain ();
         status = errno == EINVAL ? STATUS_USAGE : STATUS_FAILED;
     }
+    explicit_bzero (&keys, sizeof keys);
     worker_destroy (&worker);
     if (context != NULL)
         zmq_ctx_term (context);

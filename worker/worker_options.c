@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { USAGE_STATUS = 2, OPTION_TASK_MEMORY = 256, OPTION_TASK_CPU };
+enum { USAGE_STATUS = 2, OPTION_TASK_MEMORY = 256, OPTION_TASK_CPU, OPTION_KEY_FILE, OPTION_SERVER_KEY };
 
 #define MIN_TASK_MEMORY (UINT64_C (1) << 20)
 
@@ -28,6 +28,9 @@ static const struct argp_option table[] = {
     { "broker", 'b', "ENDPOINT", 0, "Serve this broker too (may be given again)", 0 },
     { "module", 'm', "FILE", 0, "Load functions from this shared object (may be given again)", 0 },
     { "processes", 'p', "N", 0, "Run N tasks at a time (default: the usable CPUs)", 0 },
+    { "key-file", OPTION_KEY_FILE, "FILE", 0, "Our own key, as dpool keygen wrote it", 0 },
+    { "server-key", OPTION_SERVER_KEY, "KEY", 0,
+      "The broker's public key, or a file with it: nothing is said to a broker that has another", 0 },
     { "label", 'l', "LABEL", 0, "Take tasks that require this label too (may be given again)", 0 },
     { "name", 'n', "NAME", 0, "Be called NAME (default: the host's name)", 0 },
     { "task-memory", OPTION_TASK_MEMORY, "BYTES", 0,
@@ -100,12 +103,22 @@ static const char *parse_name (struct argp_state *state, const char *option, con
     return text;
 }
 
+static const char *environment (const char *name)
+{
+    const char *text = secure_getenv (name);
+    return text != NULL && *text != '\0' ? text : NULL;
+}
+
 /* Once all is read. */
 static void check (worker_options_t *options, struct argp_state *state)
 {
     const char *fallback = getenv ("DPOOL_ENDPOINT");
     if (options->endpoints.count == 0 && fallback != NULL)
         append_endpoints (&options->endpoints, fallback);
+    if (options->key_file == NULL)
+        options->key_file = environment ("DPOOL_KEY_FILE");
+    if (options->server_key == NULL)
+        options->server_key = environment ("DPOOL_SERVER_KEY");
     if (options->endpoints.count == 0)
         argp_error (state, "no broker is named: give its endpoint, such as tcp://host:5555");
     for (size_t i = 0; i < options->endpoints.count; i++) {
@@ -135,6 +148,12 @@ static error_t parse (int key, char *text, struct argp_state *state)
         return 0;
     case 'n':
         options->name = parse_name (state, "name", text);
+        return 0;
+    case OPTION_KEY_FILE:
+        options->key_file = text;
+        return 0;
+    case OPTION_SERVER_KEY:
+        options->server_key = text;
         return 0;
     case OPTION_TASK_MEMORY:
         options->task_memory_bytes = parse_amount (state, "task-memory", text, MIN_TASK_MEMORY, "KMG");

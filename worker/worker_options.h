@@ -16,10 +16,11 @@ typedef struct worker_list_s {
 
 typedef struct worker_options_s {
     worker_list_t endpoints, modules, labels;
-    int processes;              /* 0 = usable CPUs */
-    const char *name;           /* NULL = the host's */
-    uint64_t task_memory_bytes; /* 0 = no limit */
-    uint64_t task_cpu_s;        /* likewise */
+    int processes;                     /* 0 = usable CPUs */
+    const char *key_file, *server_key; /* NULL = none */
+    const char *name;                  /* NULL = the host's */
+    uint64_t task_memory_bytes;        /* 0 = no limit */
+    uint64_t task_cpu_s;               /* likewise */
     bool is_quiet;
 } worker_options_t;
 

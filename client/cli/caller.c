@@ -39,6 +39,7 @@ dpool_t *caller_open (const caller_options_t *taken)
 {
     dpool_options_t pool_options = DPOOL_OPTIONS_INIT;
     pool_options.connect_timeout_ms = COMMAND_ANSWER_MS;
+    command_keys (&pool_options.key_file, &pool_options.server_key);
     dpool_t *pool = dpool_open (taken->endpoint, &pool_options);
     if (pool != NULL && strcmp (taken->endpoint, "local") != 0 && dpool_workers (pool) == 0) {
         dpool_destroy (&pool);

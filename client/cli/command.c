@@ -37,6 +37,17 @@ const char *command_endpoint (const char *given, struct argp_state *state)
     return endpoint;
 }
 
+bool command_keys (const char **key_file, const char **server_key)
+{
+    *key_file = secure_getenv ("DPOOL_KEY_FILE");
+    *server_key = secure_getenv ("DPOOL_SERVER_KEY");
+    if (*key_file != NULL && **key_file == '\0')
+        *key_file = NULL;
+    if (*server_key != NULL && **server_key == '\0')
+        *server_key = NULL;
+    return *key_file != NULL || *server_key != NULL;
+}
+
 int command_seconds (const char *option, const char *text, struct argp_state *state)
 {
     char *end;
@@ -59,6 +70,9 @@ int command_complain (const char *program)
     case DPOOL_ENOBROKER:
     case DPOOL_ENOTDPOOL:
     case DPOOL_EVERSION:
+    case DPOOL_ESERVERKEY:
+    case DPOOL_ECLIENTKEY:
+    case DPOOL_EROLE:
     case DPOOL_EREFUSED:
     case DPOOL_EBROKERLOST:
         return COMMAND_NO_BROKER;

@@ -20,7 +20,7 @@ enum { COMMAND_ANSWER_MS = 1800 }; /* how long a broker may take to be reached, 
 /* Each runs one command with its own arguments, argv[0] being "dpool status" and so on; returns how dpool
    ends. */
 typedef int (command_run_t) (int argc, char **argv);
-command_run_t command_apply, command_drain, command_map, command_status, command_wait;
+command_run_t command_apply, command_drain, command_keygen, command_map, command_status, command_wait;
 
 /* The option --endpoint, for a command's struct argp_child. Its input is a const char **, which begins with
    NULL and is then what was given. */
@@ -29,6 +29,10 @@ extern const struct argp command_endpoint_argp;
 /* The endpoint that was given, or else DPOOL_ENDPOINT's; leaves the program by argp_error when there is
    neither. */
 const char *command_endpoint (const char *given, struct argp_state *state);
+
+/* The keys that the environment names (DPOOL_KEY_FILE, DPOOL_SERVER_KEY), each NULL where it does not.
+   Returns whether there is any. Borrowed. */
+bool command_keys (const char **key_file, const char **server_key);
 
 /* Read a number of seconds, "never" = -1, into milliseconds. Leaves the program by argp_error. */
 int command_seconds (const char *option, const char *text, struct argp_state *state);

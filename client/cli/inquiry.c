@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "client/cli/inquiry.h"
 
+#include "client/cli/command.h"
+
 #include "core/error.h"
 #include "core/link.h"
 #include "core/memory.h"
@@ -25,6 +27,8 @@ enum {
 struct inquiry_s {
     void *context;
     dp_connection_t *connection;
+    dp_keys_t keys; /* where is_secure */
+    bool is_secure;
     dp_link_t link;
     char **endpoints;
     size_t n_endpoints, endpoint; /* in use */
@@ -58,18 +62,29 @@ static int take_endpoints (inquiry_t *self, const char *list)
     return rc;
 }
 
+/* Those of the environment, as for a program without options. */
+static int take_keys (inquiry_t *self)
+{
+    const char *key_file, *server_key;
+    self->is_secure = command_keys (&key_file, &server_key);
+    return self->is_secure ? dp_keys_load_both (&self->keys, key_file, server_key) : 0;
+}
+
 inquiry_t *inquiry_new (const char *endpoints)
 {
     inquiry_t *self = dp_must_alloc (sizeof *self);
     self->id = dp_random ();
     dp_link_init (&self->link, 1, self->id, dp_clock_ms ());
-    if (take_endpoints (self, endpoints) < 0 || (self->context = dp_context_new ()) == NULL) {
+    if (take_endpoints (self, endpoints) < 0 || take_keys (self) < 0
+        || (self->context = dp_context_new ()) == NULL) {
         inquiry_destroy (&self);
         return NULL;
     }
     self->connection = dp_connection_new (self->context);
     if (self->connection == NULL)
         dp_no_memory (0);
+    if (self->is_secure)
+        dp_connection_secure (self->connection, &self->keys);
     return self;
 }
 
@@ -278,7 +293,8 @@ int inquiry_connect (inquiry_t *self, int timeout_ms, bool is_patient)
         if (now_ms >= deadline_ms && self->link.state == LINK_GREETING)
             self->reach = dp_connection_reach (self->connection);
         if (now_ms >= deadline_ms || (now_ms >= trouble_ms && is_hopeless (self)))
-            return dp_reach_fail (self->reach, inquiry_endpoint (self));
+            return dp_reach_fail (self->reach, inquiry_endpoint (self), self->is_secure ? &self->keys : NULL,
+                                  self->context);
         turn (self, now_ms < trouble_ms ? trouble_ms : deadline_ms);
     }
     return 0;

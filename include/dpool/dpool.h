@@ -180,8 +180,8 @@ typedef struct dpool_options_s {
    nothing to install or start. "tcp://host:5555": a cluster; a comma-separated list names brokers to
    fail over to. Where NULL is given the environment's DPOOL_ENDPOINT (with DPOOL_KEY_FILE and
    DPOOL_SERVER_KEY) serves, if set. NULL with errno: EINVAL (options, endpoint), DPOOL_ENOBROKER,
-   DPOOL_ENOTDPOOL, DPOOL_EVERSION, DPOOL_EREFUSED, EINTR, or what the system said; all within
-   connect_timeout_ms. Destroy it when done. */
+   DPOOL_ENOTDPOOL, DPOOL_EVERSION, DPOOL_ESERVERKEY, DPOOL_ECLIENTKEY, DPOOL_EROLE, DPOOL_EREFUSED, EINTR, or
+   what the system said; all within connect_timeout_ms. Destroy it when done. */
 DPOOL_EXPORT dpool_t *dpool_open (const char *endpoint, const dpool_options_t *options);
 
 /* Refuse new calls; iterators already begun go on drawing. 0. */

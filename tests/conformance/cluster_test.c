@@ -96,8 +96,8 @@ static void does_not_ignore_the_keys_of_the_environment (void **state)
     setenv ("DPOOL_ENDPOINT", f->endpoint, 1);
     for (int i = 0; i < 2; i++) {
         setenv (names[i], "some.key", 1);
-        assert_not_made (dpool_open (NULL, NULL), ENOTSUP);
-        assert_says (names[i]);
+        assert_not_made (dpool_open (NULL, NULL), EINVAL); /* one alone is not enough */
+        assert_says (names[1 - i]);
         unsetenv (names[i]);
     }
     unsetenv ("DPOOL_ENDPOINT");

@@ -54,7 +54,7 @@ forbid 'core/*.[ch]' 'c?zmq\.h|pthread\.h|time\.h|sys/(time|socket|wait)\.h|unis
     'the core has no sockets, clocks, threads, processes and files'
 
 # czmq takes over the process's signals, which a library must not do to its user.
-program='broker/(main|options|config|auth)\.c|client/cli/.*'
+program='broker/(main|options|config|allowlist)\.c|client/cli/.*'
 for file in {core,net,broker,worker,client}/*.[ch]; do
     if ! [[ $file =~ ^($program)$ ]]; then
         forbid "$file" 'czmq\.h' 'only the programs use czmq, not libdpool'

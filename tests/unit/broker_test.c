@@ -88,7 +88,7 @@ static void turn (fixture_t *self)
     struct pollfd items[BROKER_POLL + MAX_PEERS * DP_CONNECTION_POLL];
     int64_t deadline_ms = broker_turn (self->broker);
     int wait_ms = dp_clock_until (deadline_ms, dp_clock_ms ());
-    size_t n_items = broker_poll (self->broker, items);
+    size_t n_broker = broker_poll (self->broker, items), n_items = n_broker;
     for (size_t i = 0; i < self->n_peers; i++) {
         n_items += dp_connection_poll (self->peers[i], items + n_items);
         if (dp_connection_has_mail (self->peers[i]))
@@ -96,7 +96,7 @@ static void turn (fixture_t *self)
     }
     poll (items, n_items, wait_ms < 0 || wait_ms > 20 ? 20 : wait_ms);
     broker_hear (self->broker, items);
-    n_items = self->exchange != NULL ? 0 : BROKER_POLL;
+    n_items = n_broker;
     for (size_t i = 0; i < self->n_peers; i++) {
         n_items += dp_connection_hear (self->peers[i], items + n_items);
         dp_connection_is_broken (self->peers[i]);

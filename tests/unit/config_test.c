@@ -231,7 +231,7 @@ static void lets_options_win_over_the_file (void **state)
     snprintf (path, sizeof path, "%s", folder_path (folder, "broker.conf"));
     FILE *file = fopen (path, "w");
     assert_non_null (file);
-    fputs ("bind = tcp://*:1\nname = filed\nno_worker_timeout = 7\n", file);
+    fputs ("bind = tcp://*:1\nname = filed\ninsecure = yes\nno_worker_timeout = 7\n", file);
     fclose (file);
     char *argv[] = { "dpool-broker", "--bind", "tcp://*:2", "-b", "tcp://*:3", "--config",
                      path,           "-m",     "8M",        "-q", NULL };
@@ -276,7 +276,7 @@ static void the_environment_wins_over_the_file_and_options_over_both (void **sta
     setenv ("DPOOL_CONFIG", path, 1);
     setenv ("DPOOL_NAME", "environment", 1);
     setenv ("DPOOL_MAX_PAYLOAD", "2M", 1);
-    setenv ("DPOOL_BIND", "tcp://*:1, tcp://*:2", 1);
+    setenv ("DPOOL_BIND", "tcp://127.0.0.1:1, tcp://127.0.0.1:2", 1);
     setenv ("DPOOL_LOG", "", 1); /* as if it were not there */
     char *argv[] = { "dpool-broker", "--name", "option", NULL };
     config_t *config = assert_made (config_new ());

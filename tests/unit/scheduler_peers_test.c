@@ -52,6 +52,28 @@ static void says_whether_it_still_knew_the_peer (void **state)
     assert_true (t->workers[1].welcome.is_session_kept);
 }
 
+static void refuses_an_id_that_a_peer_with_another_key_has (void **state)
+{
+    (void) state;
+    scheduler_set_owner (t->scheduler, "alice");
+    srig_client (t, 1);
+    uint64_t connection = t->clients[1].connection;
+    scheduler_set_owner (t->scheduler, "mallory");
+    srig_peer_t mallory = t->clients[1];
+    srig_client_hello (t, 1);
+    assert_int_equal (t->clients[1].n_kinds[WIRE_REFUSED], 1);
+    assert_int_equal (t->clients[1].refusal, WIRE_REFUSED_DUPLICATE);
+    scheduler_stats_t stats;
+    scheduler_stats (t->scheduler, &stats);
+    assert_int_equal (stats.n_sessions, 1);
+    /* Alice goes on as if nothing had been. */
+    t->clients[1] = mallory;
+    assert_int_equal (t->clients[1].connection, connection);
+    scheduler_set_owner (t->scheduler, "alice");
+    srig_client_hello (t, 1);
+    assert_true (t->clients[1].welcome.is_session_kept);
+}
+
 static void answers_who_before_hello (void **state)
 {
     (void) state;
@@ -479,6 +501,7 @@ int main (void)
     const struct CMUnitTest tests[] = {
         TEST (welcomes_a_client_with_what_it_needs_to_know),
         TEST (says_whether_it_still_knew_the_peer),
+        TEST (refuses_an_id_that_a_peer_with_another_key_has),
         TEST (answers_who_before_hello),
         TEST (does_not_answer_a_strangers_bye),
         TEST (the_highest_connection_owns_the_peer),

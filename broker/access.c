@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "broker/access.h"
+
+#include "core/memory.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+struct access_s {
+    access_entry_t **entries; /* sorted by key */
+    size_t count, capacity;
+};
+
+/* ---- Roles ---------------------------------------------------------------------------------- */
+
+static const char *const role_names[ACCESS_ROLES] = {
+    [ACCESS_CLIENT] = "client",
+    [ACCESS_WORKER] = "worker",
+    [ACCESS_MONITOR] = "monitor",
+    [ACCESS_ADMIN] = "admin",
+};
+
+const char *access_role_name (access_role_t role)
+{
+    return role < ACCESS_ROLES ? role_names[role] : "?";
+}
+
+access_role_t access_role_of (const char *name)
+{
+    access_role_t role = ACCESS_CLIENT;
+    while (role < ACCESS_ROLES && strcmp (role_names[role], name) != 0)
+        role++;
+    return role;
+}
+
+/* ---- The list ------------------------------------------------------------------------------- */
+
+access_t *access_new (void)
+{
+    access_t *self = dp_alloc (sizeof *self);
+    if (self == NULL)
+        errno = ENOMEM;
+    return self;
+}
+
+static void free_entry (access_entry_t *entry)
+{
+    for (size_t i = 0; i < entry->n_functions; i++)
+        dp_free (entry->functions[i]);
+    dp_free (entry->functions);
+    dp_free (entry);
+}
+
+void access_destroy (access_t **self_p)
+{
+    access_t *self = *self_p;
+    if (self == NULL)
+        return;
+    *self_p = NULL;
+    for (size_t i = 0; i < self->count; i++)
+        free_entry (self->entries[i]);
+    dp_free (self->entries);
+    dp_free (self);
+}
+
+/* Where the key is, or would be. */
+static size_t place_of (const access_t *self, const char *key, bool *is_there)
+{
+    size_t low = 0, high = self->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp (self->entries[middle]->key, key);
+        if (order == 0) {
+            *is_there = true;
+            return middle;
+        }
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *is_there = false;
+    return low;
+}
+
+static access_entry_t *copy_entry (const access_entry_t *entry)
+{
+    access_entry_t *copy = dp_alloc (sizeof *copy);
+    if (copy == NULL)
+        return NULL;
+    *copy = *entry;
+    copy->n_functions = 0;
+    copy->functions = dp_alloc ((entry->n_functions + 1) * sizeof *copy->functions);
+    while (copy->functions != NULL && copy->n_functions < entry->n_functions) {
+        char *name = dp_strdup (entry->functions[copy->n_functions]);
+        if (name == NULL)
+            break;
+        copy->functions[copy->n_functions++] = name;
+    }
+    if (copy->functions != NULL && copy->n_functions == entry->n_functions)
+        return copy;
+    free_entry (copy);
+    return NULL;
+}
+
+static int fail (int code)
+{
+    errno = code;
+    return -1;
+}
+
+int access_add (access_t *self, const access_entry_t *entry)
+{
+    bool is_there;
+    size_t place = place_of (self, entry->key, &is_there);
+    if (is_there)
+        return fail (EEXIST);
+    if (self->count == self->capacity) {
+        size_t capacity = self->capacity > 0 ? self->capacity * 2 : 16;
+        access_entry_t **grown = dp_realloc (self->entries, capacity * sizeof (access_entry_t *));
+        if (grown == NULL)
+            return fail (ENOMEM);
+        self->entries = grown;
+        self->capacity = capacity;
+    }
+    access_entry_t *copy = copy_entry (entry);
+    if (copy == NULL)
+        return fail (ENOMEM);
+    memmove (self->entries + place + 1, self->entries + place,
+             (self->count - place) * sizeof (access_entry_t *));
+    self->entries[place] = copy;
+    self->count++;
+    return 0;
+}
+
+const access_entry_t *access_find (const access_t *self, const char *key)
+{
+    bool is_there;
+    size_t place = place_of (self, key, &is_there);
+    return is_there ? self->entries[place] : NULL;
+}
+
+size_t access_count (const access_t *self)
+{
+    return self->count;
+}
+
+/* ---- The table ------------------------------------------------------------------------------ */
+
+#define BIT(role) (1u << ACCESS_##role)
+#define ASKING (BIT (CLIENT) | BIT (MONITOR) | BIT (ADMIN)) /* those that say HELLO as a client */
+#define CALLING (BIT (CLIENT) | BIT (ADMIN))
+#define ALL (ASKING | BIT (WORKER))
+
+/* Which roles may say what. What is not listed, nobody may. CLAIM is how a client's greeting goes on, so
+   that monitors say it too, of nothing. */
+static const unsigned may_say[WIRE_KINDS] = {
+    [WIRE_HELLO] = ALL, /* as what: see hello */
+    [WIRE_PING] = ALL,
+    [WIRE_PONG] = ALL,
+    [WIRE_BYE] = ALL,
+    [WIRE_ACK] = ALL,
+    [WIRE_LARGE] = ALL,
+    [WIRE_CLAIM] = ASKING,
+    [WIRE_QUERY] = ASKING, /* about what: see query */
+    [WIRE_SUBMIT] = CALLING,
+    [WIRE_CANCEL] = CALLING,
+    [WIRE_REVOKE] = CALLING,
+    [WIRE_RESULTS] = BIT (WORKER),
+    [WIRE_PROGRESS] = BIT (WORKER),
+    [WIRE_RUNS] = BIT (WORKER),
+    [WIRE_RELEASE] = BIT (WORKER),
+    [WIRE_DRAIN] = BIT (WORKER),
+};
+
+/* ---- What stands in a message --------------------------------------------------------------- */
+
+static bool may_use (const access_entry_t *entry, wire_text_t function)
+{
+    for (size_t i = 0; i < entry->n_functions; i++)
+        if (strlen (entry->functions[i]) == function.len
+            && memcmp (entry->functions[i], function.data, function.len) == 0)
+            return true;
+    return entry->n_functions == 0;
+}
+
+static wire_refusal_t refuse_function (const access_entry_t *entry, const char *deed, wire_text_t function,
+                                       char *why, size_t size)
+{
+    snprintf (why, size, "the key of '%s' may not %s '%.*s': its functions are in the broker's allowlist",
+              entry->name, deed, (int) function.len, function.data);
+    return WIRE_REFUSED_ROLE;
+}
+
+static wire_refusal_t judge_hello (const access_entry_t *entry, const wire_hello_t *hello, char *why,
+                                   size_t size)
+{
+    bool is_worker = hello->role == WIRE_ROLE_WORKER;
+    if (is_worker != (entry->role == ACCESS_WORKER)) {
+        snprintf (why, size,
+                  "the key of '%s' has the role %s and may not come as a %s: take a key of that role",
+                  entry->name, access_role_name (entry->role), is_worker ? "worker" : "client");
+        return WIRE_REFUSED_ROLE;
+    }
+    if (entry->n_functions == 0)
+        return 0;
+    if (!is_worker)
+        return hello->initializer.len == 0 || may_use (entry, hello->initializer)
+                   ? 0
+                   : refuse_function (entry, "call", hello->initializer, why, size);
+    dp_reader_t functions = hello->functions;
+    size_t n_left = hello->n_functions;
+    wire_text_t function;
+    while (wire_next_name (&functions, &n_left, &function))
+        if (!may_use (entry, function))
+            return refuse_function (entry, "offer", function, why, size);
+    return 0;
+}
+
+/* Which roles may ask what; what is not listed, only an admin. */
+static wire_refusal_t judge_query (const access_entry_t *entry, const wire_query_t *query, char *why,
+                                   size_t size)
+{
+    static const struct {
+        unsigned roles;
+        const char *what;
+    } questions[] = {
+        [WIRE_QUERY_EXPLAIN] = { CALLING, "what becomes of a task" },
+        [WIRE_QUERY_STATUS] = { BIT (MONITOR) | BIT (ADMIN), "the broker's state" },
+        [WIRE_QUERY_DRAIN] = { BIT (ADMIN), "the end of a worker" },
+    };
+    size_t number = (size_t) query->question;
+    bool is_listed = number < sizeof questions / sizeof questions[0] && questions[number].what != NULL;
+    unsigned roles = is_listed ? questions[number].roles : BIT (ADMIN);
+    if ((roles & (1u << entry->role)) != 0)
+        return 0;
+    snprintf (why, size, "the key of '%s' has the role %s and may not ask for %s", entry->name,
+              access_role_name (entry->role), is_listed ? questions[number].what : "this");
+    return WIRE_REFUSED_ROLE;
+}
+
+static wire_refusal_t judge_submit (const access_entry_t *entry, const wire_message_t *message, char *why,
+                                    size_t size)
+{
+    if (entry->n_functions == 0)
+        return 0;
+    wire_message_t copy = *message;
+    wire_group_t group;
+    wire_task_t task;
+    while (wire_next_group (&copy, &group)) {
+        if (!may_use (entry, group.function))
+            return refuse_function (entry, "call", group.function, why, size);
+        while (wire_next_task (&copy, &task))
+            ;
+    }
+    return 0;
+}
+
+wire_refusal_t access_judge (const access_entry_t *entry, const wire_message_t *message, char *why,
+                             size_t size)
+{
+    if (entry == NULL) {
+        snprintf (why, size, "the broker does not know the key, or no more: have it put into its allowlist");
+        return WIRE_REFUSED_KEY;
+    }
+    if ((may_say[message->kind] & (1u << entry->role)) == 0) {
+        snprintf (why, size, "the key of '%s' has the role %s and may not send %s", entry->name,
+                  access_role_name (entry->role), wire_kind_name (message->kind));
+        return WIRE_REFUSED_ROLE;
+    }
+    switch (message->kind) {
+    case WIRE_HELLO:
+        return judge_hello (entry, &message->hello, why, size);
+    case WIRE_QUERY:
+        return judge_query (entry, &message->query, why, size);
+    case WIRE_SUBMIT:
+        return judge_submit (entry, message, why, size);
+    default:
+        return 0;
+    }
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * access.h - who may say what: the keys that are let in, with their roles, and the table of roles and
+ * messages. Pure: no socket, no file. allowlist.h reads it from a file, gate.h asks it.
+ */
+#ifndef ACCESS_H_INCLUDED
+#define ACCESS_H_INCLUDED
+
+#include "core/name.h"
+#include "core/wire.h"
+
+#define ACCESS_KEY_LEN 40 /* of a public key in Z85 */
+
+typedef enum { ACCESS_CLIENT, ACCESS_WORKER, ACCESS_MONITOR, ACCESS_ADMIN, ACCESS_ROLES } access_role_t;
+
+/* "client" …; and the role of such a word, or ACCESS_ROLES. */
+const char *access_role_name (access_role_t role);
+access_role_t access_role_of (const char *name);
+
+/* One key. */
+typedef struct access_entry_s {
+    char key[ACCESS_KEY_LEN + 1];
+    char name[DP_NAME_MAX + 1]; /* of whom it is, for logs */
+    access_role_t role;
+    char **functions; /* that it may call or offer; n_functions 0 = all */
+    size_t n_functions;
+} access_entry_t;
+
+typedef struct access_s access_t;
+
+/* An empty list, which lets in nobody. NULL with ENOMEM. */
+access_t *access_new (void);
+void access_destroy (access_t **self_p);
+
+/* Let in one more key. What the entry points to is copied. 0, or -1 with errno: EEXIST (the key is there
+   already), ENOMEM. */
+int access_add (access_t *self, const access_entry_t *entry);
+
+/* The entry of a key; NULL = it is not let in. Borrowed from the list. */
+const access_entry_t *access_find (const access_t *self, const char *key);
+
+size_t access_count (const access_t *self);
+
+/* May whoever has this entry (NULL: an unknown key) say this message? 0 = it may; else the code of the
+   REFUSED that it gets, and in why what to tell it. The message is not read from: its records are all still
+   there. */
+wire_refusal_t access_judge (const access_entry_t *entry, const wire_message_t *message, char *why,
+                             size_t size);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* allowlist.h - the file that says which keys a broker lets in. Belongs to the program: it uses czmq's ZPL.
+ */
+#ifndef ALLOWLIST_H_INCLUDED
+#define ALLOWLIST_H_INCLUDED
+
+#include "broker/access.h"
+
+/*
+ * A section for each key, by the name of whom it is:
+ *
+ *   alice
+ *       key = "…40 characters of Z85…"
+ *       role = client
+ *       functions = "square cube"
+ *
+ * All of it is read, or nothing: NULL with the thread's last error, which names file and section and says
+ * what to do. Others may read the file, but not write to it.
+ */
+access_t *allowlist_read (const char *path);
+
+#endif

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* A broker with keys: who gets in, what those are told that do not, and what a change of the list does. */
+#include "tests/support/test.h"
+
+#include <dpool/dpool.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/support/check.h"
+#include "tests/support/cluster.h"
+#include "tests/support/folder.h"
+#include "tests/support/keyring.h"
+#include "tests/support/listener.h"
+#include "tests/support/wait.h"
+
+#define WITHOUT_CAROL                                   \
+    "alice\n    key = \"%alice%\"\n    role = client\n" \
+    "bob\n    key = \"%bob%\"\n    role = worker\n"     \
+    "mona\n    key = \"%mona%\"\n    role = monitor\n"  \
+    "quentin\n    key = \"%quentin%\"\n    role = client\n    functions = \"square, echo\"\n"
+#define ALL WITHOUT_CAROL "carol\n    key = \"%carol%\"\n    role = client\n"
+
+/* A broker that knows all keys but "stranger" and "other", and a worker. */
+typedef struct fixture_s {
+    keyring_t *keyring;
+    cluster_t *cluster;
+    const char *broker_arguments[8], *worker_arguments[8];
+} fixture_t;
+
+static int set_up (void **state)
+{
+    static const char *const names[]
+        = { "broker", "alice", "bob", "carol", "mona", "quentin", "stranger", "other" };
+    fixture_t *self = calloc (1, sizeof *self);
+    assert_non_null (self);
+    self->keyring = keyring_new ();
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        keyring_add (self->keyring, names[i]);
+    const char *broker[] = { "--key-file", keyring_file (self->keyring, "broker"), "--allowlist",
+                             keyring_allow (self->keyring, ALL) };
+    const char *worker[] = { "--key-file", keyring_file (self->keyring, "bob"), "--server-key",
+                             keyring_public (self->keyring, "broker") };
+    memcpy (self->broker_arguments, broker, sizeof broker);
+    memcpy (self->worker_arguments, worker, sizeof worker);
+    self->cluster = cluster_new (self->broker_arguments);
+    cluster_set_worker_arguments (self->cluster, self->worker_arguments);
+    cluster_add_worker (self->cluster, 1, NULL, "first");
+    *state = self;
+    return 0;
+}
+
+static int tear_down (void **state)
+{
+    fixture_t *self = *state;
+    cluster_destroy (&self->cluster);
+    keyring_destroy (&self->keyring);
+    free (self);
+    return 0;
+}
+
+static dpool_t *open_as (fixture_t *self, const char *endpoint, const char *name, const char *server)
+{
+    dpool_options_t options = DPOOL_OPTIONS_INIT;
+    if (name != NULL)
+        options.key_file = keyring_file (self->keyring, name);
+    if (server != NULL)
+        options.server_key = keyring_public (self->keyring, server);
+    return dpool_open (endpoint, &options);
+}
+
+/* It fails with this code within two seconds (and what a loaded machine adds), and the message has the words.
+ */
+static void assert_refused (fixture_t *self, const char *endpoint, const char *name, const char *server,
+                            int code, const char *words)
+{
+    enum { AT_MOST_MS = 2000, LOAD_MS = 1000 };
+    int64_t start_ms = now_ms ();
+    assert_not_made (open_as (self, endpoint, name, server), code);
+    int64_t took_ms = now_ms () - start_ms;
+    printf ("%s after %lld ms: %s\n", dpool_strerror (code), (long long) took_ms,
+            dpool_last_error ()->message);
+    assert_true (took_ms < AT_MOST_MS + LOAD_MS);
+    assert_says (words);
+}
+
+/* ---- Getting in ------------------------------------------------------------------------------- */
+
+static void lets_in_whoever_is_on_the_list (void **state)
+{
+    fixture_t *self = *state;
+    dpool_t *pool = assert_made (open_as (self, cluster_endpoint (self->cluster), "alice", "broker"));
+    dpool_value_t *value;
+    assert_ok (dpool_apply (pool, &value, "square", DPOOL_V (12)));
+    assert_number (value, 144);
+    dpool_value_destroy (&value);
+    dpool_destroy (&pool);
+}
+
+static void takes_keys_from_the_environment (void **state)
+{
+    fixture_t *self = *state;
+    setenv ("DPOOL_ENDPOINT", cluster_endpoint (self->cluster), 1);
+    setenv ("DPOOL_KEY_FILE", keyring_file (self->keyring, "alice"), 1);
+    setenv ("DPOOL_SERVER_KEY", keyring_file (self->keyring, "broker"), 1); /* a file serves as well */
+    dpool_t *pool = dpool_open (NULL, NULL);
+    unsetenv ("DPOOL_ENDPOINT");
+    unsetenv ("DPOOL_KEY_FILE");
+    unsetenv ("DPOOL_SERVER_KEY");
+    assert_made (pool);
+    assert_ok (dpool_apply (pool, NULL, "square", DPOOL_V (1)));
+    dpool_destroy (&pool);
+}
+
+/* ---- The six errors --------------------------------------------------------------------------- */
+
+static void tells_of_a_wrong_server_key (void **state)
+{
+    fixture_t *self = *state;
+    assert_refused (self, cluster_endpoint (self->cluster), "alice", "other", DPOOL_ESERVERKEY, "compare");
+}
+
+static void tells_of_a_key_that_the_broker_does_not_know (void **state)
+{
+    fixture_t *self = *state;
+    assert_refused (self, cluster_endpoint (self->cluster), "stranger", "broker", DPOOL_ECLIENTKEY,
+                    "allowlist");
+    assert_refused (self, cluster_endpoint (self->cluster), NULL, NULL, DPOOL_ECLIENTKEY, "give key_file");
+    char *log = cluster_log (self->cluster, -1);
+    assert_contains (log, keyring_public (self->keyring, "stranger"));
+    free (log);
+}
+
+static void tells_of_a_role_that_is_not_allowed (void **state)
+{
+    fixture_t *self = *state;
+    assert_refused (self, cluster_endpoint (self->cluster), "bob", "broker", DPOOL_EROLE,
+                    "take a key of that role");
+}
+
+static void tells_of_what_is_no_broker (void **state)
+{
+    fixture_t *self = *state;
+    char endpoint[64];
+    int listener = listen_tcp (endpoint, sizeof endpoint); /* it never accepts, and says nothing */
+    assert_refused (self, endpoint, "alice", "broker", DPOOL_ENOTDPOOL, "check the port");
+    close (listener);
+    cluster_t *plain = cluster_new (NULL);
+    assert_refused (self, cluster_endpoint (plain), "alice", "broker", DPOOL_ESERVERKEY, "does not encrypt");
+    cluster_destroy (&plain);
+}
+
+static void tells_that_nobody_listens (void **state)
+{
+    fixture_t *self = *state;
+    assert_refused (self, "tcp://127.0.0.1:1", "alice", "broker", DPOOL_ENOBROKER, "start dpool-broker");
+}
+
+static void tells_what_is_wrong_with_its_own_keys (void **state)
+{
+    fixture_t *self = *state;
+    const char *endpoint = cluster_endpoint (self->cluster);
+    assert_refused (self, endpoint, "alice", NULL, EINVAL, "server_key");
+    assert_refused (self, endpoint, NULL, "broker", EINVAL, "key_file");
+    dpool_options_t options = DPOOL_OPTIONS_INIT;
+    options.key_file = "/no/such/file";
+    options.server_key = "not a key";
+    assert_not_made (dpool_open (endpoint, &options), ENOENT);
+    assert_says ("/no/such/file");
+}
+
+/* ---- What they may do ------------------------------------------------------------------------- */
+
+static void refuses_functions_that_a_key_may_not_call (void **state)
+{
+    fixture_t *self = *state;
+    dpool_t *pool = assert_made (open_as (self, cluster_endpoint (self->cluster), "quentin", "broker"));
+    assert_ok (dpool_apply (pool, NULL, "square", DPOOL_V (1)));
+    assert_fails (dpool_apply (pool, NULL, "pid", ""), DPOOL_EREFUSED);
+    assert_says ("may not call 'pid'");
+    dpool_destroy (&pool);
+}
+
+static void lets_a_monitor_look_but_not_call (void **state)
+{
+    fixture_t *self = *state;
+    dpool_t *pool = assert_made (open_as (self, cluster_endpoint (self->cluster), "mona", "broker"));
+    assert_fails (dpool_apply (pool, NULL, "square", DPOOL_V (1)), DPOOL_EREFUSED);
+    assert_says ("has the role monitor");
+    dpool_destroy (&pool);
+}
+
+/* ---- Changes ---------------------------------------------------------------------------------- */
+
+typedef struct words_s {
+    cluster_t *cluster;
+    const char *words;
+} words_t;
+
+static bool has_said (void *argument)
+{
+    words_t *self = argument;
+    char *log = cluster_log (self->cluster, -1);
+    bool has = strstr (log, self->words) != NULL;
+    free (log);
+    return has;
+}
+
+static void change_list (fixture_t *self, const char *text, const char *answer)
+{
+    words_t words = { self->cluster, answer };
+    keyring_allow (self->keyring, text);
+    process_signal (cluster_broker (self->cluster), SIGHUP);
+    assert_true (wait_until (has_said, &words));
+}
+
+static void shuts_out_a_revoked_key_by_its_next_message (void **state)
+{
+    fixture_t *self = *state;
+    const char *endpoint = cluster_endpoint (self->cluster);
+    dpool_t *carol = assert_made (open_as (self, endpoint, "carol", "broker"));
+    dpool_t *alice = assert_made (open_as (self, endpoint, "alice", "broker"));
+    assert_ok (dpool_apply (carol, NULL, "square", DPOOL_V (1)));
+    change_list (self, WITHOUT_CAROL, "4 keys are let in");
+    assert_fails (dpool_apply (carol, NULL, "square", DPOOL_V (1)), DPOOL_EREFUSED);
+    assert_says ("does not know the key");
+    assert_refused (self, endpoint, "carol", "broker", DPOOL_ECLIENTKEY, "allowlist");
+    assert_ok (dpool_apply (alice, NULL, "square", DPOOL_V (1)));
+    dpool_destroy (&carol);
+    dpool_destroy (&alice);
+}
+
+static void keeps_the_old_list_where_the_new_one_is_wrong (void **state)
+{
+    fixture_t *self = *state;
+    change_list (self, "carol\n    key = \"%carol%\"\n    role = king\n", "role 'king' is unknown");
+    dpool_t *pool = assert_made (open_as (self, cluster_endpoint (self->cluster), "alice", "broker"));
+    dpool_destroy (&pool);
+}
+
+/* ---- The command line ------------------------------------------------------------------------- */
+
+/* What dpool prints with these arguments, in this folder; and how it ends. */
+static int run_dpool (const char *folder, const char *const arguments[], char *text, size_t size)
+{
+    const char *argv[12] = { DPOOL_BIN_DIR "/dpool" };
+    char before[PATH_MAX];
+    for (size_t n = 1; *arguments != NULL; n++)
+        argv[n] = *arguments++;
+    assert_non_null (getcwd (before, sizeof before));
+    assert_int_equal (chdir (folder), 0);
+    process_t *dpool = process_new (argv, "/dev/null");
+    assert_int_equal (chdir (before), 0);
+    process_read_all (dpool, text, size);
+    int status = process_wait (dpool);
+    process_destroy (&dpool);
+    return WIFEXITED (status) ? WEXITSTATUS (status) : -1;
+}
+
+static void gets_in_with_keys_that_dpool_made (void **state)
+{
+    fixture_t *self = *state;
+    folder_t *folder = folder_new ();
+    char text[1024], again[64], place[PATH_MAX];
+    snprintf (place, sizeof place, "%s", folder_path (folder, "dora.key"));
+    *strrchr (place, '/') = '\0';
+    const char *const keygen[] = { "keygen", "dora", "--role", "client", NULL };
+    assert_int_equal (run_dpool (place, keygen, text, sizeof text), 0);
+    assert_int_equal (run_dpool (place, keygen, again, sizeof again), 1); /* it writes over nothing */
+    FILE *list = fopen (keyring_allow (self->keyring, WITHOUT_CAROL), "ae");
+    assert_non_null (list);
+    fputs (text, list);
+    fclose (list);
+    words_t words = { self->cluster, "5 keys are let in" };
+    process_signal (cluster_broker (self->cluster), SIGHUP);
+    assert_true (wait_until (has_said, &words));
+    dpool_options_t options = DPOOL_OPTIONS_INIT;
+    options.key_file = folder_path (folder, "dora.key");
+    options.server_key = keyring_public (self->keyring, "broker");
+    dpool_t *pool = assert_made (dpool_open (cluster_endpoint (self->cluster), &options));
+    assert_ok (dpool_apply (pool, NULL, "square", DPOOL_V (1)));
+    dpool_destroy (&pool);
+    unlink (folder_path (folder, "dora.pub"));
+    folder_destroy (&folder);
+}
+
+/* ---- Starting --------------------------------------------------------------------------------- */
+
+/* A broker that does not start with these arguments. What it said; free it. */
+static char *complaint_about (const char *const arguments[])
+{
+    const char *argv[12] = { DPOOL_BIN_DIR "/dpool-broker" };
+    folder_t *folder = folder_new ();
+    const char *log = folder_path (folder, "log");
+    for (size_t n = 1; *arguments != NULL; n++)
+        argv[n] = *arguments++;
+    process_t *broker = process_new (argv, log);
+    int status = process_wait (broker);
+    assert_true (WIFEXITED (status) && WEXITSTATUS (status) != 0);
+    char *text = read_text (log);
+    process_destroy (&broker);
+    folder_destroy (&folder);
+    return text;
+}
+
+static void assert_does_not_start (const char *const arguments[], const char *words)
+{
+    char *text = complaint_about (arguments);
+    assert_contains (text, words);
+    free (text);
+}
+
+static void does_not_start_open_to_all (void **state)
+{
+    fixture_t *self = *state;
+    assert_does_not_start ((const char *const[]) { "--bind", "tcp://0.0.0.0:*", NULL }, "--insecure");
+    assert_does_not_start ((const char *const[]) { "--bind", "tcp://*:*", NULL }, "--key-file");
+    assert_does_not_start ((const char *const[]) { "--bind", "ipc:///tmp/dpool-open-to-all", NULL },
+                           "mkdir -m 700");
+    assert_does_not_start ((const char *const[]) { "--bind", "tcp://127.0.0.1:*", "--key-file",
+                                                   self->broker_arguments[1], NULL },
+                           "--allowlist");
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown (name, set_up, tear_down)
+
+int main (int argc, char **argv)
+{
+    static const struct CMUnitTest tests[] = {
+        CASE (lets_in_whoever_is_on_the_list),
+        CASE (takes_keys_from_the_environment),
+        CASE (tells_of_a_wrong_server_key),
+        CASE (tells_of_a_key_that_the_broker_does_not_know),
+        CASE (tells_of_a_role_that_is_not_allowed),
+        CASE (tells_of_what_is_no_broker),
+        CASE (tells_that_nobody_listens),
+        CASE (tells_what_is_wrong_with_its_own_keys),
+        CASE (refuses_functions_that_a_key_may_not_call),
+        CASE (lets_a_monitor_look_but_not_call),
+        CASE (shuts_out_a_revoked_key_by_its_next_message),
+        CASE (keeps_the_old_list_where_the_new_one_is_wrong),
+        CASE (gets_in_with_keys_that_dpool_made),
+        CASE (does_not_start_open_to_all),
+    };
+    setvbuf (stdout, NULL, _IOLBF, 0);
+    if (argc > 1)
+        cmocka_set_test_filter (argv[1]);
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Who may say what: every role with every message. */
+#include "tests/support/test.h"
+
+#include "broker/access.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/support/check.h"
+#include "tests/support/wire_samples.h"
+
+#define KEY "0123456789012345678901234567890123456789"
+#define OTHER_KEY "9876543210987654321098765432109876543210"
+
+static access_entry_t entry_of (access_role_t role)
+{
+    access_entry_t entry = { .key = KEY, .name = "someone", .role = role };
+    return entry;
+}
+
+/* ---- The matrix ------------------------------------------------------------------------------- */
+
+/* By kind, which of client, worker, monitor and admin may say it: c, w, m and a. As docs/security.md has it.
+   Of HELLO and QUERY, which say more, see below. */
+static const struct {
+    wire_kind_t kind;
+    const char *roles;
+} rows[] = {
+    { WIRE_WELCOME, "" },   { WIRE_WHO, "" },         { WIRE_REFUSED, "" },   { WIRE_PING, "cwma" },
+    { WIRE_PONG, "cwma" },  { WIRE_BYE, "cwma" },     { WIRE_ACK, "cwma" },   { WIRE_SUBMIT, "ca" },
+    { WIRE_CLAIM, "cma" },  { WIRE_MISSING, "" },     { WIRE_RESULTS, "w" },  { WIRE_CANCEL, "ca" },
+    { WIRE_ANSWER, "" },    { WIRE_WORKERS, "" },     { WIRE_PROGRESS, "w" }, { WIRE_TASKS, "" },
+    { WIRE_SESSION, "" },   { WIRE_SESSION_END, "" }, { WIRE_RUNS, "w" },     { WIRE_ADOPT, "" },
+    { WIRE_REVOKE, "ca" },  { WIRE_RELEASE, "w" },    { WIRE_DRAIN, "w" },    { WIRE_ROOM, "" },
+    { WIRE_LARGE, "cwma" },
+};
+
+static const char letters[ACCESS_ROLES + 1] = "cwma";
+
+static void decides_each_role_and_message (void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        for (access_role_t role = ACCESS_CLIENT; role < ACCESS_ROLES; role++) {
+            access_entry_t entry = entry_of (role);
+            wire_message_t message = { .kind = rows[i].kind };
+            char why[256] = "";
+            bool may = strchr (rows[i].roles, letters[role]) != NULL;
+            wire_refusal_t refusal = access_judge (&entry, &message, why, sizeof why);
+            if (refusal != (may ? 0 : WIRE_REFUSED_ROLE))
+                fail_msg ("a %s and %s: %d", access_role_name (role), wire_kind_name (rows[i].kind),
+                          (int) refusal);
+            assert_int_equal (may, why[0] == '\0');
+        }
+}
+
+/* All kinds but HELLO and QUERY stand in the matrix, once. */
+static void has_a_row_for_each_message (void **state)
+{
+    (void) state;
+    int seen[WIRE_KINDS] = { [WIRE_HELLO] = 1, [WIRE_QUERY] = 1 };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        seen[rows[i].kind]++;
+    for (int kind = WIRE_HELLO; kind < WIRE_KINDS; kind++)
+        assert_int_equal (seen[kind], 1);
+}
+
+static void lets_each_role_come_as_what_it_is (void **state)
+{
+    (void) state;
+    char why[256];
+    for (access_role_t role = ACCESS_CLIENT; role < ACCESS_ROLES; role++)
+        for (wire_role_t as = WIRE_ROLE_CLIENT; as <= WIRE_ROLE_WORKER; as++) {
+            access_entry_t entry = entry_of (role);
+            wire_message_t message = { .kind = WIRE_HELLO, .hello = { .role = as } };
+            bool may = (role == ACCESS_WORKER) == (as == WIRE_ROLE_WORKER);
+            assert_int_equal (access_judge (&entry, &message, why, sizeof why), may ? 0 : WIRE_REFUSED_ROLE);
+        }
+}
+
+static void lets_each_role_ask_for_what_it_needs (void **state)
+{
+    (void) state;
+    static const struct {
+        access_role_t role;
+        bool may[WIRE_QUERY_DRAIN + 1]; /* by question; there is no number 0 */
+    } rows_of[] = { { ACCESS_CLIENT, { false, true, false, false } },
+                    { ACCESS_WORKER, { false, false, false, false } },
+                    { ACCESS_MONITOR, { false, false, true, false } },
+                    { ACCESS_ADMIN, { true, true, true, true } } };
+    char why[256];
+    for (size_t i = 0; i < ACCESS_ROLES; i++)
+        for (unsigned question = 0; question <= WIRE_QUERY_DRAIN; question++) {
+            access_entry_t entry = entry_of (rows_of[i].role);
+            wire_message_t message
+                = { .kind = WIRE_QUERY, .query = { .question = (wire_question_t) question } };
+            assert_int_equal (access_judge (&entry, &message, why, sizeof why) == 0,
+                              rows_of[i].may[question]);
+        }
+}
+
+static void refuses_all_that_an_unknown_key_says (void **state)
+{
+    (void) state;
+    char why[256];
+    for (wire_kind_t kind = WIRE_HELLO; kind < WIRE_KINDS; kind++) {
+        wire_message_t message = { .kind = kind };
+        assert_int_equal (access_judge (NULL, &message, why, sizeof why), WIRE_REFUSED_KEY);
+        assert_contains (why, "allowlist");
+    }
+}
+
+/* ---- The list --------------------------------------------------------------------------------- */
+
+static void finds_what_was_added_and_nothing_else (void **state)
+{
+    (void) state;
+    access_t *access = access_new ();
+    assert_non_null (access);
+    char *functions[] = { "square", "cube" };
+    access_entry_t entry = entry_of (ACCESS_WORKER);
+    entry.functions = functions;
+    entry.n_functions = 2;
+    assert_int_equal (access_add (access, &entry), 0);
+    assert_int_equal (access_add (access, &entry), -1);
+    assert_int_equal (errno, EEXIST);
+    assert_null (access_find (access, OTHER_KEY));
+    assert_null (access_find (access, ""));
+    const access_entry_t *found = access_find (access, KEY);
+    assert_non_null (found);
+    assert_int_equal (found->role, ACCESS_WORKER);
+    assert_string_equal (found->functions[1], "cube");
+    access_destroy (&access);
+    access_destroy (&access);
+}
+
+static void finds_each_of_many (void **state)
+{
+    (void) state;
+    enum { MANY = 1000 };
+    access_t *access = access_new ();
+    access_entry_t entry = entry_of (ACCESS_CLIENT);
+    for (unsigned i = 0; i < MANY; i++) {
+        snprintf (entry.key, sizeof entry.key, "%040u", i * 7919 % MANY);
+        assert_int_equal (access_add (access, &entry), 0);
+    }
+    assert_int_equal (access_count (access), MANY);
+    for (unsigned i = 0; i < MANY; i++) {
+        snprintf (entry.key, sizeof entry.key, "%040u", i);
+        assert_string_equal (access_find (access, entry.key)->key, entry.key);
+    }
+    access_destroy (&access);
+}
+
+/* ---- Functions -------------------------------------------------------------------------------- */
+
+/* What becomes of a sample SUBMIT where the key may call only these. */
+static wire_refusal_t judge_submit (char *functions[], size_t n, char *why, size_t size)
+{
+    access_entry_t entry = entry_of (ACCESS_CLIENT);
+    entry.functions = functions;
+    entry.n_functions = n;
+    dp_outbox_t out = { NULL, NULL, 0 };
+    wire_samples (&out);
+    wire_refusal_t refusal = 0;
+    bool has_seen = false;
+    for (dp_outgoing_t *sample; (sample = dp_outbox_take (&out)) != NULL; dp_outgoing_destroy (&sample)) {
+        wire_message_t message;
+        const char *malformed = NULL;
+        if (sample->kind != WIRE_SUBMIT || wire_decode_outgoing (&message, sample, &malformed) < 0
+            || has_seen)
+            continue;
+        has_seen = true;
+        size_t n_records = message.n_records;
+        refusal = access_judge (&entry, &message, why, size);
+        assert_int_equal (message.n_records, n_records); /* nothing was read from it */
+    }
+    assert_true (has_seen);
+    return refusal;
+}
+
+static void refuses_functions_that_are_not_listed (void **state)
+{
+    (void) state;
+    char why[256];
+    char *none_of_them[] = { "none.of.them" };
+    assert_int_equal (judge_submit (NULL, 0, why, sizeof why), 0);
+    assert_int_equal (judge_submit (none_of_them, 1, why, sizeof why), WIRE_REFUSED_ROLE);
+    assert_contains (why, "may not call");
+}
+
+int main (void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test (decides_each_role_and_message),
+        cmocka_unit_test (has_a_row_for_each_message),
+        cmocka_unit_test (lets_each_role_come_as_what_it_is),
+        cmocka_unit_test (lets_each_role_ask_for_what_it_needs),
+        cmocka_unit_test (refuses_all_that_an_unknown_key_says),
+        cmocka_unit_test (finds_what_was_added_and_nothing_else),
+        cmocka_unit_test (finds_each_of_many),
+        cmocka_unit_test (refuses_functions_that_are_not_listed),
+    };
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}
