@@ -83,7 +83,7 @@ static int read_row (row_t *row, zconfig_t *section, access_t *access)
     const char *name = zconfig_name (section);
     if (!dp_name_is_valid (name, strlen (name)))
         return dp_fail (EINVAL, "%s: '%s' is no name: use 1 to 64 of A-Z a-z 0-9 _ . : -", row->path, name);
-    strcpy (row->entry.name, name);
+    memcpy (row->entry.name, name, strlen (name) + 1);
     row->entry.functions = row->functions;
     for (zconfig_t *at = zconfig_child (section); at != NULL; at = zconfig_next (at))
         if (set (row, zconfig_name (at), zconfig_value (at)) < 0)

@@ -182,7 +182,7 @@ static int check_folder (const char *address)
     snprintf (folder, sizeof folder, "%s", path);
     char *slash = strrchr (folder, '/');
     if (slash == NULL)
-        strcpy (folder, ".");
+        snprintf (folder, sizeof folder, ".");
     else
         slash[slash == folder ? 1 : 0] = '\0';
     if (stat (folder, &status) < 0 || (status.st_mode & (S_IWGRP | S_IWOTH)) == 0)
