@@ -172,7 +172,7 @@ static void drop_packets (void *netns, bool forth, bool back)
 static void packets_of_a_worker_s_host_are_dropped (void **state)
 {
     fixture_t *f = *state;
-    const char *reason, *arguments[] = { "--bind", NULL, NULL };
+    const char *reason, *arguments[] = { "--insecure", "--bind", NULL, NULL };
     char bind[64], path[32];
     netns_t *netns = f->netns = netns_new (200, &reason);
     if (!netns) {
@@ -180,7 +180,7 @@ static void packets_of_a_worker_s_host_are_dropped (void **state)
         skip ();
     }
     snprintf (bind, sizeof bind, "tcp://%s:5999", netns_host (netns));
-    arguments[1] = bind;
+    arguments[2] = bind;
     cluster_destroy (&f->cluster);
     f->cluster = cluster_new (arguments);
     for (size_t row = 0; row < sizeof cuts / sizeof cuts[0]; row++) {
