@@ -99,10 +99,11 @@ void scheduler_submit (scheduler_t *self, int64_t now_ms, route_t *route, const 
 
 /* ---- Assignment ----------------------------------------------------------------------------- */
 
-/* Before the first word on a run of it, once a connection. */
+/* Before the first word on a run of it, once a connection. A worker that is away hears nothing: of a run that
+   it had listed and that is claimed meanwhile, it is told when it lists it again. */
 void scheduler_put_session (scheduler_t *self, worker_record_t *worker, session_record_t *session)
 {
-    if (dp_map_get (&worker->sessions, session->peer.id) != NULL)
+    if (worker->peer.connection == 0 || dp_map_get (&worker->sessions, session->peer.id) != NULL)
         return;
     known_session_t *known = dp_must_alloc (sizeof *known);
     dp_map_put (&worker->sessions, session->peer.id, &known->by_id);

@@ -32,8 +32,7 @@ static void take_out (stage_t *self)
     const char *line;
     dp_outgoing_t *outgoing;
     while ((outgoing = dp_outbox_take (scheduler_outbox (self->scheduler))) != NULL) {
-        /* To 0 goes what is for a worker that is away (a run of its list is claimed): it is not sent. */
-        FUZZ_CHECK (outgoing->to <= self->last_connection);
+        FUZZ_CHECK (outgoing->to > 0 && outgoing->to <= self->last_connection);
         fuzz_check_outgoing (outgoing);
     }
     while (scheduler_next_dropped (self->scheduler, &connection))

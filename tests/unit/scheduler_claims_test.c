@@ -118,6 +118,28 @@ static void a_claimed_run_is_adopted_when_the_worker_came_first (void **state)
     srig_expect_results (t, 1, "5");
 }
 
+static void a_worker_that_is_away_is_told_of_a_claimed_run_when_it_is_back (void **state)
+{
+    (void) state;
+    srig_worker_hello (t, 1, (srig_hello_t) { .window = 2 });
+    srig_run (t, 1, 1, 5, 1, WIRE_RUN_RUNNING);
+    srig_runs_end (t, 1);
+    srig_turn (t);
+    srig_break (t, &t->workers[1]);
+    srig_forget (t);
+    srig_client_hello (t, 1);
+    srig_claim (t, 1, 5, 5, true);
+    srig_turn (t);
+    assert_int_equal (srig_stats (t).n_assigned, 1);
+    assert_int_equal (t->stranger.n_messages, 0);
+    srig_worker_hello (t, 1, (srig_hello_t) { .window = 2 });
+    srig_run (t, 1, 1, 5, 1, WIRE_RUN_RUNNING);
+    srig_runs_end (t, 1);
+    srig_turn (t);
+    assert_int_equal (t->workers[1].n_sessions, 1);
+    srig_expect_runs (&t->workers[1].adopts, "5.1");
+}
+
 static void a_claimed_run_is_adopted_when_the_client_came_first (void **state)
 {
     (void) state;
@@ -300,6 +322,7 @@ int main (void)
         TEST (claims_of_everything_that_overlap_are_fine),
         TEST (a_claim_that_breaks_off_is_forgotten),
         TEST_NEW (a_claimed_run_is_adopted_when_the_worker_came_first),
+        TEST_NEW (a_worker_that_is_away_is_told_of_a_claimed_run_when_it_is_back),
         TEST_NEW (a_claimed_run_is_adopted_when_the_client_came_first),
         TEST_NEW (claimed_tasks_wait_for_their_workers_until_the_grace_is_over),
         TEST_NEW (a_graced_task_can_be_cancelled),
