@@ -9,7 +9,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define OWN_ID_LEN 5 /* of the routing ids that ZeroMQ makes up */
 #define MAX_FD (1 << 20)
 
 typedef struct entry_s {
@@ -30,7 +29,8 @@ struct peers_s {
     entry_t **by_fd;     /* first of each descriptor */
     size_t n_fds;
     size_t most;
-    uint64_t last, seed;
+    uint64_t last;
+    dp_hash_key_t secret; /* peers may choose their routing ids */
 };
 
 peers_t *peers_new (size_t most)
@@ -40,7 +40,7 @@ peers_t *peers_new (size_t most)
         return NULL;
     dp_list_init (&self->strangers);
     self->most = most;
-    self->seed = dp_random ();
+    self->secret = (dp_hash_key_t) { dp_random (), dp_random () };
     return self;
 }
 
@@ -65,16 +65,6 @@ void peers_destroy (peers_t **self_p)
 size_t peers_count (const peers_t *self)
 {
     return self->by_connection.count;
-}
-
-/* ZeroMQ's own ids are their own keys. Others, which no peer of ours has, are hashed, and may collide. */
-static uint64_t key_of (const peers_t *self, const uint8_t *id, size_t len)
-{
-    bool is_own = len == OWN_ID_LEN;
-    uint64_t key = is_own ? 0 : self->seed;
-    for (size_t i = 0; i < len; i++)
-        key = is_own ? key << 8 | id[i] : (key ^ id[i]) * UINT64_C (0x100000001b3);
-    return is_own ? key : key | UINT64_C (1) << 63;
 }
 
 static entry_t *entry_of_connection (const peers_t *self, uint64_t connection)
@@ -220,7 +210,7 @@ uint64_t peers_meet (peers_t *self, int64_t now_ms, const void *routing_id, size
                      uint64_t *gone)
 {
     *gone = 0;
-    uint64_t key = key_of (self, routing_id, len);
+    uint64_t key = dp_hash_bytes (&self->secret, routing_id, len);
     entry_t *entry = entry_of_id (self, key, routing_id, len);
     if (entry != NULL && (fd < 0 || entry->fd < 0 || entry->fd == fd))
         return entry->connection;

@@ -34,7 +34,7 @@ scheduler_t *scheduler_new (const scheduler_config_t *config, int64_t now_ms)
     self->grace_until_ms = now_ms + self->config.grace_ms;
     self->ticked_at_ms = self->check_at_ms = self->no_worker_since_ms = now_ms;
     self->secret.key = config->secret;
-    dp_map_t *maps[] = { &self->connections, &self->sessions, &self->workers, &self->offers, &self->orphans };
+    dp_map_t *maps[] = { &self->connections, &self->sessions, &self->workers, &self->orphans };
     for (size_t i = 0; i < sizeof maps / sizeof *maps; i++)
         maps[i]->secret = &self->secret;
     dp_list_init (&self->all_workers);

@@ -206,7 +206,7 @@ struct scheduler_s {
     size_t n_full;                         /* sessions */
     uint64_t held_bytes, worker_room; /* results of all sessions; what workers were told that they have */
     dp_outbox_t outbox;
-    dp_map_secret_t secret; /* of all maps */
+    dp_map_secret_t secret; /* of all maps; the keys of offers are made with it */
     dp_map_t connections, sessions, workers, offers, orphans;
     dp_list_t all_workers, touched, acking; /* acking: who is due first stands first */
     uint64_t n_processes, n_names;

@@ -8,13 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* FNV-1a; the kind keeps functions and labels apart. */
-static uint64_t hash_of (char kind, wire_text_t name)
+/* Peers choose the names. The kind keeps functions and labels apart. */
+static uint64_t hash_of (const scheduler_t *self, char kind, wire_text_t name)
 {
-    uint64_t hash = (0xcbf29ce484222325u ^ (uint8_t) kind) * 0x100000001b3u;
-    for (size_t i = 0; i < name.len; i++)
-        hash = (hash ^ (uint8_t) name.data[i]) * 0x100000001b3u;
-    return hash;
+    return dp_hash_bytes (&self->secret.key, name.data, name.len) ^ (uint8_t) kind;
 }
 
 static offer_t *new_offer (scheduler_t *self, char kind, wire_text_t name)
@@ -29,7 +26,7 @@ static offer_t *new_offer (scheduler_t *self, char kind, wire_text_t name)
 
 offer_t *scheduler_offer (scheduler_t *self, char kind, wire_text_t name)
 {
-    uint64_t hash = hash_of (kind, name);
+    uint64_t hash = hash_of (self, kind, name);
     dp_map_node_t *node = dp_map_get (&self->offers, hash);
     offer_t *first = node != NULL ? DP_CONTAINER (node, offer_t, by_hash) : NULL;
     for (offer_t *offer = first; offer != NULL; offer = offer->next_same)

@@ -43,7 +43,7 @@ struct session_s {
     dp_acks_t acks;              /* of results, on this connection (R3) */
     /* tasks */
     uint64_t last_id, last_job;
-    dp_map_t tasks;       /* submitted and unfinished, by id */
+    dp_map_t tasks;       /* submitted and unfinished, by id: all keys are its own, so no map has a secret */
     dp_list_t submitted;  /* the same, in order of submission */
     dp_list_t again;      /* to be sent before anything new: missing ones, and retries under new ids */
     size_t n_bytes;       /* payload of the submitted ones */

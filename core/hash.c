@@ -31,15 +31,44 @@ static inline void take (state_t *s, uint64_t word)
     s->a ^= word;
 }
 
+static state_t begin (const dp_hash_key_t *key)
+{
+    return (state_t) { key->k0 ^ UINT64_C (0x736f6d6570736575), key->k1 ^ UINT64_C (0x646f72616e646f6d),
+                       key->k0 ^ UINT64_C (0x6c7967656e657261), key->k1 ^ UINT64_C (0x7465646279746573) };
+}
+
+/* The last word is of the bytes that are left, and of the whole length in its last one. */
+static uint64_t end (state_t *s, uint64_t last, size_t len)
+{
+    take (s, last | (uint64_t) len << 56);
+    s->c ^= 0xff;
+    for (int i = 0; i < 3; i++)
+        mix (s);
+    return s->a ^ s->b ^ s->c ^ s->d;
+}
+
 uint64_t dp_hash (const dp_hash_key_t *key, const uint64_t *words, size_t n)
 {
-    state_t s = { key->k0 ^ UINT64_C (0x736f6d6570736575), key->k1 ^ UINT64_C (0x646f72616e646f6d),
-                  key->k0 ^ UINT64_C (0x6c7967656e657261), key->k1 ^ UINT64_C (0x7465646279746573) };
+    state_t s = begin (key);
     for (size_t i = 0; i < n; i++)
         take (&s, words[i]);
-    take (&s, (uint64_t) n * 8 << 56); /* the length stands in the last byte */
-    s.c ^= 0xff;
-    for (int i = 0; i < 3; i++)
-        mix (&s);
-    return s.a ^ s.b ^ s.c ^ s.d;
+    return end (&s, 0, n * 8);
+}
+
+static uint64_t word_of (const uint8_t *bytes, size_t n)
+{
+    uint64_t word = 0;
+    for (size_t i = 0; i < n; i++)
+        word |= (uint64_t) bytes[i] << 8 * i;
+    return word;
+}
+
+uint64_t dp_hash_bytes (const dp_hash_key_t *key, const void *data, size_t len)
+{
+    const uint8_t *bytes = data;
+    state_t s = begin (key);
+    size_t n_whole = len / 8 * 8;
+    for (size_t i = 0; i < n_whole; i += 8)
+        take (&s, word_of (bytes + i, 8));
+    return end (&s, word_of (bytes + n_whole, len - n_whole), len);
 }

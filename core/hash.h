@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* hash.h - SipHash-1-3: whoever does not know the key cannot choose words that collide. */
+/* hash.h - SipHash-1-3: whoever does not know the key cannot choose words, or bytes, that collide. */
 #ifndef DP_HASH_H_INCLUDED
 #define DP_HASH_H_INCLUDED
 
@@ -12,5 +12,8 @@ typedef struct dp_hash_key_s { /* 128 random bits; zeros are a key that everybod
 
 /* Of so many words, each as its eight bytes, the lowest first. */
 uint64_t dp_hash (const dp_hash_key_t *key, const uint64_t *words, size_t n);
+
+/* Of so many bytes. */
+uint64_t dp_hash_bytes (const dp_hash_key_t *key, const void *data, size_t len);
 
 #endif

@@ -44,6 +44,8 @@ crew_t *crew_new (const crew_config_t *config, int64_t now_ms)
     self->n_labels = config->n_labels;
     self->cancel_grace_ms = config->cancel_grace_ms > 0 ? config->cancel_grace_ms : 1000;
     self->orphan_ms = config->orphan_ms > 0 ? config->orphan_ms : 60000;
+    self->secret.key = config->secret;
+    self->runs.secret = self->tenants.secret = &self->secret;
     self->n_brokers = config->n_brokers;
     self->brokers = dp_must_alloc (self->n_brokers * sizeof *self->brokers);
     for (size_t i = 0; i < self->n_brokers; i++)

@@ -21,6 +21,7 @@
 #ifndef CREW_H_INCLUDED
 #define CREW_H_INCLUDED
 
+#include "core/hash.h"
 #include "core/link.h"
 #include "core/wire.h"
 
@@ -39,6 +40,7 @@ typedef struct crew_config_s {
     int64_t cancel_grace_ms; /* flag → SIGTERM → SIGKILL, each so long after the one before; 0 = 1000 */
     int64_t orphan_ms;       /* runs without their broker for so long are stopped; 0 = 60000 */
     uint64_t seed;           /* of the links' jitter */
+    dp_hash_key_t secret;    /* 128 random bits: of them no client can choose ids that make it slow */
 } crew_config_t;
 
 crew_t *crew_new (const crew_config_t *config, int64_t now_ms);

@@ -65,7 +65,7 @@ typedef enum {
 
 struct crew_run_s {
     dp_map_node_t by_key;
-    crew_run_t *same_key; /* next of those whose names have the same hash */
+    crew_run_t *same_key; /* next of those with the same key */
     dp_list_t in_broker;  /* all runs of its broker, in the order of their coming */
     dp_list_t in_queue;   /* WAITING: of its pool; RUNNING: of its child */
     crew_broker_t *broker;
@@ -164,7 +164,8 @@ struct crew_pool_s {
 struct crew_tenant_s {
     dp_map_node_t by_id;
     uint64_t seed;
-    crew_pool_t *pool; /* the common one, or its own */
+    uint64_t first_key; /* of its runs in the map */
+    crew_pool_t *pool;  /* the common one, or its own */
     size_t n_runs;
     uint64_t *known_by; /* for each broker: the connection that it was announced on last; 0 = not at all */
     int64_t idle_since_ms;
@@ -172,7 +173,7 @@ struct crew_tenant_s {
 
 crew_pool_t *crew_pool_new (crew_t *self);
 void crew_pool_free (crew_pool_t **self_p);
-crew_tenant_t *crew_tenant_get (crew_t *self, uint64_t session);
+crew_tenant_t *crew_tenant_get (const crew_t *self, uint64_t session);
 /* As SESSION says; a session that is known stays as it is. */
 void crew_tenant_announce (crew_t *self, crew_broker_t *broker, const wire_session_t *session);
 /* This broker's runs of the session are killed and forgotten; with no other broker left, its children too. */
@@ -351,6 +352,7 @@ struct crew_s {
     int64_t cancel_grace_ms, orphan_ms;
     crew_broker_t *brokers;
     size_t n_brokers;
+    dp_map_secret_t secret; /* clients choose the ids of sessions and tasks */
     dp_map_t runs, tenants;
     dp_list_t pools; /* the common one first */
     crew_pool_t *common;

@@ -6,36 +6,29 @@
 
 #include <string.h>
 
-static uint64_t mix (uint64_t x)
+/* Whatever ids clients choose, they know neither where a session's keys begin nor how the map spreads them; and
+   ids that follow one another have keys that do. */
+static uint64_t key_of (const crew_tenant_t *tenant, uint64_t id)
 {
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return x ^ (x >> 31);
-}
-
-static uint64_t key_of (uint64_t session, uint64_t id, uint64_t attempt)
-{
-    return mix (session + mix (id + mix (attempt)));
-}
-
-static bool is_named (const crew_run_t *run, uint64_t session, uint64_t id, uint64_t attempt)
-{
-    return run->id == id && run->attempt == attempt && run->tenant->by_id.key == session;
+    return tenant->first_key + id;
 }
 
 crew_run_t *crew_run_find (const crew_t *self, uint64_t session, uint64_t id, uint64_t attempt)
 {
-    dp_map_node_t *node = dp_map_get (&self->runs, key_of (session, id, attempt));
+    const crew_tenant_t *tenant = crew_tenant_get (self, session);
+    if (!tenant)
+        return NULL;
+    dp_map_node_t *node = dp_map_get (&self->runs, key_of (tenant, id));
     crew_run_t *run = node ? DP_CONTAINER (node, crew_run_t, by_key) : NULL;
-    while (run && !is_named (run, session, id, attempt))
+    while (run && (run->id != id || run->attempt != attempt || run->tenant != tenant))
         run = run->same_key;
     return run;
 }
 
-/* Hashes of different names may be equal: those runs stand in a chain behind the one in the map. */
+/* The attempts of one task, and names whose keys happen to be equal: those runs stand in a chain behind the one in the map. */
 static void put_in_map (crew_t *self, crew_run_t *run)
 {
-    uint64_t key = key_of (run->tenant->by_id.key, run->id, run->attempt);
+    uint64_t key = key_of (run->tenant, run->id);
     dp_map_node_t *node = dp_map_get (&self->runs, key);
     if (node) {
         crew_run_t *other = DP_CONTAINER (node, crew_run_t, by_key);

@@ -30,7 +30,7 @@ void crew_pool_free (crew_pool_t **self_p)
     *self_p = NULL;
 }
 
-crew_tenant_t *crew_tenant_get (crew_t *self, uint64_t session)
+crew_tenant_t *crew_tenant_get (const crew_t *self, uint64_t session)
 {
     dp_map_node_t *node = dp_map_get (&self->tenants, session);
     return node ? DP_CONTAINER (node, crew_tenant_t, by_id) : NULL;
@@ -52,6 +52,7 @@ static crew_tenant_t *tenant_new (crew_t *self, const wire_session_t *session)
 {
     crew_tenant_t *tenant = dp_must_alloc (sizeof *tenant);
     tenant->seed = session->seed;
+    tenant->first_key = dp_hash (&self->secret.key, &session->session, 1);
     tenant->known_by = dp_must_alloc (self->n_brokers * sizeof *tenant->known_by);
     tenant->pool = self->common;
     tenant->idle_since_ms = DP_NEVER;

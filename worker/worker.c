@@ -110,6 +110,7 @@ static int open_crew (worker_t *self, const worker_config_t *config)
         .labels = config->labels,
         .n_labels = config->n_labels,
         .seed = dp_random (),
+        .secret = { dp_random (), dp_random () },
     };
     crew.n_functions = zygote_functions (&crew.functions);
     if (config->processes > CREW_MAX_PROCESSES)
