@@ -21,16 +21,17 @@ static const char *name_of (const worker_record_t *worker)
 static size_t count_ahead (const task_t *task)
 {
     size_t n = 0;
-    const session_record_t *session = task->session;
+    const lane_t *its = task->of.lane;
+    const session_record_t *session = its->route->session;
     if (task->is_graced)
         return session->n_queued - 1;
-    for (const dp_list_t *node = task->in_place.previous; node != &task->lane->queue; node = node->previous)
+    for (const dp_list_t *node = task->in_place.previous; node != &its->queue; node = node->previous)
         n++;
     for (const dp_list_t *node = session->waiting.next; node != &session->waiting; node = node->next) {
         const route_t *route = DP_CONTAINER (node, route_t, in_waiting);
         for (size_t i = 0; i < route->ranks.n_nodes; i++) {
             const lane_t *lane = DP_CONTAINER (route->ranks.nodes[i], lane_t, by_rank);
-            if ((int64_t) lane->by_priority.key > task->priority)
+            if ((int64_t) lane->by_priority.key > (int64_t) its->by_priority.key)
                 n += lane->n_queued;
         }
     }
@@ -40,11 +41,12 @@ static size_t count_ahead (const task_t *task)
 static void explain_queued (const scheduler_t *self, int64_t now_ms, const task_t *task,
                             wire_answer_t *answer, char *text, size_t size)
 {
+    const route_t *route = task->of.lane->route;
     size_t n_able = 0, n_draining = 0;
     for (const dp_list_t *node = self->all_workers.next; node != &self->all_workers; node = node->next) {
         const worker_record_t *worker = DP_CONTAINER (node, worker_record_t, in_workers);
-        n_able += scheduler_can_run (worker, task->route);
-        n_draining += worker->is_draining && scheduler_can_run (worker, task->route);
+        n_able += scheduler_can_run (worker, route);
+        n_draining += worker->is_draining && scheduler_can_run (worker, route);
     }
     int64_t since_ms = now_ms - task->since_ms;
     if (dp_list_is_empty (&self->all_workers)) {
@@ -52,24 +54,24 @@ static void explain_queued (const scheduler_t *self, int64_t now_ms, const task_
         snprintf (text, size, "no worker is connected to the broker: start one with dpool-worker");
     } else if (n_able == 0) {
         say (answer, DPOOL_REASON_NO_FUNCTION, since_ms);
-        snprintf (text, size, "workers are there, but none offers '%s'%s%s now", task->route->function->name,
-                  task->route->require != NULL ? " with the label " : "",
-                  task->route->require != NULL ? task->route->require->name : "");
+        snprintf (text, size, "workers are there, but none offers '%s'%s%s now", route->function->name,
+                  route->require != NULL ? " with the label " : "",
+                  route->require != NULL ? route->require->name : "");
     } else if (n_draining == n_able) {
         say (answer, DPOOL_REASON_DRAINING, since_ms);
-        snprintf (text, size, "all workers that offer '%s' are draining", task->route->function->name);
+        snprintf (text, size, "all workers that offer '%s' are draining", route->function->name);
     } else if (task->n_losses > 0) {
         say (answer, DPOOL_REASON_RETRYING, since_ms);
         answer->ahead = count_ahead (task);
         snprintf (text, size, "it waits for another try: its worker was lost%s",
                   task->n_losses > 1 ? ", more than once" : "");
-    } else if (task->session->is_full) {
+    } else if (route->session->is_full) {
         answer->ahead = count_ahead (task);
         say (answer, DPOOL_REASON_QUEUED, since_ms);
         snprintf (
             text, size,
             "it waits until this program takes its results: %llu bytes of them fill the broker's memory",
-            (unsigned long long) task->session->held_bytes);
+            (unsigned long long) route->session->held_bytes);
     } else {
         answer->ahead = count_ahead (task);
         say (answer, DPOOL_REASON_QUEUED, since_ms);
@@ -89,16 +91,17 @@ static void explain (const scheduler_t *self, int64_t now_ms, const session_reco
                                : "it is finished, and its result is on its way");
         return;
     }
-    answer->attempt = task->attempt;
+    answer->attempt = scheduler_attempt_of (task);
     if (task->state == TASK_QUEUED) {
         explain_queued (self, now_ms, task, answer, text, size);
         return;
     }
-    answer->worker = (wire_text_t) { name_of (task->worker), strlen (name_of (task->worker)) };
-    int64_t since_ms = now_ms - task->since_ms, silent_ms = now_ms - task->worker->peer.heard_at_ms;
-    say (answer, task->attempt % 1000 > 1 ? DPOOL_REASON_RETRYING : DPOOL_REASON_RUNNING, since_ms);
+    const worker_record_t *worker = task->runs->worker;
+    answer->worker = (wire_text_t) { name_of (worker), strlen (name_of (worker)) };
+    int64_t since_ms = now_ms - task->since_ms, silent_ms = now_ms - worker->peer.heard_at_ms;
+    say (answer, answer->attempt % 1000 > 1 ? DPOOL_REASON_RETRYING : DPOOL_REASON_RUNNING, since_ms);
     snprintf (text, size, "%s on worker '%s' for %lld ms (last heard of %lld ms ago)%s",
-              task->has_started ? "it runs" : "it was given to a process", name_of (task->worker),
+              task->runs->has_started ? "it runs" : "it was given to a process", name_of (worker),
               (long long) since_ms, (long long) (silent_ms > 0 ? silent_ms : 0),
               task->n_losses > 0 ? "; a worker that had it before was lost" : "");
 }

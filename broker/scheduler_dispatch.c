@@ -8,8 +8,10 @@
 /* Is the next task of one route due before that of another? The highest priority first, there the oldest. */
 static bool is_before (const task_t *task, const task_t *other)
 {
-    if (task->priority != other->priority)
-        return task->priority > other->priority;
+    int64_t priority = (int64_t) task->of.lane->by_priority.key;
+    int64_t others = (int64_t) other->of.lane->by_priority.key;
+    if (priority != others)
+        return priority > others;
     return task->by_id.key < other->by_id.key;
 }
 
@@ -18,7 +20,7 @@ static bool is_before (const task_t *task, const task_t *other)
 static task_t *choose_task (const session_record_t *session, const worker_record_t *worker)
 {
     task_t *best = scheduler_next_of_session (session);
-    if (best == NULL || scheduler_can_run (worker, best->route))
+    if (best == NULL || scheduler_can_run (worker, best->of.lane->route))
         return best;
     best = NULL;
     for (const dp_list_t *node = session->waiting.next; node != &session->waiting; node = node->next) {

@@ -17,7 +17,7 @@ static void free_held (scheduler_t *self, session_record_t *session, held_t *hel
     session->sent_bytes -= held->is_sent ? weight_of (held) : 0;
     self->stats.payload_bytes -= dp_blob_len (held->blob);
     dp_blob_release (&held->blob);
-    dp_free (held);
+    dp_spares_put (&self->spare_held, held);
 }
 
 static dp_blob_t *keep (const wire_result_t *result, dp_blob_t *blob)
@@ -67,36 +67,42 @@ void scheduler_send_held (scheduler_t *self, session_record_t *session)
     }
 }
 
+/* Of its arguments and where it belongs nothing is needed any more. */
+static void finish (scheduler_t *self, session_record_t *session, task_t *task)
+{
+    task->state = TASK_FINISHED;
+    self->stats.n_finished++;
+    self->stats.payload_bytes -= task->payload_len;
+    scheduler_weigh_task (task, false);
+    scheduler_drop_payload (task);
+    if (task->has_lane)
+        scheduler_let_go_lane (self, task->of.lane);
+    task->has_lane = false;
+    task->of.session = session;
+}
+
 /* Take over a result; a final one finishes the task. */
 void scheduler_hold (scheduler_t *self, task_t *task, const wire_result_t *result, dp_blob_t *blob)
 {
-    session_record_t *session = task->session;
-    held_t *held = dp_must_alloc (sizeof *held);
-    held->task = task;
-    held->attempt = result->attempt;
-    held->first = result->first;
-    held->n_items = result->n_items;
-    held->run_us = result->run_us;
-    held->status = result->status;
-    held->is_final = result->is_final;
-    held->blob = keep (result, blob);
+    session_record_t *session = scheduler_session_of (task);
+    task_runs_t *runs = scheduler_need_runs (self, task);
+    held_t *held = dp_spares_take (&self->spare_held);
+    *held = (held_t) { .task = task,
+                       .attempt = result->attempt,
+                       .first = result->first,
+                       .n_items = result->n_items,
+                       .run_us = result->run_us,
+                       .status = result->status,
+                       .is_final = result->is_final,
+                       .blob = keep (result, blob) };
     self->stats.payload_bytes += dp_blob_len (held->blob);
     scheduler_weigh_held (self, session, dp_blob_len (held->blob), true);
     dp_list_append (&session->unsent, &held->in_session);
-    dp_list_append (&task->held, &held->in_task);
-    if (!scheduler_is_cut (result) && result->first + result->n_items > task->n_told)
-        task->n_told = result->first + result->n_items;
-    if (result->is_final) {
-        task->state = TASK_FINISHED;
-        self->stats.n_finished++;
-        self->stats.payload_bytes -= task->payload_len;
-        scheduler_weigh_task (task, false);
-        task->payload_len = 0;
-        dp_blob_release (&task->blob);
-        if (task->route != NULL)
-            scheduler_let_go_route (self, task->route);
-        task->route = NULL;
-    }
+    dp_list_append (&runs->held, &held->in_task);
+    if (!scheduler_is_cut (result) && result->first + result->n_items > runs->n_told)
+        runs->n_told = result->first + result->n_items;
+    if (result->is_final)
+        finish (self, session, task);
     scheduler_send_held (self, session);
 }
 
@@ -122,7 +128,7 @@ void scheduler_on_ack (scheduler_t *self, session_record_t *session, uint64_t ac
         task_t *task = held->task;
         session->n_forgotten++;
         free_held (self, session, held);
-        if (task != NULL && task->state == TASK_FINISHED && dp_list_is_empty (&task->held))
+        if (task != NULL && task->state == TASK_FINISHED && dp_list_is_empty (&task->runs->held))
             scheduler_drop_task (self, task);
     }
     scheduler_send_held (self, session);
@@ -131,12 +137,15 @@ void scheduler_on_ack (scheduler_t *self, session_record_t *session, uint64_t ac
 /* The task goes; what was sent of it stays until its acknowledgement was counted. */
 void scheduler_drop_held (scheduler_t *self, task_t *task)
 {
-    DP_LIST_EACH (&task->held, node) {
+    if (task->runs == NULL)
+        return;
+    session_record_t *session = scheduler_session_of (task);
+    DP_LIST_EACH (&task->runs->held, node) {
         held_t *held = DP_CONTAINER (node, held_t, in_task);
         dp_list_remove (node);
         held->task = NULL;
         if (!held->is_sent)
-            free_held (self, task->session, held);
+            free_held (self, session, held);
     }
 }
 

@@ -8,6 +8,7 @@
 #include "core/heap.h"
 #include "core/list.h"
 #include "core/map.h"
+#include "core/spares.h"
 
 enum {
     SCHEDULER_CHECK_MS = 250,    /* how often the timers of peers are looked at */
@@ -17,6 +18,7 @@ enum {
     SCHEDULER_MAX_LOSSES = 10, /* of workers, for one task */
     SCHEDULER_ORPHAN_MS = 60000,       /* workers drop what nobody has claimed for so long */
     SCHEDULER_MAX_ORPHANS = 1 << 20,   /* of all workers */
+    SCHEDULER_MAX_SPARES = 1 << 14,    /* records of each kind that are kept for the next */
     SCHEDULER_MAX_CLAIMS = 1 << 22,    /* ranges of one CLAIM */
     SCHEDULER_MAX_STATUS = 512 * 1024, /* bytes of a status: it must fit into an envelope */
     SCHEDULER_MAX_IDLE_ROUTES = 64     /* of one session, kept for what was learned of their tasks */
@@ -54,13 +56,16 @@ typedef struct peer_s {
     uint64_t pid;
 } peer_t;
 
-/* Queued tasks of one route and priority. Free when it is empty, but for the route's last. */
+/* Tasks of one route and priority: what is queued of them, in its order. Free when no unfinished task is of
+   it, but for the route's last. */
 typedef struct lane_s {
     dp_map_node_t by_priority; /* in its route */
-    dp_heap_node_t by_rank;    /* in its route while it has tasks: the highest priority first */
-    dp_heap_node_t by_age;     /* in its tier, likewise: the one whose next task is the oldest first */
-    dp_list_t queue;           /* of task_t.in_place, next one first */
+    struct route_s *route;
+    dp_heap_node_t by_rank; /* in its route while it has tasks: the highest priority first */
+    dp_heap_node_t by_age;  /* in its tier, likewise: the one whose next task is the oldest first */
+    dp_list_t queue;        /* of task_t.in_place, next one first */
     size_t n_queued;
+    size_t n_tasks; /* unfinished, which hold it */
 } lane_t;
 
 /* The lanes of one priority that have tasks, of all routes of a session. Free when it has none, but for the
@@ -81,9 +86,9 @@ typedef struct route_s {
     offer_t *function, *require; /* require NULL = any worker */
     dp_map_t lanes;
     dp_heap_t ranks;
-    lane_t *last; /* the lane used last: it stays when it is empty, since the next task is mostly of it too */
-    size_t n_queued, n_tasks; /* n_tasks: all unfinished ones, which hold it */
-    uint64_t mean_us;         /* of a task's run; 0 = unknown */
+    lane_t *last; /* the lane used last: it stays when nobody holds it: the next task is mostly of it too */
+    size_t n_queued, n_held_lanes;
+    uint64_t mean_us; /* of a task's run; 0 = unknown */
 } route_t;
 
 typedef struct session_record_s {
@@ -148,29 +153,39 @@ typedef struct ghost_s {
 
 typedef enum { TASK_QUEUED, TASK_ASSIGNED, TASK_FINISHED } task_state_t;
 
+/* What a client says of a task beside its id and its arguments. */
+typedef struct task_numbers_s {
+    uint64_t attempt, n_items, time_limit_ms, job, first;
+} task_numbers_t;
+
+/* What a task has that was given to a worker, or that has results. */
+typedef struct task_runs_s {
+    worker_record_t *worker;        /* ASSIGNED */
+    dp_list_t held;                 /* results of it that are held */
+    uint64_t attempt, last_attempt; /* of the present run, or the last; the highest ever given */
+    uint64_t n_items;               /* is_cut: they are the first of those that its arguments are of */
+    uint64_t n_told;                /* items from the first on whose outcomes are held or were sent */
+    uint64_t charged_us;            /* of the session's use, in advance */
+    uint64_t listed;                /* the HELLO whose RUNS named it last */
+    bool has_started, is_cut;
+} task_runs_t;
+
+/* Millions of these may wait, so it is small: what few need, or not yet, stands elsewhere. */
 typedef struct task_s {
     dp_map_node_t by_id; /* in its session */
     dp_list_t in_place;  /* QUEUED: its lane's queue, or the session's graced ones. ASSIGNED: worker's runs */
-    dp_list_t held;      /* results of it that are held */
-    session_record_t *session;
-    route_t *route;          /* NULL: finished, or adopted by its id alone: its arguments are not here */
-    lane_t *lane;            /* QUEUED, and not graced */
-    worker_record_t *worker; /* ASSIGNED */
-    dp_blob_t *blob;         /* a long payload */
-    int64_t priority;
-    uint64_t time_limit_ms;
-    uint64_t attempt, last_attempt; /* of the present run, or the last; the highest ever given */
-    uint64_t job, first, n_items;
-    uint64_t n_told;     /* items from the first on whose outcomes are held or were sent */
-    uint64_t charged_us; /* of the session's use, in advance */
-    int64_t since_ms;    /* queued or assigned */
-    uint64_t listed;     /* the HELLO whose RUNS named it last */
+    union {
+        lane_t *lane;              /* has_lane: it holds it */
+        session_record_t *session; /* else it is finished, or adopted by its id: its arguments are not here */
+    } of;
+    task_runs_t *runs; /* NULL = it is QUEUED, as it was submitted */
+    int64_t since_ms;  /* queued or assigned */
     uint32_t payload_len;
-    uint8_t state, n_losses;
-    bool is_cancelled, is_at_most_once, is_loose, is_graced, has_started;
-    bool is_recalled;  /* its client wants it back: it is not queued again */
-    bool is_cut;       /* n_items are the first of those that its arguments are of */
-    uint8_t payload[]; /* a short one */
+    uint8_t state : 2, n_losses : 6; /* task_state_t; workers that were lost while they had it */
+    bool has_lane : 1, is_cancelled : 1, is_at_most_once : 1, is_loose : 1, is_graced : 1;
+    bool is_recalled : 1; /* its client wants it back: it is not queued again */
+    bool has_blob : 1;    /* its payload is long */
+    uint8_t packed[];     /* the blob, its numbers, a short payload: scheduler_record.c knows */
 } task_t;
 
 /* A result that its client has not acknowledged. */
@@ -222,6 +237,7 @@ struct scheduler_s {
     event_t *event; /* the one that was read last */
     scheduler_stats_t stats;
     dp_buffer_t scratch;
+    dp_spares_t spare_runs, spare_held; /* of task_runs_t, held_t */
 };
 
 /* scheduler.c: life, the tick */
@@ -246,9 +262,9 @@ bool scheduler_is_hopeless (const scheduler_t *self, const route_t *route);
 void scheduler_explain_hopeless (const scheduler_t *self, const route_t *route, char *text, size_t size);
 
 /* scheduler_routes.c: what is queued, and in which order */
-route_t *scheduler_route (scheduler_t *self, session_record_t *session, const wire_group_t *group);
-void scheduler_hold_route (route_t *route);
-void scheduler_let_go_route (scheduler_t *self, route_t *route);
+lane_t *scheduler_lane (scheduler_t *self, session_record_t *session, const wire_group_t *group);
+void scheduler_hold_lane (lane_t *lane);
+void scheduler_let_go_lane (scheduler_t *self, lane_t *lane);
 lane_t *scheduler_first_lane (const route_t *route); /* NULL = nothing is queued */
 task_t *scheduler_next_task (const route_t *route);  /* likewise */
 void scheduler_queue (scheduler_t *self, int64_t now_ms, task_t *task, bool at_head);
@@ -300,11 +316,44 @@ const wire_range_t *scheduler_find_claim (const session_record_t *session, uint6
 void scheduler_say_missing (scheduler_t *self, session_record_t *session, uint64_t first, uint64_t last);
 void scheduler_end_grace (scheduler_t *self, int64_t now_ms);
 
+/* scheduler_record.c: a task's record */
+static inline session_record_t *scheduler_session_of (const task_t *task)
+{
+    return task->has_lane ? task->of.lane->route->session : task->of.session;
+}
+
+static inline worker_record_t *scheduler_worker_of (const task_t *task) /* NULL = it is not ASSIGNED */
+{
+    return task->runs != NULL ? task->runs->worker : NULL;
+}
+
+enum { SCHEDULER_INLINE_PAYLOAD = 512 }; /* a longer payload is a blob of its own */
+
+/* Neither in the session's map nor counted. Of the payload, of which there may be none, the blob is held if
+   it is long, else the bytes are copied. */
+task_t *scheduler_new_record (uint64_t id, const task_numbers_t *numbers, const wire_bytes_t *payload,
+                              dp_blob_t *blob);
+void scheduler_free_record (scheduler_t *self, task_t *task); /* with its blob, and runs without results */
+void scheduler_drop_payload (task_t *task);
+uint64_t scheduler_n_items_of (const task_t *task);
+uint64_t scheduler_attempt_of (const task_t *task);
+/* What it is given to a worker with; a long payload is the whole of the blob. Of a run that was cut, what is
+   left. */
+typedef struct task_body_s {
+    task_numbers_t numbers;
+    wire_bytes_t payload;
+    dp_blob_t *blob;
+} task_body_t;
+task_body_t scheduler_body_of (const task_t *task);
+task_runs_t *scheduler_need_runs (scheduler_t *self, task_t *task); /* those that it has, or new ones */
+void scheduler_shed_runs (scheduler_t *self,
+                          task_t *task); /* it is queued again: unless they say something */
+
 /* scheduler_tasks.c: the moves of a task */
 session_record_t *scheduler_session (const scheduler_t *self, uint64_t id);
 task_t *scheduler_task (const session_record_t *session, uint64_t id);
 wire_run_t scheduler_run_of (const task_t *task); /* the name of its present run */
-void scheduler_submit (scheduler_t *self, int64_t now_ms, route_t *route, const wire_group_t *group,
+void scheduler_submit (scheduler_t *self, int64_t now_ms, lane_t *lane, const wire_group_t *group,
                        const wire_task_t *from, dp_blob_t *blob);
 task_t *scheduler_new_bodyless (session_record_t *session, uint64_t id, bool is_at_most_once);
 void scheduler_put_session (scheduler_t *self, worker_record_t *worker, session_record_t *session);
@@ -323,7 +372,6 @@ void scheduler_recall (scheduler_t *self, task_t *task);
 void scheduler_give_back (scheduler_t *self, task_t *task); /* one that is queued, or was just unassigned */
 bool scheduler_is_cut (const wire_result_t *result);
 bool scheduler_cut (task_t *task, const wire_result_t *result);
-size_t scheduler_arguments_len (const task_t *task);
 
 /* scheduler_held.c: results until they are acknowledged */
 void scheduler_hold (scheduler_t *self, task_t *task, const wire_result_t *result, dp_blob_t *blob);

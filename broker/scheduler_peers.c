@@ -207,15 +207,15 @@ static void on_submit (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_mes
     wire_group_t group;
     wire_task_t task;
     while (wire_next_group (message, &group)) {
-        route_t *route = scheduler_route (self, session, &group);
-        scheduler_hold_route (route); /* its tasks may all end at once */
+        lane_t *lane = scheduler_lane (self, session, &group);
+        scheduler_hold_lane (lane); /* its tasks may all end at once */
         while (wire_next_task (message, &task)) {
             size_t frame = task.payload.frame;
             if (scheduler_task (session, task.id) == NULL)
-                scheduler_submit (self, now_ms, route, &group, &task,
+                scheduler_submit (self, now_ms, lane, &group, &task,
                                   frame > 0 && blobs != NULL ? blobs[frame] : NULL);
         }
-        scheduler_let_go_route (self, route);
+        scheduler_let_go_lane (self, lane);
     }
 }
 

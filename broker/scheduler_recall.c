@@ -10,15 +10,16 @@ void scheduler_give_back (scheduler_t *self, task_t *task)
 {
     if (!dp_list_is_empty (&task->in_place))
         scheduler_unqueue (self, task);
+    uint64_t n_items = scheduler_n_items_of (task);
     dp_buffer_reset (&self->scratch);
-    for (uint64_t i = 0; i < task->n_items; i++)
+    for (uint64_t i = 0; i < n_items; i++)
         if (outcome_put_not_started (&self->scratch) < 0)
-            dp_no_memory (2 * (size_t) task->n_items);
+            dp_no_memory (2 * (size_t) n_items);
     wire_result_t result = {
-        .attempt = task->last_attempt + 1,
+        .attempt = scheduler_need_runs (self, task)->last_attempt + 1,
         .status = OUTCOME_NOT_STARTED,
         .is_final = true,
-        .n_items = task->n_items,
+        .n_items = n_items,
         .payload = { self->scratch.data, self->scratch.len, 0 },
     };
     scheduler_hold (self, task, &result, NULL);
@@ -33,9 +34,9 @@ void scheduler_recall (scheduler_t *self, task_t *task)
     task->is_recalled = true;
     if (task->state == TASK_QUEUED && !task->is_graced)
         scheduler_give_back (self, task);
-    else if (task->state == TASK_ASSIGNED && !task->worker->is_listing) { /* else RUNS is answered so */
+    else if (task->state == TASK_ASSIGNED && !task->runs->worker->is_listing) { /* else RUNS is answered so */
         wire_run_t run = scheduler_run_of (task);
-        scheduler_tell_run (self, task->worker, WIRE_REVOKE, &run);
+        scheduler_tell_run (self, task->runs->worker, WIRE_REVOKE, &run);
     }
 }
 
@@ -50,27 +51,12 @@ bool scheduler_cut (task_t *task, const wire_result_t *result)
 {
     if (result->first == 0 || result->n_items == 0)
         return false;
-    if (task->n_items == 0)
+    uint64_t n_items = scheduler_n_items_of (task);
+    if (n_items == 0)
         return true; /* adopted by its id: its client knows how long it was */
-    if (result->first >= task->n_items || result->n_items != task->n_items - result->first)
+    if (result->first >= n_items || result->n_items != n_items - result->first)
         return false;
-    task->n_items = result->first;
-    task->is_cut = true;
+    task->runs->n_items = result->first;
+    task->runs->is_cut = true;
     return true;
-}
-
-/* Of the arguments only those of the items that are left. */
-size_t scheduler_arguments_len (const task_t *task)
-{
-    if (!task->is_cut)
-        return task->payload_len;
-    const uint8_t *data = task->blob != NULL ? dp_blob_data (task->blob) : task->payload;
-    dp_reader_t values;
-    dp_reader_init (&values, data, task->payload_len);
-    for (uint64_t i = 0; i < task->n_items; i++) {
-        size_t len;
-        if (dp_reader_skip (&values, &len) == NULL)
-            return task->payload_len; /* malformed: whoever runs it says so */
-    }
-    return (size_t) (values.at - data);
 }

@@ -9,11 +9,11 @@
 static void account (task_t *task, const wire_result_t *result)
 {
     uint64_t run_us = result->run_us < SCHEDULER_MAX_RUN_US ? result->run_us : SCHEDULER_MAX_RUN_US;
-    session_record_t *session = task->session;
+    session_record_t *session = scheduler_session_of (task);
     session->used_us += session->used_us < UINT64_MAX / 2 ? run_us : 0;
-    route_t *route = task->route;
-    if (route == NULL || !result->is_final)
+    if (!task->has_lane || !result->is_final)
         return;
+    route_t *route = task->of.lane->route;
     uint64_t mean_us = route->mean_us == 0 ? run_us : (route->mean_us * 7 + run_us) / 8;
     route->mean_us = mean_us > 0 ? mean_us : 1;
 }
@@ -48,7 +48,7 @@ static bool is_stopped_by_nobody (const task_t *task, const wire_result_t *resul
    which the present run may know more. What it has counts. */
 static bool is_partial (const task_t *task, bool is_present, const wire_result_t *result)
 {
-    return !is_present && result->is_final && result->first + result->n_items < task->n_items;
+    return !is_present && result->is_final && result->first + result->n_items < scheduler_n_items_of (task);
 }
 
 static void take_result (scheduler_t *self, int64_t now_ms, worker_record_t *worker,
@@ -58,7 +58,8 @@ static void take_result (scheduler_t *self, int64_t now_ms, worker_record_t *wor
     self->stats.total_results++;
     session_record_t *session = scheduler_session (self, result->session);
     task_t *task = session != NULL ? scheduler_task (session, result->id) : NULL;
-    bool is_present = task != NULL && task->worker == worker && task->attempt == result->attempt;
+    bool is_present
+        = task != NULL && scheduler_worker_of (task) == worker && task->runs->attempt == result->attempt;
     if (!is_present && result->is_final)
         scheduler_end_ghost (worker, result->session, result->id, result->attempt);
     if (task == NULL || !counts (task, is_present, result)) {
@@ -98,9 +99,9 @@ void scheduler_on_results (scheduler_t *self, int64_t now_ms, peer_t *peer, wire
 /* When it started: not before it was given to the worker, whatever that says. */
 static void note_start (task_t *task, int64_t now_ms, const wire_run_t *run)
 {
-    if (task->has_started || run->state != WIRE_RUN_RUNNING)
+    if (task->runs->has_started || run->state != WIRE_RUN_RUNNING)
         return;
-    task->has_started = true;
+    task->runs->has_started = true;
     if (run->since_ms < (uint64_t) (now_ms - task->since_ms))
         task->since_ms = now_ms - (int64_t) run->since_ms;
 }
@@ -112,7 +113,7 @@ void scheduler_on_progress (scheduler_t *self, int64_t now_ms, peer_t *peer, wir
     while (wire_next_run (message, &run)) {
         session_record_t *session = scheduler_session (self, run.session);
         task_t *task = session != NULL ? scheduler_task (session, run.id) : NULL;
-        if (task == NULL || task->worker != worker || task->attempt != run.attempt)
+        if (task == NULL || scheduler_worker_of (task) != worker || task->runs->attempt != run.attempt)
             continue;
         note_start (task, now_ms, &run);
         if (session->peer.connection == 0)

@@ -81,7 +81,7 @@ bool scheduler_may_send (const scheduler_t *self, const session_record_t *sessio
 void scheduler_weigh_task (task_t *task, bool is_coming)
 {
     uint64_t bytes = (uint64_t) task->payload_len + WIRE_RECORD_BYTES;
-    task->session->task_bytes += is_coming ? bytes : 0 - bytes;
+    scheduler_session_of (task)->task_bytes += is_coming ? bytes : 0 - bytes;
 }
 
 /* Full above its share, or above the least when all shares together are used up; no more so at half of it. */

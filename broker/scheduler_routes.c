@@ -53,7 +53,7 @@ static route_t *new_route (scheduler_t *self, session_record_t *session, uint64_
     return route;
 }
 
-route_t *scheduler_route (scheduler_t *self, session_record_t *session, const wire_group_t *group)
+static route_t *find_route (scheduler_t *self, session_record_t *session, const wire_group_t *group)
 {
     offer_t *function = scheduler_offer (self, 'f', group->function);
     offer_t *require = group->require.len > 0 ? scheduler_offer (self, 'l', group->require) : NULL;
@@ -66,20 +66,6 @@ route_t *scheduler_route (scheduler_t *self, session_record_t *session, const wi
         if (route->function == function && route->require == require)
             return route;
     }
-}
-
-void scheduler_hold_route (route_t *route)
-{
-    if (route->n_tasks++ > 0)
-        return;
-    dp_list_remove (&route->in_idle);
-    route->session->n_idle--;
-}
-
-void scheduler_let_go_route (scheduler_t *self, route_t *route)
-{
-    if (--route->n_tasks == 0)
-        make_idle (self, route);
 }
 
 void scheduler_free_routes (scheduler_t *self, session_record_t *session)
@@ -114,13 +100,39 @@ static lane_t *use_lane (route_t *route, int64_t priority)
     lane_t *lane = node != NULL ? DP_CONTAINER (node, lane_t, by_priority) : NULL;
     if (lane == NULL) {
         lane = dp_must_alloc (sizeof *lane);
+        lane->route = route;
         dp_list_init (&lane->queue);
         dp_map_put (&route->lanes, (uint64_t) priority, &lane->by_priority);
     }
     route->last = lane;
-    if (last != NULL && dp_list_is_empty (&last->queue))
+    if (last != NULL && last->n_tasks == 0)
         free_lane (route, last);
     return lane;
+}
+
+lane_t *scheduler_lane (scheduler_t *self, session_record_t *session, const wire_group_t *group)
+{
+    return use_lane (find_route (self, session, group), group->priority);
+}
+
+void scheduler_hold_lane (lane_t *lane)
+{
+    route_t *route = lane->route;
+    if (lane->n_tasks++ > 0 || route->n_held_lanes++ > 0)
+        return;
+    dp_list_remove (&route->in_idle);
+    route->session->n_idle--;
+}
+
+void scheduler_let_go_lane (scheduler_t *self, lane_t *lane)
+{
+    route_t *route = lane->route;
+    if (--lane->n_tasks > 0)
+        return;
+    if (lane != route->last)
+        free_lane (route, lane);
+    if (--route->n_held_lanes == 0)
+        make_idle (self, route);
 }
 
 lane_t *scheduler_first_lane (const route_t *route)
@@ -156,7 +168,7 @@ static void count_queued (scheduler_t *self, int64_t now_ms, task_t *task)
 {
     task->state = TASK_QUEUED;
     task->since_ms = now_ms;
-    task->session->n_queued++;
+    scheduler_session_of (task)->n_queued++;
     self->stats.n_queued++;
 }
 
@@ -173,10 +185,10 @@ static void put_back (lane_t *lane, task_t *task)
 void scheduler_queue (scheduler_t *self, int64_t now_ms, task_t *task, bool at_head)
 {
     count_queued (self, now_ms, task);
-    route_t *route = task->route;
-    lane_t *lane = task->lane = use_lane (route, task->priority);
+    lane_t *lane = task->of.lane;
+    route_t *route = lane->route;
     if (dp_list_is_empty (&lane->queue))
-        dp_heap_push (&route->ranks, &lane->by_rank, scheduler_rank_of_priority (task->priority));
+        dp_heap_push (&route->ranks, &lane->by_rank, scheduler_rank_of_priority (priority_of (lane)));
     if (at_head)
         put_back (lane, task);
     else
@@ -191,22 +203,19 @@ void scheduler_queue_graced (scheduler_t *self, int64_t now_ms, task_t *task)
 {
     count_queued (self, now_ms, task);
     task->is_graced = true;
-    dp_list_append (&task->session->graced, &task->in_place);
+    dp_list_append (&scheduler_session_of (task)->graced, &task->in_place);
 }
 
 static void leave_lane (scheduler_t *self, task_t *task)
 {
-    route_t *route = task->route;
-    lane_t *lane = task->lane;
-    task->lane = NULL;
+    lane_t *lane = task->of.lane;
+    route_t *route = lane->route;
     lane->n_queued--;
     if (!dp_list_is_empty (&lane->queue))
         scheduler_place_lane (route->session, lane);
     else {
         scheduler_displace_lane (route->session, lane);
         dp_heap_remove (&route->ranks, &lane->by_rank);
-        if (lane != route->last)
-            free_lane (route, lane);
     }
     if (--route->n_queued > 0)
         return;
@@ -220,7 +229,7 @@ void scheduler_unqueue (scheduler_t *self, task_t *task)
 {
     assert (task->state == TASK_QUEUED && !dp_list_is_empty (&task->in_place));
     dp_list_remove (&task->in_place);
-    task->session->n_queued--;
+    scheduler_session_of (task)->n_queued--;
     self->stats.n_queued--;
     if (!task->is_graced)
         leave_lane (self, task);

@@ -36,7 +36,7 @@ static void free_ghost (worker_record_t *worker, ghost_t *ghost)
 /* Nobody wants the task's present run any more: stop it. The worker has it until it says otherwise. */
 void scheduler_abandon (scheduler_t *self, task_t *task)
 {
-    worker_record_t *worker = task->worker;
+    worker_record_t *worker = scheduler_worker_of (task);
     wire_run_t run = scheduler_run_of (task);
     scheduler_tell_run (self, worker, WIRE_CANCEL, &run);
     bool may_lack_it = worker->peer.connection == 0 || worker->is_listing;
@@ -146,7 +146,7 @@ static void adopt (scheduler_t *self, int64_t now_ms, task_t *task, orphan_t *or
 /* A task that is not assigned here may be running somewhere. */
 bool scheduler_adopt_orphan (scheduler_t *self, int64_t now_ms, task_t *task)
 {
-    orphan_t *orphan = find_orphan (self, task->session->peer.id, task->by_id.key);
+    orphan_t *orphan = find_orphan (self, scheduler_session_of (task)->peer.id, task->by_id.key);
     if (orphan != NULL)
         adopt (self, now_ms, task, orphan);
     return orphan != NULL;

@@ -8,7 +8,6 @@
 #include <string.h>
 
 enum {
-    INLINE_PAYLOAD = 512,   /* a longer payload is a blob of its own */
     SUBMISSION_STEP = 1000, /* of the attempt's base, from one submission of a task to the next (R7) */
     UNKNOWN_MEAN_US
     = 1000, /* charged for a task of which nothing is known: who comes first must not get all */
@@ -28,66 +27,58 @@ task_t *scheduler_task (const session_record_t *session, uint64_t id)
 
 wire_run_t scheduler_run_of (const task_t *task)
 {
-    return (
-        wire_run_t) { .session = task->session->peer.id, .id = task->by_id.key, .attempt = task->attempt };
+    return (wire_run_t) { .session = scheduler_session_of (task)->peer.id,
+                          .id = task->by_id.key,
+                          .attempt = scheduler_attempt_of (task) };
 }
 
 /* ---- Birth ---------------------------------------------------------------------------------- */
 
-static task_t *new_task (session_record_t *session, uint64_t id, size_t payload_len)
+static void enter_session (session_record_t *session, task_t *task)
 {
-    task_t *task = dp_must_alloc (sizeof *task + payload_len);
-    dp_list_init (&task->in_place);
-    dp_list_init (&task->held);
-    task->session = session;
     scheduler_weigh_task (task, true);
-    dp_map_put (&session->tasks, id, &task->by_id);
-    return task;
+    dp_map_put (&session->tasks, task->by_id.key, &task->by_id);
 }
 
 task_t *scheduler_new_bodyless (session_record_t *session, uint64_t id, bool is_at_most_once)
 {
-    task_t *task = new_task (session, id, 0);
+    task_t *task = scheduler_new_record (id, &(task_numbers_t) { 0 }, &(wire_bytes_t) { 0 }, NULL);
+    task->of.session = session;
     task->is_at_most_once = is_at_most_once;
+    enter_session (session, task);
     return task;
 }
 
-static void keep_payload (scheduler_t *self, task_t *task, const wire_bytes_t *payload, dp_blob_t *blob)
+static task_t *new_task (scheduler_t *self, lane_t *lane, const wire_group_t *group, const wire_task_t *from,
+                         const wire_bytes_t *payload, dp_blob_t *blob)
 {
-    task->payload_len = (uint32_t) payload->len;
-    self->stats.payload_bytes += payload->len;
-    task->session->task_bytes += payload->len;
-    if (payload->len <= INLINE_PAYLOAD)
-        memcpy (task->payload, payload->data, payload->len);
-    else {
-        task->blob = blob != NULL ? dp_blob_hold (blob) : dp_blob_copy (payload->data, payload->len);
-        if (task->blob == NULL)
-            dp_no_memory (payload->len);
-    }
-}
-
-void scheduler_submit (scheduler_t *self, int64_t now_ms, route_t *route, const wire_group_t *group,
-                       const wire_task_t *from, dp_blob_t *blob)
-{
-    bool is_too_large = from->payload.len > self->config.max_payload_bytes || from->payload.len > UINT32_MAX;
-    task_t *task
-        = new_task (route->session, from->id, from->payload.len <= INLINE_PAYLOAD ? from->payload.len : 0);
-    scheduler_hold_route (task->route = route);
-    task->priority = group->priority;
-    task->time_limit_ms = group->time_limit_ms;
+    task_numbers_t numbers = { .attempt = from->attempt,
+                               .n_items = from->n_items,
+                               .time_limit_ms = group->time_limit_ms,
+                               .job = from->job,
+                               .first = from->first };
+    task_t *task = scheduler_new_record (from->id, &numbers, payload, blob);
+    scheduler_hold_lane (task->of.lane = lane);
+    task->has_lane = true;
     task->is_at_most_once = group->is_at_most_once;
     task->is_loose = group->is_loose;
-    task->attempt = task->last_attempt = from->attempt;
-    task->job = from->job;
-    task->first = from->first;
-    task->n_items = from->n_items;
+    enter_session (lane->route->session, task);
+    self->stats.payload_bytes += task->payload_len;
     self->stats.total_submitted++;
+    return task;
+}
+
+void scheduler_submit (scheduler_t *self, int64_t now_ms, lane_t *lane, const wire_group_t *group,
+                       const wire_task_t *from, dp_blob_t *blob)
+{
+    static const wire_bytes_t nothing = { NULL, 0, 0 };
+    bool is_too_large = from->payload.len > self->config.max_payload_bytes || from->payload.len > UINT32_MAX;
+    task_t *task = new_task (self, lane, group, from, is_too_large ? &nothing : &from->payload, blob);
     if (is_too_large) {
         scheduler_fail (self, task, OUTCOME_TOO_LARGE,
                         "its arguments are larger than the broker's --max-payload");
         return;
     }
-    keep_payload (self, task, &from->payload, blob);
     if (scheduler_adopt_orphan (self, now_ms, task))
         return;
     /* A worker may still come that runs it (R12): it was submitted before, and not only tried. */
@@ -112,16 +103,18 @@ void scheduler_put_session (scheduler_t *self, worker_record_t *worker, session_
 
 static void enter_worker (scheduler_t *self, int64_t now_ms, task_t *task, worker_record_t *worker)
 {
-    scheduler_put_session (self, worker, task->session);
+    session_record_t *session = scheduler_session_of (task);
+    task_runs_t *runs = task->runs;
+    scheduler_put_session (self, worker, session);
     task->state = TASK_ASSIGNED;
-    task->worker = worker;
     task->since_ms = now_ms;
-    task->has_started = false;
-    task->listed = 0; /* another worker's HELLO may have had the same number */
+    runs->worker = worker;
+    runs->has_started = false;
+    runs->listed = 0; /* another worker's HELLO may have had the same number */
     dp_list_append (&worker->runs, &task->in_place);
     worker->n_runs++;
     worker->run_bytes += task->payload_len;
-    task->session->n_assigned++;
+    session->n_assigned++;
     self->stats.n_assigned++;
     scheduler_rank (self, worker);
 }
@@ -129,49 +122,50 @@ static void enter_worker (scheduler_t *self, int64_t now_ms, task_t *task, worke
 /* In advance, what such tasks mostly take; their results correct it. */
 static void charge (task_t *task)
 {
-    uint64_t mean_us = task->route->mean_us;
-    task->charged_us = mean_us > 0 ? mean_us : UNKNOWN_MEAN_US;
-    task->session->used_us += task->charged_us;
+    const route_t *route = task->of.lane->route;
+    task->runs->charged_us = route->mean_us > 0 ? route->mean_us : UNKNOWN_MEAN_US;
+    route->session->used_us += task->runs->charged_us;
 }
 
-static void refund (task_t *task)
+static void refund (session_record_t *session, task_runs_t *runs)
 {
-    session_record_t *session = task->session;
-    session->used_us -= task->charged_us < session->used_us ? task->charged_us : session->used_us;
-    task->charged_us = 0;
+    session->used_us -= runs->charged_us < session->used_us ? runs->charged_us : session->used_us;
+    runs->charged_us = 0;
 }
 
 static void put_task (scheduler_t *self, const task_t *task)
 {
-    const offer_t *function = task->route->function;
-    worker_record_t *worker = task->worker;
+    const lane_t *lane = task->of.lane;
+    const offer_t *function = lane->route->function;
+    worker_record_t *worker = task->runs->worker;
+    task_body_t body = scheduler_body_of (task);
     wire_group_t group = {
-        .session = task->session->peer.id,
+        .session = lane->route->session->peer.id,
         .function = { function->name, function->len },
         .require = { "", 0 },
-        .priority = task->priority,
-        .time_limit_ms = task->time_limit_ms,
+        .priority = (int64_t) lane->by_priority.key,
+        .time_limit_ms = body.numbers.time_limit_ms,
         .is_at_most_once = task->is_at_most_once,
         .is_loose = task->is_loose,
     };
-    size_t len = scheduler_arguments_len (task);
     wire_task_t record = {
         .id = task->by_id.key,
-        .attempt = task->attempt,
-        .job = task->job,
-        .first = task->first,
-        .n_items = task->n_items,
-        .payload = { task->blob != NULL ? dp_blob_data (task->blob) : task->payload, len, 0 },
+        .attempt = task->runs->attempt,
+        .job = body.numbers.job,
+        .first = body.numbers.first,
+        .n_items = body.numbers.n_items,
+        .payload = body.payload,
     };
     wire_add_task (&worker->tasks, &self->outbox, worker->peer.connection, WIRE_TASKS, &group, &record,
-                   task->blob);
+                   body.blob);
     scheduler_touch (self, &worker->peer);
 }
 
 void scheduler_assign (scheduler_t *self, int64_t now_ms, task_t *task, worker_record_t *worker)
 {
     scheduler_unqueue (self, task);
-    task->attempt = ++task->last_attempt;
+    task_runs_t *runs = scheduler_need_runs (self, task);
+    runs->attempt = ++runs->last_attempt;
     charge (task);
     enter_worker (self, now_ms, task, worker);
     put_task (self, task);
@@ -179,15 +173,16 @@ void scheduler_assign (scheduler_t *self, int64_t now_ms, task_t *task, worker_r
 
 void scheduler_unassign (scheduler_t *self, task_t *task)
 {
-    worker_record_t *worker = task->worker;
+    worker_record_t *worker = scheduler_worker_of (task);
+    session_record_t *session = scheduler_session_of (task);
     assert (task->state == TASK_ASSIGNED && worker != NULL);
     dp_list_remove (&task->in_place);
     worker->n_runs--;
     worker->run_bytes -= task->payload_len;
-    task->session->n_assigned--;
+    session->n_assigned--;
     self->stats.n_assigned--;
-    refund (task);
-    task->worker = NULL;
+    refund (session, task->runs);
+    task->runs->worker = NULL;
     scheduler_rank (self, worker);
 }
 
@@ -197,11 +192,12 @@ void scheduler_adopt (scheduler_t *self, int64_t now_ms, task_t *task, worker_re
 {
     if (!dp_list_is_empty (&task->in_place))
         scheduler_unqueue (self, task);
-    task->attempt = run->attempt;
-    if (run->attempt > task->last_attempt)
-        task->last_attempt = run->attempt;
+    task_runs_t *runs = scheduler_need_runs (self, task);
+    runs->attempt = run->attempt;
+    if (run->attempt > runs->last_attempt)
+        runs->last_attempt = run->attempt;
     enter_worker (self, now_ms, task, worker);
-    task->listed = worker->peer.hello;
+    runs->listed = worker->peer.hello;
     scheduler_tell_run (self, worker, WIRE_ADOPT, run);
     if (task->is_recalled)
         scheduler_tell_run (self, worker, WIRE_REVOKE, run);
@@ -215,7 +211,7 @@ static const char *end_of (task_t *task, return_reason_t reason, outcome_status_
     *status = OUTCOME_LOST;
     if (task->is_cancelled) {
         /* A run that its worker does not list may yet have reached it: it drops what nobody adopts. */
-        *status = task->attempt > 0 ? OUTCOME_KILLED : OUTCOME_CANCELLED;
+        *status = scheduler_attempt_of (task) > 0 ? OUTCOME_KILLED : OUTCOME_CANCELLED;
         return "cancelled";
     }
     if (reason != RETURN_RELEASED && task->is_at_most_once)
@@ -232,13 +228,14 @@ void scheduler_return (scheduler_t *self, int64_t now_ms, task_t *task, return_r
     const char *message = end_of (task, reason, &status);
     if (message != NULL)
         scheduler_fail (self, task, status, message);
-    else if (task->route == NULL) { /* its arguments are not here: the client has them */
-        scheduler_say_missing (self, task->session, task->by_id.key, task->by_id.key);
+    else if (!task->has_lane) { /* its arguments are not here: the client has them */
+        scheduler_say_missing (self, scheduler_session_of (task), task->by_id.key, task->by_id.key);
         scheduler_drop_task (self, task);
     } else if (task->is_recalled)
         scheduler_give_back (self, task);
     else {
         self->stats.total_requeued++;
+        scheduler_shed_runs (self, task);
         scheduler_queue (self, now_ms, task, true);
     }
 }
@@ -264,11 +261,12 @@ void scheduler_fail (scheduler_t *self, task_t *task, outcome_status_t status, c
     dp_buffer_reset (&self->scratch);
     if (outcome_put_error (&self->scratch, status, &error) < 0)
         dp_no_memory (strlen (message));
+    uint64_t n_told = task->runs != NULL ? task->runs->n_told : 0;
     wire_result_t result = {
-        .attempt = task->attempt,
+        .attempt = scheduler_attempt_of (task),
         .status = status,
         .is_final = true,
-        .first = task->n_told < task->n_items ? task->n_told : 0,
+        .first = n_told < scheduler_n_items_of (task) ? n_told : 0,
         .n_items = 1,
         .payload = { self->scratch.data, self->scratch.len, 0 },
     };
@@ -278,13 +276,13 @@ void scheduler_fail (scheduler_t *self, task_t *task, outcome_status_t status, c
 void scheduler_cancel (scheduler_t *self, task_t *task)
 {
     task->is_cancelled = true;
-    if (task->state == TASK_QUEUED && task->attempt > 0)
+    if (task->state == TASK_QUEUED && scheduler_attempt_of (task) > 0)
         scheduler_fail (self, task, OUTCOME_KILLED, "cancelled before it started once more");
     else if (task->state == TASK_QUEUED)
         scheduler_fail (self, task, OUTCOME_CANCELLED, "cancelled before it started");
-    else if (task->state == TASK_ASSIGNED && !task->worker->is_listing) { /* else RUNS is answered so */
+    else if (task->state == TASK_ASSIGNED && !task->runs->worker->is_listing) { /* else RUNS is answered so */
         wire_run_t run = scheduler_run_of (task);
-        scheduler_tell_run (self, task->worker, WIRE_CANCEL, &run);
+        scheduler_tell_run (self, task->runs->worker, WIRE_CANCEL, &run);
     }
 }
 
@@ -296,10 +294,9 @@ void scheduler_drop_task (scheduler_t *self, task_t *task)
     else
         scheduler_weigh_task (task, false);
     scheduler_drop_held (self, task);
-    if (task->route != NULL)
-        scheduler_let_go_route (self, task->route);
     self->stats.payload_bytes -= task->payload_len;
-    dp_map_take (&task->session->tasks, task->by_id.key);
-    dp_blob_release (&task->blob);
-    dp_free (task);
+    dp_map_take (&scheduler_session_of (task)->tasks, task->by_id.key);
+    if (task->has_lane)
+        scheduler_let_go_lane (self, task->of.lane);
+    scheduler_free_record (self, task);
 }

@@ -131,10 +131,10 @@ static void list_unknown (scheduler_t *self, int64_t now_ms, worker_record_t *wo
 
 static void list_assigned (scheduler_t *self, worker_record_t *worker, task_t *task, const wire_run_t *run)
 {
-    bool is_present = task->worker == worker && task->attempt == run->attempt;
+    bool is_present = task->runs->worker == worker && task->runs->attempt == run->attempt;
     if (is_present) {
-        task->listed = worker->peer.hello;
-        scheduler_put_session (self, worker, task->session);
+        task->runs->listed = worker->peer.hello;
+        scheduler_put_session (self, worker, scheduler_session_of (task));
     }
     if (is_present || run->state == WIRE_RUN_DONE) /* the result of another run may be a value, and win */
         scheduler_tell_run (self, worker, WIRE_ADOPT, run);
@@ -193,7 +193,7 @@ void scheduler_on_runs (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_me
     DP_LIST_EACH (&worker->runs, node) /* what it should have and has not never reached it */
     {
         task_t *task = DP_CONTAINER (node, task_t, in_place);
-        if (task->listed != peer->hello)
+        if (task->runs->listed != peer->hello)
             scheduler_return (self, now_ms, task, RETURN_UNLISTED);
     }
     log_joined (self, worker);
@@ -204,8 +204,8 @@ void scheduler_on_runs (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_me
    between workers that are busier than they said. */
 static void take_back (scheduler_t *self, int64_t now_ms, task_t *task)
 {
-    if (task->last_attempt == task->attempt)
-        task->attempt = --task->last_attempt;
+    if (task->runs->last_attempt == task->runs->attempt)
+        task->runs->attempt = --task->runs->last_attempt;
     scheduler_return (self, now_ms, task, RETURN_RELEASED);
 }
 
@@ -217,7 +217,7 @@ void scheduler_on_release (scheduler_t *self, int64_t now_ms, peer_t *peer, wire
     while (wire_next_run (message, &run)) {
         session_record_t *session = scheduler_session (self, run.session);
         task_t *task = session != NULL ? scheduler_task (session, run.id) : NULL;
-        if (task != NULL && task->worker == worker && task->attempt == run.attempt)
+        if (task != NULL && scheduler_worker_of (task) == worker && task->runs->attempt == run.attempt)
             take_back (self, now_ms, task);
         else
             scheduler_end_ghost (worker, run.session, run.id, run.attempt);
@@ -275,8 +275,8 @@ void scheduler_part_worker (scheduler_t *self, int64_t now_ms, worker_record_t *
     for (dp_list_t *node = worker->runs.previous, *next; node != &worker->runs; node = next) {
         task_t *task = DP_CONTAINER (node, task_t, in_place);
         next = node->previous;
-        bool was_sent_here = !worker->is_listing && task->listed != worker->peer.hello;
-        if (was_sent_here && !task->has_started)
+        bool was_sent_here = !worker->is_listing && task->runs->listed != worker->peer.hello;
+        if (was_sent_here && !task->runs->has_started)
             take_back (self, now_ms, task);
     }
     scheduler_lose_worker (self, now_ms, worker, "left");

@@ -49,6 +49,14 @@ void *dp_must_alloc (size_t len)
     return block;
 }
 
+void *dp_must_alloc_raw (size_t len)
+{
+    void *block = malloc (len > 0 ? len : 1);
+    if (!block)
+        dp_no_memory (len);
+    return block;
+}
+
 void *dp_must_realloc (void *block, size_t len)
 {
     void *grown = realloc (block, len > 0 ? len : 1);

@@ -14,6 +14,7 @@ void *dp_realloc (void *block, size_t len);
 /* Zeroed memory; prints a line and aborts when there is none. For the machines of broker and worker
    processes, where going on with half a state would be worse than a restart. */
 void *dp_must_alloc (size_t len);
+void *dp_must_alloc_raw (size_t len); /* uninitialised */
 void *dp_must_realloc (void *block, size_t len);
 
 /* A copy of a NUL-ended string; dp_strdup gives NULL with ENOMEM, dp_must_strdup aborts. */

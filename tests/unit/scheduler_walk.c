@@ -372,13 +372,13 @@ static void check_task (const task_t *task)
 {
     bool is_placed = !dp_list_is_empty (&task->in_place);
     assert_true (is_placed == (task->state != TASK_FINISHED));
-    assert_true ((task->worker != NULL) == (task->state == TASK_ASSIGNED));
-    assert_true ((task->lane != NULL) == (task->state == TASK_QUEUED && !task->is_graced));
+    assert_true ((scheduler_worker_of (task) != NULL) == (task->state == TASK_ASSIGNED));
     if (task->state == TASK_QUEUED)
-        assert_true (task->route != NULL && !task->is_cancelled);
+        assert_true (task->has_lane && !task->is_cancelled);
     if (task->state == TASK_FINISHED)
-        assert_true (task->route == NULL && !dp_list_is_empty (&task->held));
-    assert_true (task->attempt <= task->last_attempt);
+        assert_true (!task->has_lane && !dp_list_is_empty (&task->runs->held));
+    if (task->runs != NULL)
+        assert_true (task->runs->attempt <= task->runs->last_attempt);
 }
 
 static void check_routes (const session_record_t *session)
@@ -387,20 +387,23 @@ static void check_routes (const session_record_t *session)
     for (const dp_map_node_t *node = dp_map_first (&session->routes); node != NULL;
          node = dp_map_next (&session->routes, node)) {
         const route_t *route = DP_CONTAINER (node, route_t, by_names);
-        size_t n = 0;
+        size_t n = 0, n_held = 0;
         for (const dp_map_node_t *at = dp_map_first (&route->lanes); at != NULL;
              at = dp_map_next (&route->lanes, at)) {
             const lane_t *lane = DP_CONTAINER (at, lane_t, by_priority);
             assert_int_equal (lane->n_queued, length (&lane->queue));
             assert_true ((lane->by_rank.place != 0) == (lane->n_queued > 0));
-            assert_true (lane->n_queued > 0 || lane == route->last);
+            assert_true (lane->n_tasks > 0 || lane == route->last);
+            assert_true (lane->n_tasks >= lane->n_queued && lane->route == route);
             n += lane->n_queued;
+            n_held += lane->n_tasks > 0;
         }
         assert_int_equal (n, route->n_queued);
         assert_true (dp_list_is_empty (&route->in_waiting) == (n == 0));
         n_queued += n;
         n_waiting += n > 0;
-        n_idle += route->n_tasks == 0;
+        assert_int_equal (n_held, route->n_held_lanes);
+        n_idle += n_held == 0;
     }
     assert_int_equal (n_queued, session->n_queued);
     assert_int_equal (n_waiting, length (&session->waiting));
@@ -421,14 +424,19 @@ static uint64_t check_held (const dp_list_t *list, bool is_sent)
     return bytes;
 }
 
+static int64_t priority_of (const task_t *task)
+{
+    return (int64_t) task->of.lane->by_priority.key;
+}
+
 /* What is due next is what looking at all that is queued finds. */
 static void check_order (const session_record_t *session)
 {
     const task_t *first = NULL;
     for (const dp_list_t *node = session->waiting.next; node != &session->waiting; node = node->next) {
         const task_t *task = scheduler_next_task (DP_CONTAINER (node, route_t, in_waiting));
-        if (first == NULL || task->priority > first->priority
-            || (task->priority == first->priority && task->by_id.key < first->by_id.key))
+        if (first == NULL || priority_of (task) > priority_of (first)
+            || (priority_of (task) == priority_of (first) && task->by_id.key < first->by_id.key))
             first = task;
     }
     assert_ptr_equal (first, scheduler_next_of_session (session));

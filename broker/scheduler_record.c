@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * scheduler_record.c - a task's record. While it waits, that is its fields and one row of bytes behind them:
+ *
+ *   the pointer to its blob   has_blob
+ *   its numbers               each in as few bytes as it needs, seven bits a byte
+ *   its payload               else
+ */
+#include "broker/scheduler_internal.h"
+
+#include "core/memory.h"
+
+#include <string.h>
+
+enum { MOST_BYTES = 10, N_NUMBERS = 5 };
+
+/* ---- Numbers -------------------------------------------------------------------------------- */
+
+static inline uint8_t *pack (uint8_t *at, uint64_t number)
+{
+    for (; number >= 0x80; number >>= 7)
+        *at++ = (uint8_t) (number | 0x80);
+    *at++ = (uint8_t) number;
+    return at;
+}
+
+static inline uint64_t unpack (const uint8_t **at)
+{
+    uint64_t number = 0;
+    for (int shift = 0;; shift += 7) {
+        uint8_t byte = *(*at)++;
+        number |= (uint64_t) (byte & 0x7f) << shift;
+        if (byte < 0x80)
+            return number;
+    }
+}
+
+static size_t pack_numbers (uint8_t *bytes, const task_numbers_t *numbers)
+{
+    uint8_t *at = pack (bytes, numbers->attempt);
+    at = pack (at, numbers->n_items);
+    at = pack (at, numbers->time_limit_ms);
+    at = pack (at, numbers->job);
+    at = pack (at, numbers->first);
+    return (size_t) (at - bytes);
+}
+
+static const uint8_t *packed_numbers (const task_t *task)
+{
+    return task->packed + (task->has_blob ? sizeof (dp_blob_t *) : 0);
+}
+
+static task_numbers_t unpack_numbers (const uint8_t **at)
+{
+    task_numbers_t numbers;
+    numbers.attempt = unpack (at);
+    numbers.n_items = unpack (at);
+    numbers.time_limit_ms = unpack (at);
+    numbers.job = unpack (at);
+    numbers.first = unpack (at);
+    return numbers;
+}
+
+uint64_t scheduler_n_items_of (const task_t *task)
+{
+    if (task->runs != NULL && task->runs->is_cut)
+        return task->runs->n_items;
+    const uint8_t *at = packed_numbers (task);
+    unpack (&at);
+    return unpack (&at);
+}
+
+uint64_t scheduler_attempt_of (const task_t *task)
+{
+    if (task->runs != NULL)
+        return task->runs->attempt;
+    const uint8_t *at = packed_numbers (task);
+    return unpack (&at);
+}
+
+/* ---- Payload -------------------------------------------------------------------------------- */
+
+static dp_blob_t *blob_of (const task_t *task)
+{
+    dp_blob_t *blob = NULL;
+    if (task->has_blob)
+        memcpy (&blob, task->packed, sizeof blob);
+    return blob;
+}
+
+static dp_blob_t *keep (const wire_bytes_t *payload, dp_blob_t *blob)
+{
+    blob = blob != NULL ? dp_blob_hold (blob) : dp_blob_copy (payload->data, payload->len);
+    if (blob == NULL)
+        dp_no_memory (payload->len);
+    return blob;
+}
+
+/* The length of the first n of the values; of all bytes where they are malformed: whoever runs them says so.
+ */
+static size_t len_of (const wire_bytes_t *payload, uint64_t n)
+{
+    dp_reader_t values;
+    dp_reader_init (&values, payload->data, payload->len);
+    for (uint64_t i = 0; i < n; i++) {
+        size_t len;
+        if (dp_reader_skip (&values, &len) == NULL)
+            return payload->len;
+    }
+    return (size_t) (values.at - payload->data);
+}
+
+task_body_t scheduler_body_of (const task_t *task)
+{
+    const uint8_t *at = packed_numbers (task);
+    task_body_t body = { .numbers = unpack_numbers (&at), .blob = blob_of (task) };
+    body.payload = (wire_bytes_t) { body.blob != NULL ? dp_blob_data (body.blob) : at, task->payload_len, 0 };
+    if (task->runs != NULL && task->runs->is_cut) {
+        body.numbers.n_items = task->runs->n_items;
+        body.payload.len = len_of (&body.payload, body.numbers.n_items);
+    }
+    return body;
+}
+
+/* A short one stays where it is until the record goes. */
+void scheduler_drop_payload (task_t *task)
+{
+    task->payload_len = 0;
+    if (!task->has_blob)
+        return;
+    dp_blob_t *blob = blob_of (task);
+    dp_blob_release (&blob);
+    memcpy (task->packed, &blob, sizeof blob); /* none */
+}
+
+/* ---- Life ----------------------------------------------------------------------------------- */
+
+task_t *scheduler_new_record (uint64_t id, const task_numbers_t *numbers, const wire_bytes_t *payload,
+                              dp_blob_t *blob)
+{
+    uint8_t packed[N_NUMBERS * MOST_BYTES];
+    size_t n_packed = pack_numbers (packed, numbers);
+    bool has_blob = payload->len > SCHEDULER_INLINE_PAYLOAD;
+    size_t len = n_packed + (has_blob ? sizeof blob : payload->len);
+    task_t *task = dp_must_alloc_raw (offsetof (task_t, packed) + len);
+    *task = (task_t) { .by_id.key = id, .payload_len = (uint32_t) payload->len, .has_blob = has_blob };
+    dp_list_init (&task->in_place);
+    uint8_t *at = task->packed;
+    if (has_blob) {
+        blob = keep (payload, blob);
+        memcpy (at, &blob, sizeof blob);
+        at += sizeof blob;
+    }
+    memcpy (at, packed, n_packed);
+    if (!has_blob && payload->len > 0)
+        memcpy (at + n_packed, payload->data, payload->len);
+    return task;
+}
+
+void scheduler_free_record (scheduler_t *self, task_t *task)
+{
+    dp_blob_t *blob = blob_of (task);
+    dp_blob_release (&blob);
+    dp_spares_put (&self->spare_runs, task->runs);
+    dp_free (task);
+}
+
+task_runs_t *scheduler_need_runs (scheduler_t *self, task_t *task)
+{
+    if (task->runs != NULL)
+        return task->runs;
+    uint64_t attempt = scheduler_attempt_of (task);
+    task_runs_t *runs = dp_spares_take (&self->spare_runs);
+    *runs = (task_runs_t) { .attempt = attempt, .last_attempt = attempt };
+    dp_list_init (&runs->held);
+    task->runs = runs;
+    return runs;
+}
+
+void scheduler_shed_runs (scheduler_t *self, task_t *task)
+{
+    task_runs_t *runs = task->runs;
+    const uint8_t *at = packed_numbers (task);
+    uint64_t submitted = unpack (&at);
+    if (runs->is_cut || runs->n_told > 0 || !dp_list_is_empty (&runs->held)
+        || runs->attempt != runs->last_attempt || runs->attempt != submitted)
+        return;
+    dp_spares_put (&self->spare_runs, runs);
+    task->runs = NULL;
+}
