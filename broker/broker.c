@@ -84,7 +84,7 @@ static int bind_all (broker_t *self, const broker_config_t *config)
         if (self->endpoints[i] == NULL)
             return -1;
         self->n_endpoints++;
-        if (self->gate != NULL && gate_test (self->gate, endpoint_address (self->endpoints[i])) < 0)
+        if (self->gate != NULL && gate_test (self->gate, endpoint_way (self->endpoints[i])) < 0)
             return -1;
     }
     return 0;

@@ -21,6 +21,7 @@
 
 struct endpoint_s {
     char address[MAX_ADDRESS];
+    char way[MAX_ADDRESS];
     char lock_path[sizeof ((struct sockaddr_un *) 0)->sun_path + 8]; /* "" = none */
     int lock;                                                        /* -1 = none */
     bool is_bound;
@@ -208,6 +209,18 @@ int endpoint_check_privacy (const char *address)
         address);
 }
 
+/* [::] can be bound, but not connected to, where IPv6 is switched off: ZeroMQ's take IPv4 too. */
+static void find_way (endpoint_t *self)
+{
+    static const char *const all[] = { "tcp://[::]:", "tcp://0.0.0.0:" };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (has_scheme (self->address, all[i])) {
+            snprintf (self->way, sizeof self->way, "tcp://127.0.0.1:%s", self->address + strlen (all[i]));
+            return;
+        }
+    snprintf (self->way, sizeof self->way, "%s", self->address);
+}
+
 static int bind_socket (endpoint_t *self, void *socket, const char *address)
 {
     bool is_ipc = has_scheme (address, "ipc://"), is_tcp = has_scheme (address, "tcp://");
@@ -221,6 +234,7 @@ static int bind_socket (endpoint_t *self, void *socket, const char *address)
     size_t size = sizeof self->address;
     if (zmq_getsockopt (socket, ZMQ_LAST_ENDPOINT, self->address, &size) < 0)
         snprintf (self->address, sizeof self->address, "%s", address);
+    find_way (self);
     return 0;
 }
 
@@ -257,4 +271,9 @@ void endpoint_destroy (endpoint_t **self_p)
 const char *endpoint_address (const endpoint_t *self)
 {
     return self->address;
+}
+
+const char *endpoint_way (const endpoint_t *self)
+{
+    return self->way;
 }

@@ -24,4 +24,7 @@ void endpoint_destroy (endpoint_t **self_p);
 /* The address as bound, with the real port where any was asked for. */
 const char *endpoint_address (const endpoint_t *self);
 
+/* The address by which a program of this machine reaches it: the loopback where it listens on all. */
+const char *endpoint_way (const endpoint_t *self);
+
 #endif

@@ -66,6 +66,23 @@ static void tells_the_port_that_it_got (void **state)
     endpoint_destroy (&endpoint);
 }
 
+static void can_be_reached_where_it_listens_on_all_addresses (void **state)
+{
+    fixture_t *self = *state;
+    static const char *const all[] = { "tcp://*:*", "tcp://0.0.0.0:*" };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        endpoint_t *endpoint = assert_made (endpoint_bind (self->router, all[i]));
+        int port = 0;
+        assert_int_equal (sscanf (endpoint_way (endpoint), "tcp://127.0.0.1:%d", &port), 1);
+        assert_string_equal (strrchr (endpoint_way (endpoint), ':'),
+                             strrchr (endpoint_address (endpoint), ':'));
+        endpoint_destroy (&endpoint);
+    }
+    endpoint_t *endpoint = assert_made (endpoint_bind (self->router, self->address));
+    assert_string_equal (endpoint_way (endpoint), self->address);
+    endpoint_destroy (&endpoint);
+}
+
 static void says_that_a_port_is_in_use (void **state)
 {
     fixture_t *self = *state;
@@ -156,6 +173,7 @@ int main (void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown (tells_the_port_that_it_got, set_up, tear_down),
+        cmocka_unit_test_setup_teardown (can_be_reached_where_it_listens_on_all_addresses, set_up, tear_down),
         cmocka_unit_test_setup_teardown (says_that_a_port_is_in_use, set_up, tear_down),
         cmocka_unit_test_setup_teardown (explains_what_is_no_endpoint, set_up, tear_down),
         cmocka_unit_test_setup_teardown (does_not_steal_an_ipc_path, set_up, tear_down),
