@@ -16,7 +16,6 @@
 #include <string.h>
 
 enum {
-    MOST_PEERS = 65536,
     TURNED_AWAY_EVERY_MS = 10000,
     MOST_ON_FD = 64,     /* more connections of one descriptor are not probed */
     STRANGER_MS = 10000, /* a connection may be silent about who it is for so long */
@@ -112,7 +111,7 @@ static int open_router (broker_t *self, void *context, const broker_config_t *co
     self->monitor = monitor_new (context, self->router);
     if (self->monitor == NULL)
         return dp_fail_errno ("the broker cannot watch its connections");
-    self->most_peers = config->most_peers > 0 ? config->most_peers : MOST_PEERS;
+    self->most_peers = config->most_peers > 0 ? config->most_peers : BROKER_MOST_PEERS;
     self->peers = peers_new (self->most_peers);
     return self->peers != NULL ? 0 : dp_fail (ENOMEM, "no memory for the broker");
 }

@@ -19,11 +19,13 @@
 
 typedef struct broker_s broker_t;
 
+#define BROKER_MOST_PEERS 65536 /* that a broker takes at a time, unless it is told otherwise */
+
 typedef struct broker_config_s {
     dp_exchange_t *exchange;      /* NULL: by sockets. Outlives the broker, which then binds nothing. */
     const char *const *endpoints; /* to bind */
     size_t n_endpoints;
-    size_t most_peers; /* connected at a time; 0 = 65536 */
+    size_t most_peers; /* connected at a time; 0 = BROKER_MOST_PEERS */
     scheduler_config_t scheduler;
     const dp_keys_t *keys;          /* copied; NULL: nothing is encrypted, and whoever comes is let in */
     access_t **access_p;            /* with keys: who is let in. Taken: *access_p becomes NULL */

@@ -86,6 +86,20 @@ static void announce (broker_t *broker)
         log_line ("cannot write to stdout where the broker listens; it serves all the same");
 }
 
+/* A peer takes one descriptor, however it is bound. */
+static void tell_capacity (void)
+{
+    char line[160];
+    size_t limit = dp_standard_limit (), n_most = BROKER_MOST_PEERS;
+    if (limit - DESCRIPTORS >= n_most)
+        snprintf (line, sizeof line, "there is room for %zu connections", n_most);
+    else
+        snprintf (line, sizeof line,
+                  "there is room for %zu connections, as %zu file descriptors are allowed (ulimit -n)",
+                  limit - DESCRIPTORS, limit);
+    log_line (line);
+}
+
 /* Until a signal asks for the end. 0, or -1 when ZeroMQ fails. */
 static int run (const config_t *config, broker_t *broker, int signals)
 {
@@ -133,6 +147,8 @@ static int serve (const config_t *config, void *context, int signals)
     if (config->key_file != NULL)
         printf ("dpool-broker: public key %s\n", keys.public_key);
     announce (broker);
+    if (config->log != CONFIG_LOG_ERRORS)
+        tell_capacity ();
     int rc = run (config, broker, signals);
     broker_destroy (&broker);
     return rc;

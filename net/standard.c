@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -34,4 +35,11 @@ int dp_standard_raise_limit (size_t n_needed)
     return dp_fail (EMFILE,
                     "%zu file descriptors are needed and %llu are allowed: raise the limit (ulimit -n)",
                     n_needed, (unsigned long long) limit.rlim_cur);
+}
+
+size_t dp_standard_limit (void)
+{
+    struct rlimit limit;
+    return getrlimit (RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < SIZE_MAX ? (size_t) limit.rlim_cur
+                                                                               : SIZE_MAX;
 }

@@ -14,4 +14,7 @@ int dp_standard_fill (void);
    ZeroMQ lacks one it aborts the program. */
 int dp_standard_raise_limit (size_t n_needed);
 
+/* How many descriptors this process may have. */
+size_t dp_standard_limit (void);
+
 #endif

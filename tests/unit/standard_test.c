@@ -62,6 +62,7 @@ static void raises_the_limit_of_descriptors_to_what_is_allowed (void **state)
     assert_int_equal (dp_standard_raise_limit (64), 0);
     assert_int_equal (getrlimit (RLIMIT_NOFILE, &limit), 0);
     assert_int_equal (limit.rlim_cur, before.rlim_max);
+    assert_true (dp_standard_limit () == limit.rlim_cur || limit.rlim_cur == RLIM_INFINITY);
     assert_int_equal (dp_standard_raise_limit (before.rlim_max), 0);
     if (before.rlim_max != RLIM_INFINITY)
         assert_int_equal (dp_standard_raise_limit (before.rlim_max + 1), -1);
