@@ -450,6 +450,11 @@ int64_t broker_turn (broker_t *self)
     return suspects_ms < deadline_ms ? suspects_ms : deadline_ms;
 }
 
+void broker_stats (const broker_t *self, scheduler_stats_t *stats)
+{
+    scheduler_stats (self->scheduler, stats);
+}
+
 void broker_shutdown (broker_t *self)
 {
     self->now_ms = dp_clock_ms ();

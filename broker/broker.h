@@ -53,6 +53,9 @@ void broker_hear (broker_t *self, const struct pollfd *items);
 /* Take in all that has arrived (bounded), decide, send. Returns the next deadline in dp_clock_ms terms. */
 int64_t broker_turn (broker_t *self);
 
+/* Figures, for status. */
+void broker_stats (const broker_t *self, scheduler_stats_t *stats);
+
 /* Say goodbye to all peers, before broker_destroy. */
 void broker_shutdown (broker_t *self);
 

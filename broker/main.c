@@ -2,17 +2,19 @@
 /* dpool-broker - the program around broker.c: settings, signals, and the loop. */
 #include "broker/allowlist.h"
 #include "broker/broker.h"
+#include "broker/config.h"
 #include "broker/log.h"
-#include "broker/options.h"
 #include "net/clock.h"
 #include "net/context.h"
 #include "net/standard.h"
+#include "service/notify.h"
 
 #include <dpool/dpool.h>
 
 #include <errno.h>
 #include <malloc.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,19 +102,39 @@ static void tell_capacity (void)
     log_line (line);
 }
 
+/* Tell the supervisor how it is; it binds before the loop, so that it is ready in it. Returns when to do so
+   again. */
+static int64_t report (const broker_t *broker, int64_t now_ms)
+{
+    char status[128];
+    scheduler_stats_t stats;
+    broker_stats (broker, &stats);
+    snprintf (status, sizeof status, "%ju workers, %ju clients, %ju tasks running, %ju queued",
+              (uintmax_t) stats.n_workers, (uintmax_t) stats.n_sessions, (uintmax_t) stats.n_assigned,
+              (uintmax_t) stats.n_queued);
+    int wait_ms = notify_serving (status);
+    return wait_ms > 0 ? now_ms + wait_ms : INT64_MAX;
+}
+
 /* Until a signal asks for the end. 0, or -1 when ZeroMQ fails. */
 static int run (const config_t *config, broker_t *broker, int signals)
 {
-    int64_t deadline_ms = 0;
+    int64_t deadline_ms = 0, report_at_ms = 0;
     for (;;) {
+        int64_t now_ms = dp_clock_ms ();
+        if (now_ms >= report_at_ms)
+            report_at_ms = report (broker, now_ms);
+        if (deadline_ms > report_at_ms)
+            deadline_ms = report_at_ms;
         struct pollfd items[1 + BROKER_POLL] = { { signals, POLLIN, 0 } };
         size_t n_items = 1 + broker_poll (broker, items + 1);
-        if (poll (items, n_items, dp_clock_until (deadline_ms, dp_clock_ms ())) < 0 && errno != EINTR) {
+        if (poll (items, n_items, dp_clock_until (deadline_ms, now_ms)) < 0 && errno != EINTR) {
             perror ("dpool-broker: poll");
             return -1;
         }
         broker_hear (broker, items + 1);
         if ((items[0].revents & POLLIN) != 0 && read_signals (signals, config, broker)) {
+            notify_stopping ();
             broker_shutdown (broker);
             return 0;
         }
@@ -122,7 +144,7 @@ static int run (const config_t *config, broker_t *broker, int signals)
 
 static int serve (const config_t *config, void *context, int signals)
 {
-    broker_config_t settings = { .endpoints = (const char *const *) config->endpoints,
+    broker_config_t settings = { .endpoints = config->endpoints,
                                  .n_endpoints = config->n_endpoints,
                                  .is_quiet = config->log == CONFIG_LOG_ERRORS,
                                  .log = log_line };
@@ -169,17 +191,16 @@ int main (int argc, char **argv)
     if (dp_standard_fill () < 0)
         return EXIT_FAILURE;
     config_t *config = config_new ();
-    if (config == NULL || options_read (argc, argv, config) < 0
-        || dp_standard_raise_limit (DESCRIPTORS) < 0) {
+    if (config_read (config, argc, argv) < 0) {
         complain ();
         config_destroy (&config);
-        return EXIT_FAILURE;
+        return DP_USAGE_STATUS;
     }
     setvbuf (stdout, NULL, _IOLBF, 0);
     umask (077); /* an ipc endpoint is for this user only */
     int rc = -1;
     int signals = open_signals ();
-    void *context = signals >= 0 ? dp_context_new () : NULL;
+    void *context = signals >= 0 && dp_standard_raise_limit (DESCRIPTORS) == 0 ? dp_context_new () : NULL;
     srandom ((unsigned) dp_random ()); /* ZeroMQ derives routing ids from it: they should not be guessable */
     if (context != NULL) {
         rc = serve (config, context, signals);

@@ -63,6 +63,25 @@ function(dpool_parts target)
   endif()
 endfunction()
 
+# dpool_find_systemd(): look for libsystemd, as DPOOL_SYSTEMD says.
+function(dpool_find_systemd)
+  if(NOT DPOOL_SYSTEMD STREQUAL "AUTO" AND NOT DPOOL_SYSTEMD)
+    return()
+  elseif(DPOOL_SYSTEMD STREQUAL "AUTO")
+    pkg_check_modules(DPOOL_LIBSYSTEMD QUIET IMPORTED_TARGET libsystemd)
+  else()
+    pkg_check_modules(DPOOL_LIBSYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
+  endif()
+endfunction()
+
+# dpool_use_systemd(<archive>): have it use libsystemd, if that was found.
+function(dpool_use_systemd target)
+  if(TARGET PkgConfig::DPOOL_LIBSYSTEMD)
+    target_compile_definitions(${target} PRIVATE DPOOL_HAS_SYSTEMD)
+    target_link_libraries(${target} PRIVATE PkgConfig::DPOOL_LIBSYSTEMD)
+  endif()
+endfunction()
+
 # dpool_objects(<target> <source>...): an object library, unless there are no sources.
 function(dpool_objects target)
   if(ARGN)

@@ -95,6 +95,13 @@ size_t crew_n_places (const crew_t *self)
     return self->n_places;
 }
 
+void crew_stats (const crew_t *self, crew_stats_t *stats)
+{
+    *stats = (crew_stats_t) { .n_processes = self->processes, .n_busy = self->n_working };
+    for (size_t i = 0; i < self->n_brokers; i++)
+        stats->n_connected += crew_broker_is_up (&self->brokers[i]);
+}
+
 void crew_broken (crew_t *self, int64_t now_ms, size_t broker)
 {
     if (broker >= self->n_brokers || !self->brokers[broker].is_open)

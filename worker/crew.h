@@ -166,4 +166,12 @@ dp_outbox_t *crew_outbox (crew_t *self);
 #define CREW_MAX_PLACES (CREW_MAX_PROCESSES + 384)
 size_t crew_n_places (const crew_t *self);
 
+/* Figures, for status. */
+typedef struct crew_stats_s {
+    size_t n_connected; /* brokers that have taken it */
+    size_t n_processes; /* that may have work at a time */
+    size_t n_busy;      /* that have some */
+} crew_stats_t;
+void crew_stats (const crew_t *self, crew_stats_t *stats);
+
 #endif

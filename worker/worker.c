@@ -393,3 +393,17 @@ const char *worker_failure (const worker_t *self)
 {
     return self->failure;
 }
+
+bool worker_tell (const worker_t *self, dpool_worker_news_t *news)
+{
+    crew_stats_t stats;
+    crew_stats (self->crew, &stats);
+    news->n_brokers = self->n_brokers;
+    news->n_connected = stats.n_connected;
+    news->n_processes = stats.n_processes;
+    news->n_busy = stats.n_busy;
+    size_t n_away = 0;
+    for (size_t i = 0; i < self->n_brokers; i++)
+        n_away += self->brokers[i].is_complained;
+    return stats.n_connected > 0 || n_away == self->n_brokers;
+}

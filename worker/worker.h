@@ -14,6 +14,8 @@
 #include "net/exchange.h"
 #include "net/keys.h"
 
+#include <dpool/worker.h>
+
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -55,6 +57,10 @@ int64_t worker_turn (worker_t *self);
 void worker_drain (worker_t *self, bool is_now);
 bool worker_is_gone (const worker_t *self);        /* drained; or its zygote is gone: see worker_failure */
 const char *worker_failure (const worker_t *self); /* NULL, or why it cannot go on */
+
+/* Fill in how many there are of what, but not the phase. Returns whether it is ready: a broker has taken it,
+   or it was found that none can be reached now. */
+bool worker_tell (const worker_t *self, dpool_worker_news_t *news);
 
 /* The CPUs that this process may use: affinity mask and cgroup quota (v1, v2), at least 1. */
 int worker_usable_cpus (void);

@@ -12,6 +12,7 @@
 #include "worker/zygote.h"
 
 #include <dpool/function.h>
+#include <dpool/worker.h>
 
 #include <errno.h>
 #include <poll.h>
@@ -24,7 +25,7 @@
 
 enum {
     STATUS_FAILED = 1,
-    STATUS_USAGE = 2,
+    STATUS_USAGE = DP_USAGE_STATUS,
     DESCRIPTORS = 32, /* at least; and for each … */
     DESCRIPTORS_A_BROKER = 8,
     DESCRIPTORS_A_CHILD = 2
@@ -82,13 +83,41 @@ static void hear_signals (worker_t *worker, int signal_fd, unsigned *n_signals)
         worker_drain (worker, (*n_signals)++ > 0);
 }
 
-static int run (worker_t *worker, int signal_fd)
+/* What the supervisor hears, and when it is due to hear more. */
+typedef struct reporter_s {
+    int (*tell) (const dpool_worker_news_t *news); /* NULL: nobody listens */
+    bool is_ready, is_stopping;                    /* and that was told */
+    int64_t due_at_ms;
+} reporter_t;
+
+/* Returns when it is due the next time. */
+static int64_t report (reporter_t *self, const worker_t *worker, bool is_stopping)
+{
+    dpool_worker_news_t news = { .phase = is_stopping ? DPOOL_WORKER_STOPPING : DPOOL_WORKER_READY };
+    int64_t now_ms = dp_clock_ms ();
+    if (self->tell == NULL)
+        return DP_NEVER;
+    bool is_new = is_stopping != self->is_stopping || !self->is_ready;
+    if ((!is_new && now_ms < self->due_at_ms) || (!worker_tell (worker, &news) && !is_stopping))
+        return self->due_at_ms;
+    self->is_ready = true;
+    self->is_stopping = is_stopping;
+    int wait_ms = self->tell (&news);
+    self->due_at_ms = wait_ms > 0 ? now_ms + wait_ms : DP_NEVER;
+    return self->due_at_ms;
+}
+
+static int run (worker_t *worker, int signal_fd, const dpool_worker_host_t *host)
 {
     size_t most = worker_poll_max (worker) + 1;
     struct pollfd *items = dp_must_alloc (most * sizeof *items);
     unsigned n_signals = 0;
+    reporter_t reporter = { .tell = host->tell, .due_at_ms = DP_NEVER };
     int64_t deadline_ms = worker_turn (worker);
     while (!worker_is_gone (worker)) {
+        int64_t report_at_ms = report (&reporter, worker, n_signals > 0);
+        if (report_at_ms < deadline_ms)
+            deadline_ms = report_at_ms;
         items[0] = (struct pollfd) { signal_fd, POLLIN, 0 };
         size_t n_items = 1 + worker_poll (worker, items + 1, most - 1);
         int rc = poll (items, n_items, dp_clock_until (deadline_ms, dp_clock_ms ()));
@@ -103,6 +132,7 @@ static int run (worker_t *worker, int signal_fd)
             worker_hear (worker, items + 1);
         deadline_ms = worker_turn (worker);
     }
+    report (&reporter, worker, true);
     dp_free (items);
     if (worker_failure (worker) != NULL)
         fprintf (stderr, "dpool-worker: %s\n", worker_failure (worker));
@@ -110,7 +140,7 @@ static int run (worker_t *worker, int signal_fd)
 }
 
 /* With the zygote up. */
-static int serve (const worker_options_t *options)
+static int serve (const worker_options_t *options, const dpool_worker_host_t *host)
 {
     /* Only now: neither the zygote nor the children, which run what a module brings, were born with them. */
     dp_keys_t keys;
@@ -143,7 +173,7 @@ static int serve (const worker_options_t *options)
     worker_t *worker = context != NULL ? worker_new (context, &config) : NULL;
     if (worker != NULL) {
         announce (options);
-        status = run (worker, signal_fd);
+        status = run (worker, signal_fd, host);
     } else {
         complain ();
         status = errno == EINVAL ? STATUS_USAGE : STATUS_FAILED;
@@ -157,14 +187,20 @@ static int serve (const worker_options_t *options)
     return status;
 }
 
-int dpool_worker_main (int argc, char **argv)
+int dpool_worker_main_with (int argc, char **argv, const dpool_worker_host_t *given)
 {
+    dpool_worker_host_t all = DPOOL_WORKER_HOST_INIT, *host = &all;
+    memcpy (host, given, given->size < sizeof *host ? given->size : sizeof *host);
     worker_options_t options;
     const char *const *names;
     int status = STATUS_FAILED;
     if (dp_standard_fill () < 0)
         return STATUS_FAILED;
-    worker_options_parse (&options, argc, argv);
+    if (worker_options_read (&options, argc, argv, host->read_settings) < 0) {
+        complain ();
+        worker_options_fini (&options);
+        return STATUS_USAGE;
+    }
     limits_set (&(limits_t) { true, options.task_memory_bytes, options.task_cpu_s });
     /* The zygote comes first: it must be forked before there is any thread or ZeroMQ context. */
     if (zygote_start (options.modules.texts, options.modules.count) < 0)
@@ -175,7 +211,12 @@ int dpool_worker_main (int argc, char **argv)
             "dpool-worker: there is no function to offer: name a module that has some with --module FILE\n");
         status = STATUS_USAGE;
     } else
-        status = serve (&options);
+        status = serve (&options, host);
     worker_options_fini (&options);
     return status;
+}
+
+int dpool_worker_main (int argc, char **argv)
+{
+    return dpool_worker_main_with (argc, argv, &(dpool_worker_host_t) DPOOL_WORKER_HOST_INIT);
 }

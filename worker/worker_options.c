@@ -1,45 +1,18 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "worker/worker_options.h"
 
+#include "core/error.h"
 #include "core/memory.h"
 #include "core/name.h"
 #include "net/address.h"
 #include "worker/crew.h"
 
-#include <dpool/dpool.h>
-
-#include <argp.h>
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { USAGE_STATUS = 2, OPTION_TASK_MEMORY = 256, OPTION_TASK_CPU, OPTION_KEY_FILE, OPTION_SERVER_KEY };
-
 #define MIN_TASK_MEMORY (UINT64_C (1) << 20)
-
-static const char explanation[]
-    = "Run the functions of the modules for the clients of the brokers at ENDPOINT... (such as "
-      "tcp://host:5555)."
-      "\vWithout an ENDPOINT the environment's DPOOL_ENDPOINT serves. SIGTERM and SIGINT let it finish what "
-      "runs, hand back the rest and end; a second one ends it at once.";
-
-static const struct argp_option table[] = {
-    { "broker", 'b', "ENDPOINT", 0, "Serve this broker too (may be given again)", 0 },
-    { "module", 'm', "FILE", 0, "Load functions from this shared object (may be given again)", 0 },
-    { "processes", 'p', "N", 0, "Run N tasks at a time (default: the usable CPUs)", 0 },
-    { "key-file", OPTION_KEY_FILE, "FILE", 0, "Our own key, as dpool keygen wrote it", 0 },
-    { "server-key", OPTION_SERVER_KEY, "KEY", 0,
-      "The broker's public key, or a file with it: nothing is said to a broker that has another", 0 },
-    { "label", 'l', "LABEL", 0, "Take tasks that require this label too (may be given again)", 0 },
-    { "name", 'n', "NAME", 0, "Be called NAME (default: the host's name)", 0 },
-    { "task-memory", OPTION_TASK_MEMORY, "BYTES", 0,
-      "A process may have so much more memory than at its start, with K, M or G behind the number if so", 0 },
-    { "task-cpu", OPTION_TASK_CPU, "SECONDS", 0,
-      "The run of one item may take so much CPU time; then its process is ended", 0 },
-    { "quiet", 'q', NULL, 0, "Print errors only", 0 },
-    { NULL, 0, NULL, 0, NULL, 0 },
-};
+#define MAX_TASK_MEMORY (UINT64_C (1) << 50)
+#define MAX_TASK_CPU (UINT64_C (1) << 32)
 
 static void append (worker_list_t *list, const char *text)
 {
@@ -55,137 +28,220 @@ static bool has (const worker_list_t *list, const char *text)
     return false;
 }
 
+/* ---- One setting ---------------------------------------------------------------------------- */
+
+static int check_endpoint (const char *endpoint)
+{
+    const char *fault = dp_address_fault (endpoint);
+    if (fault == NULL)
+        return 0;
+    return dp_fail (EINVAL, "'%s' is no endpoint: %s%s", endpoint, fault,
+                    strstr (endpoint, "://") == NULL ? " (a module is named with --module)" : "");
+}
+
 /* Endpoints may also be given as one text with commas. Twice the same one is once: of two connections of one
    worker a broker ends the older. */
-static void append_endpoints (worker_list_t *list, const char *text)
+static int set_broker (void *target, const char *value)
 {
-    char *copy = dp_must_strdup (text), *rest = NULL;
-    for (char *word = strtok_r (copy, ", ", &rest); word != NULL; word = strtok_r (NULL, ", ", &rest))
-        if (!has (list, word))
-            append (list, word);
+    worker_options_t *self = target;
+    char *copy = dp_must_strdup (value), *rest = NULL;
+    int rc = 0;
+    for (char *word = strtok_r (copy, ", ", &rest); word != NULL && rc == 0;
+         word = strtok_r (NULL, ", ", &rest)) {
+        rc = check_endpoint (word);
+        if (rc == 0 && self != NULL && !has (&self->endpoints, word))
+            append (&self->endpoints, word);
+    }
     dp_free (copy);
+    return rc;
 }
 
-static int parse_processes (struct argp_state *state, const char *text)
+static int set_module (void *target, const char *value)
 {
-    char *end;
-    errno = 0;
-    long number = strtol (text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || number < 1 || number > CREW_MAX_PROCESSES)
-        argp_error (state, "--processes %s: give a number from 1 to %d, or leave it out for one a usable CPU",
-                    text, CREW_MAX_PROCESSES);
-    return (int) number;
+    if (*value == '\0')
+        return dp_fail (EINVAL, "module names no file");
+    if (target != NULL)
+        append (&((worker_options_t *) target)->modules, value);
+    return 0;
 }
 
-/* A number from least on, and, where units is not NULL, one of these letters behind it, each 1024 times the
-   one before. */
-static uint64_t parse_amount (struct argp_state *state, const char *option, const char *text, uint64_t least,
-                              const char *units)
+static int set_processes (void *target, const char *value)
 {
-    char *end;
-    errno = 0;
-    unsigned long long number = strtoull (text, &end, 10);
-    const char *unit = units != NULL && *end != '\0' ? strchr (units, *end) : NULL;
-    int shift = unit != NULL ? (int) (unit - units + 1) * 10 : 0;
-    bool is_number = *text >= '0' && *text <= '9' && errno == 0;
-    if (!is_number || *(unit != NULL ? end + 1 : end) != '\0' || number > UINT64_MAX >> 16 >> shift
-        || number << shift < least)
-        argp_error (state, "--%s %s: give a number from %llu on%s, or leave it out for no limit", option,
-                    text, (unsigned long long) least,
-                    units != NULL ? ", with K, M or G behind it if so" : "");
-    return (uint64_t) number << shift;
+    uint64_t number;
+    if (dp_settings_number ("processes", value, 1, CREW_MAX_PROCESSES, &number) < 0)
+        return -1;
+    if (target != NULL)
+        ((worker_options_t *) target)->processes = (int) number;
+    return 0;
 }
 
-static const char *parse_name (struct argp_state *state, const char *option, const char *text)
+static int check_name (const char *key, const char *value)
 {
-    if (!dp_name_is_valid (text, strlen (text)))
-        argp_error (state, "--%s %s: use 1 to %d of A-Z a-z 0-9 _ . : -", option, text, DP_NAME_MAX);
-    return text;
+    if (dp_name_is_valid (value, strlen (value)))
+        return 0;
+    return dp_fail (EINVAL, "%s '%s': use 1 to %d of A-Z a-z 0-9 _ . : -", key, value, DP_NAME_MAX);
 }
 
-static const char *environment (const char *name)
+static int set_label (void *target, const char *value)
 {
-    const char *text = secure_getenv (name);
-    return text != NULL && *text != '\0' ? text : NULL;
+    if (check_name ("label", value) < 0)
+        return -1;
+    if (target != NULL)
+        append (&((worker_options_t *) target)->labels, value);
+    return 0;
 }
 
-/* Once all is read. */
-static void check (worker_options_t *options, struct argp_state *state)
+static int set_name (void *target, const char *value)
 {
-    const char *fallback = getenv ("DPOOL_ENDPOINT");
-    if (options->endpoints.count == 0 && fallback != NULL)
-        append_endpoints (&options->endpoints, fallback);
-    if (options->key_file == NULL)
-        options->key_file = environment ("DPOOL_KEY_FILE");
-    if (options->server_key == NULL)
-        options->server_key = environment ("DPOOL_SERVER_KEY");
-    if (options->endpoints.count == 0)
-        argp_error (state, "no broker is named: give its endpoint, such as tcp://host:5555");
-    for (size_t i = 0; i < options->endpoints.count; i++) {
-        const char *endpoint = options->endpoints.texts[i], *fault = dp_address_fault (endpoint);
-        if (fault != NULL)
-            argp_error (state, "'%s' is no endpoint: %s%s", endpoint, fault,
-                        strstr (endpoint, "://") == NULL ? " (a module is named with --module)" : "");
-    }
+    if (check_name ("name", value) < 0)
+        return -1;
+    if (target != NULL)
+        ((worker_options_t *) target)->name = value;
+    return 0;
 }
 
-static error_t parse (int key, char *text, struct argp_state *state)
+static int set_key_file (void *target, const char *value)
 {
-    worker_options_t *options = state->input;
-    switch (key) {
-    case 'b':
-    case ARGP_KEY_ARG:
-        append_endpoints (&options->endpoints, text);
-        return 0;
-    case 'm':
-        append (&options->modules, text);
-        return 0;
-    case 'p':
-        options->processes = parse_processes (state, text);
-        return 0;
-    case 'l':
-        append (&options->labels, parse_name (state, "label", text));
-        return 0;
-    case 'n':
-        options->name = parse_name (state, "name", text);
-        return 0;
-    case OPTION_KEY_FILE:
-        options->key_file = text;
-        return 0;
-    case OPTION_SERVER_KEY:
-        options->server_key = text;
-        return 0;
-    case OPTION_TASK_MEMORY:
-        options->task_memory_bytes = parse_amount (state, "task-memory", text, MIN_TASK_MEMORY, "KMG");
-        return 0;
-    case OPTION_TASK_CPU:
-        options->task_cpu_s = parse_amount (state, "task-cpu", text, 1, NULL);
-        return 0;
-    case 'q':
-        options->is_quiet = true;
-        return 0;
-    case ARGP_KEY_END:
-        check (options, state);
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
+    if (*value == '\0')
+        return dp_fail (EINVAL, "key_file names no file");
+    if (target != NULL)
+        ((worker_options_t *) target)->key_file = value;
+    return 0;
 }
 
-static void print_version (FILE *stream, struct argp_state *state)
+static int set_server_key (void *target, const char *value)
 {
-    (void) state;
-    fprintf (stream, "dpool-worker %s\n", dpool_version ());
+    if (*value == '\0')
+        return dp_fail (EINVAL, "server_key names neither a key nor a file");
+    if (target != NULL)
+        ((worker_options_t *) target)->server_key = value;
+    return 0;
 }
 
-void worker_options_parse (worker_options_t *options, int argc, char **argv)
+static int set_task_memory (void *target, const char *value)
 {
-    const struct argp parser = { table, parse, "ENDPOINT...", explanation, NULL, NULL, NULL };
-    memset (options, 0, sizeof *options);
-    argp_program_version_hook = print_version;
-    argp_err_exit_status = USAGE_STATUS;
-    if (argp_parse (&parser, argc, argv, 0, NULL, options) != 0)
-        exit (USAGE_STATUS);
+    uint64_t bytes;
+    if (dp_settings_size ("task_memory", value, MIN_TASK_MEMORY, MAX_TASK_MEMORY,
+                          "1M or more; leave it out for no limit", &bytes)
+        < 0)
+        return -1;
+    if (target != NULL)
+        ((worker_options_t *) target)->task_memory_bytes = bytes;
+    return 0;
+}
+
+static int set_task_cpu (void *target, const char *value)
+{
+    uint64_t seconds;
+    if (dp_settings_number ("task_cpu", value, 1, MAX_TASK_CPU, &seconds) < 0)
+        return -1;
+    if (target != NULL)
+        ((worker_options_t *) target)->task_cpu_s = seconds;
+    return 0;
+}
+
+static int set_log (void *target, const char *value)
+{
+    bool is_quiet = strcmp (value, "errors") == 0;
+    if (!is_quiet && strcmp (value, "events") != 0)
+        return dp_fail (EINVAL, "log '%s' is unknown: write events or errors", value);
+    if (target != NULL)
+        ((worker_options_t *) target)->is_quiet = is_quiet;
+    return 0;
+}
+
+/* ---- All of them ---------------------------------------------------------------------------- */
+
+static const dp_setting_t table[] = {
+    { .key = "broker",
+      .set = set_broker,
+      .variable = "DPOOL_ENDPOINT",
+      .letter = 'b',
+      .is_list = true,
+      .argument = "ENDPOINT",
+      .help = "Serve this broker too (may be given again)" },
+    { .key = "module",
+      .set = set_module,
+      .letter = 'm',
+      .is_list = true,
+      .argument = "FILE",
+      .help = "Load functions from this shared object (may be given again)" },
+    { .key = "processes",
+      .set = set_processes,
+      .letter = 'p',
+      .argument = "N",
+      .help = "Run N tasks at a time (default: the usable CPUs)" },
+    { .key = "label",
+      .set = set_label,
+      .letter = 'l',
+      .is_list = true,
+      .argument = "LABEL",
+      .help = "Take tasks that require this label too (may be given again)" },
+    { .key = "name",
+      .set = set_name,
+      .letter = 'n',
+      .argument = "NAME",
+      .help = "Be called NAME (default: the host's name)" },
+    { .key = "key_file",
+      .set = set_key_file,
+      .variable = "DPOOL_KEY_FILE",
+      .argument = "FILE",
+      .help = "Our own key, as dpool keygen wrote it" },
+    { .key = "server_key",
+      .set = set_server_key,
+      .variable = "DPOOL_SERVER_KEY",
+      .argument = "KEY",
+      .help = "The broker's public key, or a file with it: nothing is said to a broker that has another" },
+    { .key = "task_memory",
+      .set = set_task_memory,
+      .argument = "BYTES",
+      .help = "A process may have so much more memory than at its start, with K, M or G behind the number if "
+              "so" },
+    { .key = "task_cpu",
+      .set = set_task_cpu,
+      .argument = "SECONDS",
+      .help = "The run of one item may take so much CPU time; then its process is ended" },
+    { .key = "log",
+      .set = set_log,
+      .fallback = "events",
+      .option = "quiet",
+      .letter = 'q',
+      .implied = "errors",
+      .help = "Print errors only" },
+};
+
+static int check (const void *target)
+{
+    const worker_options_t *self = target;
+    if (self->endpoints.count == 0)
+        return dp_fail (EINVAL, "no broker is named: give its endpoint, such as tcp://host:5555, or set "
+                                "DPOOL_ENDPOINT");
+    return 0;
+}
+
+static const char explanation[]
+    = "Run the functions of the modules for the clients of the brokers at ENDPOINT... (such as "
+      "tcp://host:5555).\vEach setting may also be given by the environment, as DPOOL_WORKER_MODULE, "
+      "DPOOL_WORKER_NAME and so on, and the broker as DPOOL_ENDPOINT. SIGTERM and SIGINT let it finish what "
+      "runs, hand back the rest and end; a second one ends it at once.";
+
+static const dp_settings_program_t program = {
+    .name = "dpool-worker",
+    .prefix = "DPOOL_WORKER_",
+    .table = table,
+    .n_settings = sizeof table / sizeof table[0],
+    .explanation = explanation,
+    .arguments = "[ENDPOINT...]",
+    .key = "broker",
+    .check = check,
+};
+
+int worker_options_read (worker_options_t *options, int argc, char **argv, dp_settings_read_t *read)
+{
+    *options = (worker_options_t) { .program = program };
+    options->program.read = read;
+    options->settings = dp_settings_new (&options->program, options);
+    return dp_settings_parse (options->settings, argc, argv);
 }
 
 static void free_list (worker_list_t *list)
@@ -200,4 +256,5 @@ void worker_options_fini (worker_options_t *options)
     free_list (&options->endpoints);
     free_list (&options->modules);
     free_list (&options->labels);
+    dp_settings_destroy (&options->settings);
 }

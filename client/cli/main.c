@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* main.c - dpool: looks at a cluster and works with it from a shell. */
 #include "client/cli/command.h"
-#include "client/cli/suggest.h"
+#include "core/suggest.h"
 
 #include "net/standard.h"
 
@@ -47,7 +47,7 @@ static int complain_unknown (const char *word)
     const char *names[N_COMMANDS];
     for (size_t i = 0; i < N_COMMANDS; i++)
         names[i] = commands[i].name;
-    const char *nearest = suggest_nearest (word, names, N_COMMANDS);
+    const char *nearest = dp_suggest (word, names, N_COMMANDS);
     fprintf (stderr, "dpool: there is no command '%s'", word);
     if (nearest != NULL)
         fprintf (stderr, ": did you mean '%s'?\n", nearest);

@@ -2,6 +2,7 @@
 /* Uses every macro of the public headers. Valid C11 and valid C++11; compiled only, by headers.sh. */
 #include <dpool/dpool.h>
 #include <dpool/function.h>
+#include <dpool/worker.h>
 
 DPOOL_FUNCTION (area)
 {

@@ -27,15 +27,11 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     int fd = memfd_create ("broker.conf", MFD_CLOEXEC);
     FUZZ_CHECK (fd >= 0 && write (fd, data, size) == (ssize_t) size);
     snprintf (path, sizeof path, "/proc/self/fd/%d", fd);
-    config_t *config = config_new (), *rest = config_new ();
-    FUZZ_CHECK (config != NULL && rest != NULL);
-    int rc = config_load (config, path);
+    config_t *config = config_new ();
+    int rc = dp_settings_take_file (config->settings, path);
     FUZZ_CHECK (rc == 0 || (rc == -1 && strstr (dpool_last_error ()->message, path) != NULL));
     check (config);
-    config_complete (rest, config);
-    check (rest);
     config_destroy (&config);
-    config_destroy (&rest);
     close (fd);
     return 0;
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MPL-2.0
 # man.sh <source folder> <program>...: each program has a page in section 1 that names all options of its
-# --help and no other, the page of the broker's settings and the sample name all of its keys, and groff has
+# --help and no other, the pages of settings and the samples name all keys, and groff has
 # nothing to say against any page.
 set -euo pipefail
 export LC_ALL=C.UTF-8
@@ -64,12 +64,18 @@ for program in "$@"; do
     fi
 done
 
-for key in $(sed -nE 's/^ +\{ "([a-z_]+)", set_.*/\1/p' "$source/broker/config.c"); do
-    grep -qE "^\.It Ic $key\$" "$pages/dpool-broker.conf.5" \
-        || complain "docs/man/dpool-broker.conf.5: $key is missing"
-    grep -qE "^#$key = \"" "$source/docs/dpool-broker.conf" \
-        || complain "docs/dpool-broker.conf: $key is missing"
-done
+# check_keys <source with the table> <name of page and sample>
+check_keys () {
+    local key keys
+    keys=$(sed -nE 's/^ +\{ \.key = "([a-z_]+)",$/\1/p' "$source/$1")
+    [ -n "$keys" ] || complain "$1: found no keys"
+    for key in $keys; do
+        grep -qE "^\.It Ic $key\$" "$pages/$2.5" || complain "docs/man/$2.5: $key is missing"
+        grep -qE "^#$key = \"" "$source/docs/$2" || complain "docs/$2: $key is missing"
+    done
+}
+check_keys broker/config.c dpool-broker.conf
+check_keys worker/worker_options.c dpool-worker.conf
 
 if command -v groff > /dev/null; then
     for page in "$pages"/*.[1-9]; do

@@ -17,7 +17,7 @@ complain () {
 }
 
 folders=()
-for folder in include core net broker worker client docker tests examples bench; do
+for folder in include core net broker worker client service docker tests examples bench; do
     if [ -d "$folder" ]; then folders+=("$folder"); fi
 done
 mapfile -t sources < <(find "${folders[@]}" -name '*.[ch]' | sort)

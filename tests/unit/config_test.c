@@ -3,7 +3,6 @@
 #include "tests/support/test.h"
 
 #include "broker/config.h"
-#include "broker/options.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,7 +22,7 @@ static config_t *load (const char *text)
     fputs (text, file);
     fclose (file);
     config_t *config = assert_made (config_new ());
-    if (config_load (config, path) < 0) {
+    if (dp_settings_take_file (config->settings, path) < 0) {
         assert_says (path);
         config_destroy (&config);
     }
@@ -76,7 +75,7 @@ static void names_key_and_line_of_what_it_refuses (void **state)
     assert_says (":3: unknown key 'prot'");
     assert_says ("max_payload"); /* and what there is instead */
     assert_null (load ("max_payload = 1M\nmax_payloads = 1M\nmax_payload = lots\n"));
-    assert_says (":2: unknown key 'max_payloads'");
+    assert_says (":2: unknown key 'max_payloads': did you mean max_payload?");
     assert_null (load ("max_payload = 1M\n\nmax_payload = lots\n"));
     assert_says (":3: max_payload 'lots'");
     assert_null (load ("bind\n    tcp = 5555\n"));
@@ -101,9 +100,9 @@ static void says_why_a_file_cannot_be_read (void **state)
     (void) state;
     folder_t *folder = folder_new ();
     config_t *config = assert_made (config_new ());
-    assert_fails (config_load (config, folder_path (folder, "missing")), ENOENT);
+    assert_fails (dp_settings_take_file (config->settings, folder_path (folder, "missing")), ENOENT);
     assert_says ("missing");
-    assert_fails (config_load (config, folder_path (folder, ".")), EISDIR);
+    assert_fails (dp_settings_take_file (config->settings, folder_path (folder, ".")), EISDIR);
     config_destroy (&config);
     folder_destroy (&folder);
 }
@@ -141,9 +140,10 @@ static void reads_sizes (void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         config_t *config = assert_made (config_new ());
         if (cases[i].bytes > 0)
-            assert_ok (config_set (config, "max_payload", cases[i].text));
+            assert_ok (dp_settings_set (config->settings, DP_FROM_OPTION, "max_payload", cases[i].text));
         else
-            assert_fails (config_set (config, "max_payload", cases[i].text), EINVAL);
+            assert_fails (dp_settings_set (config->settings, DP_FROM_OPTION, "max_payload", cases[i].text),
+                          EINVAL);
         assert_true (config->max_payload_bytes == cases[i].bytes);
         config_destroy (&config);
     }
@@ -165,9 +165,12 @@ static void reads_times (void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         config_t *config = assert_made (config_new ());
         if (cases[i].ms != 0)
-            assert_ok (config_set (config, "no_worker_timeout", cases[i].text));
+            assert_ok (
+                dp_settings_set (config->settings, DP_FROM_OPTION, "no_worker_timeout", cases[i].text));
         else
-            assert_fails (config_set (config, "no_worker_timeout", cases[i].text), EINVAL);
+            assert_fails (dp_settings_set (config->settings, DP_FROM_OPTION, "no_worker_timeout",
+                                           cases[i].text),
+                          EINVAL);
         assert_true (config->no_worker_ms == cases[i].ms);
         config_destroy (&config);
     }
@@ -178,49 +181,51 @@ static void refuses_names_that_spoil_a_log (void **state)
     (void) state;
     char name[300];
     config_t *config = assert_made (config_new ());
-    assert_fails (config_set (config, "name", ""), EINVAL);
-    assert_fails (config_set (config, "name", "two\nlines"), EINVAL);
+    assert_fails (dp_settings_set (config->settings, DP_FROM_OPTION, "name", ""), EINVAL);
+    assert_fails (dp_settings_set (config->settings, DP_FROM_OPTION, "name", "two\nlines"), EINVAL);
     memset (name, 'x', sizeof name);
     name[256] = '\0';
-    assert_fails (config_set (config, "name", name), EINVAL);
+    assert_fails (dp_settings_set (config->settings, DP_FROM_OPTION, "name", name), EINVAL);
     assert_null (config->name);
     name[255] = '\0';
-    assert_ok (config_set (config, "name", name));
-    assert_ok (config_set (config, "name", "Käfer"));
+    assert_ok (dp_settings_set (config->settings, DP_FROM_OPTION, "name", name));
+    assert_ok (dp_settings_set (config->settings, DP_FROM_OPTION, "name", "Käfer"));
     assert_string_equal (config->name, "Käfer");
-    assert_fails (config_set (config, "log", "everything"), EINVAL);
-    assert_fails (config_set (config, "bind", ""), EINVAL);
-    assert_fails (config_set (config, "bind", "inproc://here"), EINVAL);
-    assert_fails (config_set (config, "bind", "tcp://alpha:65536"), EINVAL);
-    assert_fails (config_set (config, "", ""), EINVAL);
-    assert_fails (config_set (config, "memory_limit", "15M"), EINVAL);
+    assert_fails (dp_settings_set (config->settings, DP_FROM_OPTION, "log", "everything"), EINVAL);
+    assert_fails (dp_settings_set (config->settings, DP_FROM_OPTION, "bind", ""), EINVAL);
+    assert_fails (dp_settings_set (config->settings, DP_FROM_OPTION, "bind", "inproc://here"), EINVAL);
+    assert_fails (dp_settings_set (config->settings, DP_FROM_OPTION, "bind", "tcp://alpha:65536"), EINVAL);
+    assert_fails (dp_settings_set (config->settings, DP_FROM_OPTION, "", ""), EINVAL);
+    assert_fails (dp_settings_set (config->settings, DP_FROM_OPTION, "memory_limit", "15M"), EINVAL);
     assert_says ("16M to 1024G");
     config_destroy (&config);
 }
 
-static void completes_only_what_is_not_set (void **state)
+static int set (config_t *config, dp_settings_source_t source, const char *key, const char *value)
+{
+    return dp_settings_set (config->settings, source, key, value);
+}
+
+static void a_weaker_source_sets_only_what_is_not_set (void **state)
 {
     (void) state;
-    config_t *given = assert_made (config_new ()), *file = assert_made (config_new ());
-    assert_ok (config_set (given, "max_payload", "1M"));
-    assert_ok (config_set (given, "bind", "tcp://*:1"));
-    assert_ok (config_set (file, "max_payload", "2M"));
-    assert_ok (config_set (file, "bind", "tcp://*:2"));
-    assert_ok (config_set (file, "bind", "tcp://*:3"));
-    assert_ok (config_set (file, "name", "filed"));
-    assert_ok (config_set (file, "memory_limit", "64M"));
-    assert_ok (config_set (file, "log", "errors"));
-    assert_ok (config_set (file, "no_worker_timeout", "5"));
-    config_complete (given, file);
-    config_destroy (&file);
-    assert_int_equal (given->n_endpoints, 1);
-    assert_string_equal (given->endpoints[0], "tcp://*:1");
-    assert_true (given->max_payload_bytes == 1 << 20);
-    assert_true (given->memory_limit_bytes == 64 << 20);
-    assert_string_equal (given->name, "filed");
-    assert_int_equal (given->no_worker_ms, 5000);
-    assert_int_equal (given->log, CONFIG_LOG_ERRORS);
-    config_destroy (&given);
+    config_t *config = config_new ();
+    assert_ok (set (config, DP_FROM_OPTION, "max_payload", "1M"));
+    assert_ok (set (config, DP_FROM_OPTION, "bind", "tcp://*:1"));
+    assert_ok (set (config, DP_FROM_FILE, "max_payload", "2M"));
+    assert_ok (set (config, DP_FROM_FILE, "bind", "tcp://*:2"));
+    assert_ok (set (config, DP_FROM_FILE, "name", "filed"));
+    assert_ok (set (config, DP_FROM_FILE, "name", "filed again"));
+    assert_ok (set (config, DP_FROM_FILE, "log", "errors"));
+    assert_fails (set (config, DP_FROM_FILE, "max_payload", "lots"), EINVAL); /* wrong, even if unused */
+    assert_ok (dp_settings_take_defaults (config->settings));
+    assert_int_equal (config->n_endpoints, 1);
+    assert_string_equal (config->endpoints[0], "tcp://*:1");
+    assert_true (config->max_payload_bytes == 1 << 20);
+    assert_true (config->memory_limit_bytes == 1 << 30);
+    assert_string_equal (config->name, "filed again");
+    assert_int_equal (config->log, CONFIG_LOG_ERRORS);
+    config_destroy (&config);
 }
 
 static void lets_options_win_over_the_file (void **state)
@@ -236,7 +241,7 @@ static void lets_options_win_over_the_file (void **state)
     char *argv[] = { "dpool-broker", "--bind", "tcp://*:2", "-b", "tcp://*:3", "--config",
                      path,           "-m",     "8M",        "-q", NULL };
     config_t *config = assert_made (config_new ());
-    assert_ok (options_read (10, argv, config));
+    assert_ok (config_read (config, 10, argv));
     assert_int_equal (config->n_endpoints, 2);
     assert_string_equal (config->endpoints[1], "tcp://*:3");
     assert_string_equal (config->name, "filed");
@@ -252,7 +257,7 @@ static void has_defaults (void **state)
     (void) state;
     char *argv[] = { "dpool-broker", NULL };
     config_t *config = assert_made (config_new ());
-    assert_ok (options_read (1, argv, config));
+    assert_ok (config_read (config, 1, argv));
     assert_int_equal (config->n_endpoints, 1);
     assert_string_equal (config->endpoints[0], "tcp://127.0.0.1:5555");
     assert_true (config->name[0] != '\0');
@@ -273,14 +278,14 @@ static void the_environment_wins_over_the_file_and_options_over_both (void **sta
     assert_non_null (file);
     fputs ("name = file\nmax_payload = 1M\nmemory_limit = 20M\nlog = errors\n", file);
     fclose (file);
-    setenv ("DPOOL_CONFIG", path, 1);
-    setenv ("DPOOL_NAME", "environment", 1);
-    setenv ("DPOOL_MAX_PAYLOAD", "2M", 1);
-    setenv ("DPOOL_BIND", "tcp://127.0.0.1:1, tcp://127.0.0.1:2", 1);
-    setenv ("DPOOL_LOG", "", 1); /* as if it were not there */
+    setenv ("DPOOL_BROKER_CONFIG", path, 1);
+    setenv ("DPOOL_BROKER_NAME", "environment", 1);
+    setenv ("DPOOL_BROKER_MAX_PAYLOAD", "2M", 1);
+    setenv ("DPOOL_BROKER_BIND", "tcp://127.0.0.1:1, tcp://127.0.0.1:2", 1);
+    setenv ("DPOOL_BROKER_LOG", "", 1); /* as if it were not there */
     char *argv[] = { "dpool-broker", "--name", "option", NULL };
     config_t *config = assert_made (config_new ());
-    assert_ok (options_read (3, argv, config));
+    assert_ok (config_read (config, 3, argv));
     assert_string_equal (config->name, "option");
     assert_true (config->max_payload_bytes == 2 << 20);
     assert_true (config->memory_limit_bytes == 20 << 20);
@@ -288,25 +293,29 @@ static void the_environment_wins_over_the_file_and_options_over_both (void **sta
     assert_int_equal (config->log, CONFIG_LOG_ERRORS);
     config_destroy (&config);
 
-    setenv ("DPOOL_MAX_PAYLOAD", "lots", 1);
+    setenv ("DPOOL_BROKER_MAX_PAYLOAD", "lots", 1);
     config = assert_made (config_new ());
-    assert_fails (options_read (3, argv, config), EINVAL);
-    assert_says ("DPOOL_MAX_PAYLOAD in the environment: max_payload 'lots' is no size");
+    assert_fails (config_read (config, 3, argv), EINVAL);
+    assert_says ("DPOOL_BROKER_MAX_PAYLOAD in the environment: max_payload 'lots' is no size");
     config_destroy (&config);
     static const char *const variables[]
-        = { "DPOOL_CONFIG", "DPOOL_NAME", "DPOOL_MAX_PAYLOAD", "DPOOL_BIND", "DPOOL_LOG" };
+        = { "DPOOL_BROKER_CONFIG", "DPOOL_BROKER_NAME", "DPOOL_BROKER_MAX_PAYLOAD", "DPOOL_BROKER_BIND",
+            "DPOOL_BROKER_LOG" };
     for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
         unsetenv (variables[i]);
     folder_destroy (&folder);
 }
 
+/* What is printed, without where each setting comes from. */
 static char *printed (const config_t *config)
 {
     char *text = NULL;
     size_t size;
     FILE *stream = open_memstream (&text, &size);
-    config_print (config, stream);
+    dp_settings_print (config->settings, stream);
     fclose (stream);
+    for (char *comment; (comment = strstr (text, "  # ")) != NULL;)
+        memmove (comment, strchr (comment, '\n'), strlen (strchr (comment, '\n')) + 1);
     return text;
 }
 
@@ -344,7 +353,7 @@ int main (void)
         cmocka_unit_test (reads_sizes),
         cmocka_unit_test (reads_times),
         cmocka_unit_test (refuses_names_that_spoil_a_log),
-        cmocka_unit_test (completes_only_what_is_not_set),
+        cmocka_unit_test (a_weaker_source_sets_only_what_is_not_set),
         cmocka_unit_test (lets_options_win_over_the_file),
         cmocka_unit_test (has_defaults),
         cmocka_unit_test (the_environment_wins_over_the_file_and_options_over_both),

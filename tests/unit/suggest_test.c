@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "tests/support/test.h"
 
-#include "client/cli/suggest.h"
+#include "core/suggest.h"
 
 static const char *const known[] = { "status", "wait", "apply", "map", "drain" };
 
 static const char *nearest (const char *word)
 {
-    return suggest_nearest (word, known, sizeof known / sizeof known[0]);
+    return dp_suggest (word, known, sizeof known / sizeof known[0]);
 }
 
 static void finds_what_was_mistyped (void **state)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include "client/cli/suggest.h"
+#include "core/suggest.h"
 
 #include <string.h>
 
@@ -29,7 +29,7 @@ static size_t distance (const char *from, const char *to)
     return row[n];
 }
 
-const char *suggest_nearest (const char *word, const char *const *known, size_t n_known)
+const char *dp_suggest (const char *word, const char *const *known, size_t n_known)
 {
     const char *nearest = NULL;
     size_t best = MOST;
