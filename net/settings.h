@@ -66,7 +66,7 @@ typedef enum {
 
 /* Set one of them, or add to a list, unless a stronger source has; the value is looked at in any case. 0, or
    -1 with the thread's last error: an unknown key, or a value that does not fit. */
-int dp_settings_set (dp_settings_t *self, dp_settings_source_t source, const char *key, const char *value);
+int dp_settings_set (dp_settings_t *self, dp_settings_source_t source, const char *key, const char *text);
 
 /* Set what a source says. 0, or -1 with the thread's last error, which names the variable, or the file. */
 int dp_settings_take_environment (dp_settings_t *self);
