@@ -234,7 +234,7 @@ static void says_what_a_user_did_wrong (void **state)
           1,
           "mandelbrot: /nowhere/m.png: No such file or directory" },
         { { EXAMPLE ("own_worker") }, 2, "no broker is named: give its endpoint, such as tcp://host:5555" },
-        { { EXAMPLE ("own_worker"), "--processes", "0" }, 2, "--processes 0: give a number from 1 to" },
+        { { EXAMPLE ("own_worker"), "--processes", "0" }, 2, "processes '0' is no number from 1 to" },
     };
     place_t *self = *state;
     if (access (EXAMPLE (""), X_OK) < 0)
