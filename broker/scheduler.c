@@ -41,8 +41,8 @@ scheduler_t *scheduler_new (const scheduler_config_t *config, int64_t now_ms)
     dp_list_init (&self->touched);
     dp_list_init (&self->acking);
     dp_list_init (&self->events);
-    dp_spares_init (&self->spare_runs, sizeof (task_runs_t), SCHEDULER_MAX_SPARES);
-    dp_spares_init (&self->spare_held, sizeof (held_t), SCHEDULER_MAX_SPARES);
+    dp_slabs_init (&self->runs, sizeof (task_runs_t), SCHEDULER_MAX_SLABS);
+    dp_slabs_init (&self->held, sizeof (held_t), SCHEDULER_MAX_SLABS);
     return self;
 }
 
@@ -77,8 +77,8 @@ void scheduler_destroy (scheduler_t **self_p)
     dp_heap_fini (&self->idle);
     dp_outbox_fini (&self->outbox);
     dp_buffer_fini (&self->scratch);
-    dp_spares_drop (&self->spare_runs);
-    dp_spares_drop (&self->spare_held);
+    dp_slabs_fini (&self->runs);
+    dp_slabs_fini (&self->held);
     for (dp_list_t *node; (node = dp_list_pop (&self->events)) != NULL;)
         dp_free (DP_CONTAINER (node, event_t, in_events));
     dp_free (self->event);

@@ -48,7 +48,7 @@ static void explain_queued (const scheduler_t *self, int64_t now_ms, const task_
         n_able += scheduler_can_run (worker, route);
         n_draining += worker->is_draining && scheduler_can_run (worker, route);
     }
-    int64_t since_ms = now_ms - task->since_ms;
+    int64_t since_ms = now_ms - (int64_t) task->since_ms;
     if (dp_list_is_empty (&self->all_workers)) {
         say (answer, DPOOL_REASON_NO_WORKER, now_ms - self->no_worker_since_ms);
         snprintf (text, size, "no worker is connected to the broker: start one with dpool-worker");
@@ -96,12 +96,12 @@ static void explain (const scheduler_t *self, int64_t now_ms, const session_reco
         explain_queued (self, now_ms, task, answer, text, size);
         return;
     }
-    const worker_record_t *worker = task->runs->worker;
+    const worker_record_t *worker = scheduler_worker_of (task);
     answer->worker = (wire_text_t) { name_of (worker), strlen (name_of (worker)) };
-    int64_t since_ms = now_ms - task->since_ms, silent_ms = now_ms - worker->peer.heard_at_ms;
+    int64_t since_ms = now_ms - (int64_t) task->since_ms, silent_ms = now_ms - worker->peer.heard_at_ms;
     say (answer, answer->attempt % 1000 > 1 ? DPOOL_REASON_RETRYING : DPOOL_REASON_RUNNING, since_ms);
     snprintf (text, size, "%s on worker '%s' for %lld ms (last heard of %lld ms ago)%s",
-              task->runs->has_started ? "it runs" : "it was given to a process", name_of (worker),
+              task->has_started ? "it runs" : "it was given to a process", name_of (worker),
               (long long) since_ms, (long long) (silent_ms > 0 ? silent_ms : 0),
               task->n_losses > 0 ? "; a worker that had it before was lost" : "");
 }

@@ -108,9 +108,8 @@ static void fail_unserved (scheduler_t *self, int64_t now_ms, lane_t *lane)
               (long long) (self->config.no_worker_ms / 1000));
     DP_LIST_EACH (&lane->queue, node) {
         task_t *task = DP_CONTAINER (node, task_t, in_place);
-        int64_t since_ms
-            = self->no_worker_since_ms > task->since_ms ? self->no_worker_since_ms : task->since_ms;
-        if (now_ms - since_ms < self->config.no_worker_ms)
+        int64_t queued_ms = now_ms - (int64_t) task->since_ms, alone_ms = now_ms - self->no_worker_since_ms;
+        if ((queued_ms < alone_ms ? queued_ms : alone_ms) < self->config.no_worker_ms)
             return;                               /* those behind it came later */
         bool is_last = node_next == &lane->queue; /* with which the lane may go */
         scheduler_fail (self, task, OUTCOME_REFUSED, text);

@@ -17,7 +17,7 @@ static void free_held (scheduler_t *self, session_record_t *session, held_t *hel
     session->sent_bytes -= held->is_sent ? weight_of (held) : 0;
     self->stats.payload_bytes -= dp_blob_len (held->blob);
     dp_blob_release (&held->blob);
-    dp_spares_put (&self->spare_held, held);
+    dp_slabs_put (&self->held, held);
 }
 
 static dp_blob_t *keep (const wire_result_t *result, dp_blob_t *blob)
@@ -81,12 +81,18 @@ static void finish (scheduler_t *self, session_record_t *session, task_t *task)
     task->of.session = session;
 }
 
+/* Of the last result nobody asks that any more. */
+static void note_told (task_runs_t *runs, const wire_result_t *result)
+{
+    if (!scheduler_is_cut (result) && result->first + result->n_items > runs->n_told)
+        runs->n_told = result->first + result->n_items;
+}
+
 /* Take over a result; a final one finishes the task. */
 void scheduler_hold (scheduler_t *self, task_t *task, const wire_result_t *result, dp_blob_t *blob)
 {
     session_record_t *session = scheduler_session_of (task);
-    task_runs_t *runs = scheduler_need_runs (self, task);
-    held_t *held = dp_spares_take (&self->spare_held);
+    held_t *held = dp_slabs_take (&self->held);
     *held = (held_t) { .task = task,
                        .attempt = result->attempt,
                        .first = result->first,
@@ -98,11 +104,11 @@ void scheduler_hold (scheduler_t *self, task_t *task, const wire_result_t *resul
     self->stats.payload_bytes += dp_blob_len (held->blob);
     scheduler_weigh_held (self, session, dp_blob_len (held->blob), true);
     dp_list_append (&session->unsent, &held->in_session);
-    dp_list_append (&runs->held, &held->in_task);
-    if (!scheduler_is_cut (result) && result->first + result->n_items > runs->n_told)
-        runs->n_told = result->first + result->n_items;
-    if (result->is_final)
+    if (!result->is_final)
+        note_told (scheduler_need_runs (self, task), result);
+    else
         finish (self, session, task);
+    dp_list_append (scheduler_held_of (task), &held->in_task);
     scheduler_send_held (self, session);
 }
 
@@ -128,7 +134,7 @@ void scheduler_on_ack (scheduler_t *self, session_record_t *session, uint64_t ac
         task_t *task = held->task;
         session->n_forgotten++;
         free_held (self, session, held);
-        if (task != NULL && task->state == TASK_FINISHED && dp_list_is_empty (&task->runs->held))
+        if (task != NULL && task->state == TASK_FINISHED && dp_list_is_empty (scheduler_held_of (task)))
             scheduler_drop_task (self, task);
     }
     scheduler_send_held (self, session);
@@ -137,10 +143,11 @@ void scheduler_on_ack (scheduler_t *self, session_record_t *session, uint64_t ac
 /* The task goes; what was sent of it stays until its acknowledgement was counted. */
 void scheduler_drop_held (scheduler_t *self, task_t *task)
 {
-    if (task->runs == NULL)
+    dp_list_t *list = scheduler_held_of (task);
+    if (list == NULL)
         return;
     session_record_t *session = scheduler_session_of (task);
-    DP_LIST_EACH (&task->runs->held, node) {
+    DP_LIST_EACH (list, node) {
         held_t *held = DP_CONTAINER (node, held_t, in_task);
         dp_list_remove (node);
         held->task = NULL;

@@ -8,7 +8,7 @@
 #include "core/heap.h"
 #include "core/list.h"
 #include "core/map.h"
-#include "core/spares.h"
+#include "core/slabs.h"
 
 enum {
     SCHEDULER_CHECK_MS = 250,    /* how often the timers of peers are looked at */
@@ -18,7 +18,7 @@ enum {
     SCHEDULER_MAX_LOSSES = 10, /* of workers, for one task */
     SCHEDULER_ORPHAN_MS = 60000,       /* workers drop what nobody has claimed for so long */
     SCHEDULER_MAX_ORPHANS = 1 << 20,   /* of all workers */
-    SCHEDULER_MAX_SPARES = 1 << 14,    /* records of each kind that are kept for the next */
+    SCHEDULER_MAX_SLABS = 256,         /* of each kind that are kept for the next ones, 64 records each */
     SCHEDULER_MAX_CLAIMS = 1 << 22,    /* ranges of one CLAIM */
     SCHEDULER_MAX_STATUS = 512 * 1024, /* bytes of a status: it must fit into an envelope */
     SCHEDULER_MAX_IDLE_ROUTES = 64     /* of one session, kept for what was learned of their tasks */
@@ -158,34 +158,41 @@ typedef struct task_numbers_s {
     uint64_t attempt, n_items, time_limit_ms, job, first;
 } task_numbers_t;
 
-/* What a task has that was given to a worker, or that has results. */
+/* What a task has that did not go the plain way: given once or never, no result before the last. */
 typedef struct task_runs_s {
     worker_record_t *worker;        /* ASSIGNED */
     dp_list_t held;                 /* results of it that are held */
     uint64_t attempt, last_attempt; /* of the present run, or the last; the highest ever given */
     uint64_t n_items;               /* is_cut: they are the first of those that its arguments are of */
     uint64_t n_told;                /* items from the first on whose outcomes are held or were sent */
-    uint64_t charged_us;            /* of the session's use, in advance */
-    uint64_t listed;                /* the HELLO whose RUNS named it last */
-    bool has_started, is_cut;
+    bool is_cut;
 } task_runs_t;
 
-/* Millions of these may wait, so it is small: what few need, or not yet, stands elsewhere. */
+/* Millions of these may wait, so it is small: what few need stands elsewhere. */
 typedef struct task_s {
     dp_map_node_t by_id; /* in its session */
-    dp_list_t in_place;  /* QUEUED: its lane's queue, or the session's graced ones. ASSIGNED: worker's runs */
+    dp_list_t in_place;  /* QUEUED: its lane's queue, or the session's graced ones. ASSIGNED: worker's runs.
+                            FINISHED, not has_runs: the head of its results that are held */
     union {
         lane_t *lane;              /* has_lane: it holds it */
         session_record_t *session; /* else it is finished, or adopted by its id: its arguments are not here */
     } of;
-    task_runs_t *runs; /* NULL = it is QUEUED, as it was submitted */
-    int64_t since_ms;  /* queued or assigned */
+    union {
+        task_runs_t *runs;       /* has_runs */
+        worker_record_t *worker; /* else; ASSIGNED */
+    } by;
     uint32_t payload_len;
-    uint8_t state : 2, n_losses : 6; /* task_state_t; workers that were lost while they had it */
-    bool has_lane : 1, is_cancelled : 1, is_at_most_once : 1, is_loose : 1, is_graced : 1;
+    uint32_t charged_us;    /* of the session's use, in advance */
+    uint64_t since_ms : 40; /* queued or assigned */
+    uint8_t state : 2;      /* task_state_t */
+    uint8_t n_losses : 6;   /* of workers that had it */
+    bool has_lane : 1, has_blob : 1, has_runs : 1;
+    bool is_cancelled : 1, is_at_most_once : 1, is_loose : 1, is_graced : 1;
     bool is_recalled : 1; /* its client wants it back: it is not queued again */
-    bool has_blob : 1;    /* its payload is long */
-    uint8_t packed[];     /* the blob, its numbers, a short payload: scheduler_record.c knows */
+    bool was_given : 1;   /* its attempt is one more than it was submitted with; not has_runs */
+    bool is_listed : 1;   /* ASSIGNED: RUNS of the worker's present connection have named it */
+    bool has_started : 1;
+    uint8_t packed[]; /* the blob, its numbers, a short payload: scheduler_record.c knows */
 } task_t;
 
 /* A result that its client has not acknowledged. */
@@ -237,7 +244,7 @@ struct scheduler_s {
     event_t *event; /* the one that was read last */
     scheduler_stats_t stats;
     dp_buffer_t scratch;
-    dp_spares_t spare_runs, spare_held; /* of task_runs_t, held_t */
+    dp_slabs_t runs, held; /* records: of task_runs_t, held_t */
 };
 
 /* scheduler.c: life, the tick */
@@ -324,7 +331,17 @@ static inline session_record_t *scheduler_session_of (const task_t *task)
 
 static inline worker_record_t *scheduler_worker_of (const task_t *task) /* NULL = it is not ASSIGNED */
 {
-    return task->runs != NULL ? task->runs->worker : NULL;
+    return task->has_runs ? task->by.runs->worker : task->by.worker;
+}
+
+static inline void scheduler_set_worker (task_t *task, worker_record_t *worker)
+{
+    *(task->has_runs ? &task->by.runs->worker : &task->by.worker) = worker;
+}
+
+static inline void scheduler_set_since (task_t *task, int64_t at_ms)
+{
+    task->since_ms = (uint64_t) at_ms & ((UINT64_C (1) << 40) - 1);
 }
 
 enum { SCHEDULER_INLINE_PAYLOAD = 512 }; /* a longer payload is a blob of its own */
@@ -336,7 +353,12 @@ task_t *scheduler_new_record (uint64_t id, const task_numbers_t *numbers, const 
 void scheduler_free_record (scheduler_t *self, task_t *task); /* with its blob, and runs without results */
 void scheduler_drop_payload (task_t *task);
 uint64_t scheduler_n_items_of (const task_t *task);
-uint64_t scheduler_attempt_of (const task_t *task);
+uint64_t scheduler_n_told_of (const task_t *task);
+dp_list_t *scheduler_held_of (task_t *task);             /* NULL = none */
+uint64_t scheduler_attempt_of (const task_t *task);      /* of the present run, or the last */
+uint64_t scheduler_last_attempt_of (const task_t *task); /* the highest ever given */
+void scheduler_next_attempt (scheduler_t *self, task_t *task);
+void scheduler_take_attempt_back (task_t *task); /* it is not used up */
 /* What it is given to a worker with; a long payload is the whole of the blob. Of a run that was cut, what is
    left. */
 typedef struct task_body_s {
@@ -371,7 +393,7 @@ void scheduler_drop_task (scheduler_t *self, task_t *task);
 void scheduler_recall (scheduler_t *self, task_t *task);
 void scheduler_give_back (scheduler_t *self, task_t *task); /* one that is queued, or was just unassigned */
 bool scheduler_is_cut (const wire_result_t *result);
-bool scheduler_cut (task_t *task, const wire_result_t *result);
+bool scheduler_cut (scheduler_t *self, task_t *task, const wire_result_t *result);
 
 /* scheduler_held.c: results until they are acknowledged */
 void scheduler_hold (scheduler_t *self, task_t *task, const wire_result_t *result, dp_blob_t *blob);

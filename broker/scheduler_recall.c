@@ -16,7 +16,7 @@ void scheduler_give_back (scheduler_t *self, task_t *task)
         if (outcome_put_not_started (&self->scratch) < 0)
             dp_no_memory (2 * (size_t) n_items);
     wire_result_t result = {
-        .attempt = scheduler_need_runs (self, task)->last_attempt + 1,
+        .attempt = scheduler_last_attempt_of (task) + 1,
         .status = OUTCOME_NOT_STARTED,
         .is_final = true,
         .n_items = n_items,
@@ -34,9 +34,10 @@ void scheduler_recall (scheduler_t *self, task_t *task)
     task->is_recalled = true;
     if (task->state == TASK_QUEUED && !task->is_graced)
         scheduler_give_back (self, task);
-    else if (task->state == TASK_ASSIGNED && !task->runs->worker->is_listing) { /* else RUNS is answered so */
+    else if (task->state == TASK_ASSIGNED
+             && !scheduler_worker_of (task)->is_listing) { /* else RUNS is answered so */
         wire_run_t run = scheduler_run_of (task);
-        scheduler_tell_run (self, task->runs->worker, WIRE_REVOKE, &run);
+        scheduler_tell_run (self, scheduler_worker_of (task), WIRE_REVOKE, &run);
     }
 }
 
@@ -47,7 +48,7 @@ bool scheduler_is_cut (const wire_result_t *result)
 
 /* The worker has cut the present run: items from the first of this result on are the client's again, who
    makes new tasks of them. False where that cannot be, or was said before. */
-bool scheduler_cut (task_t *task, const wire_result_t *result)
+bool scheduler_cut (scheduler_t *self, task_t *task, const wire_result_t *result)
 {
     if (result->first == 0 || result->n_items == 0)
         return false;
@@ -56,7 +57,8 @@ bool scheduler_cut (task_t *task, const wire_result_t *result)
         return true; /* adopted by its id: its client knows how long it was */
     if (result->first >= n_items || result->n_items != n_items - result->first)
         return false;
-    task->runs->n_items = result->first;
-    task->runs->is_cut = true;
+    task_runs_t *runs = scheduler_need_runs (self, task);
+    runs->n_items = result->first;
+    runs->is_cut = true;
     return true;
 }

@@ -61,21 +61,59 @@ static task_numbers_t unpack_numbers (const uint8_t **at)
     return numbers;
 }
 
-uint64_t scheduler_n_items_of (const task_t *task)
+static uint64_t submitted_attempt (const task_t *task)
 {
-    if (task->runs != NULL && task->runs->is_cut)
-        return task->runs->n_items;
     const uint8_t *at = packed_numbers (task);
-    unpack (&at);
     return unpack (&at);
 }
 
 uint64_t scheduler_attempt_of (const task_t *task)
 {
-    if (task->runs != NULL)
-        return task->runs->attempt;
+    return task->has_runs ? task->by.runs->attempt : submitted_attempt (task) + task->was_given;
+}
+
+uint64_t scheduler_last_attempt_of (const task_t *task)
+{
+    return task->has_runs ? task->by.runs->last_attempt : scheduler_attempt_of (task);
+}
+
+void scheduler_next_attempt (scheduler_t *self, task_t *task)
+{
+    if (!task->has_runs && !task->was_given) {
+        task->was_given = true;
+        return;
+    }
+    task_runs_t *runs = scheduler_need_runs (self, task);
+    runs->attempt = ++runs->last_attempt;
+}
+
+void scheduler_take_attempt_back (task_t *task)
+{
+    if (!task->has_runs)
+        task->was_given = false;
+    else if (task->by.runs->last_attempt == task->by.runs->attempt)
+        task->by.runs->attempt = --task->by.runs->last_attempt;
+}
+
+uint64_t scheduler_n_items_of (const task_t *task)
+{
+    if (task->has_runs && task->by.runs->is_cut)
+        return task->by.runs->n_items;
     const uint8_t *at = packed_numbers (task);
+    unpack (&at);
     return unpack (&at);
+}
+
+uint64_t scheduler_n_told_of (const task_t *task)
+{
+    return task->has_runs ? task->by.runs->n_told : 0;
+}
+
+dp_list_t *scheduler_held_of (task_t *task)
+{
+    if (task->has_runs)
+        return &task->by.runs->held;
+    return task->state == TASK_FINISHED ? &task->in_place : NULL;
 }
 
 /* ---- Payload -------------------------------------------------------------------------------- */
@@ -115,8 +153,8 @@ task_body_t scheduler_body_of (const task_t *task)
     const uint8_t *at = packed_numbers (task);
     task_body_t body = { .numbers = unpack_numbers (&at), .blob = blob_of (task) };
     body.payload = (wire_bytes_t) { body.blob != NULL ? dp_blob_data (body.blob) : at, task->payload_len, 0 };
-    if (task->runs != NULL && task->runs->is_cut) {
-        body.numbers.n_items = task->runs->n_items;
+    if (task->has_runs && task->by.runs->is_cut) {
+        body.numbers.n_items = task->by.runs->n_items;
         body.payload.len = len_of (&body.payload, body.numbers.n_items);
     }
     return body;
@@ -161,30 +199,35 @@ void scheduler_free_record (scheduler_t *self, task_t *task)
 {
     dp_blob_t *blob = blob_of (task);
     dp_blob_release (&blob);
-    dp_spares_put (&self->spare_runs, task->runs);
+    if (task->has_runs)
+        dp_slabs_put (&self->runs, task->by.runs);
     dp_free (task);
 }
 
 task_runs_t *scheduler_need_runs (scheduler_t *self, task_t *task)
 {
-    if (task->runs != NULL)
-        return task->runs;
+    if (task->has_runs)
+        return task->by.runs;
     uint64_t attempt = scheduler_attempt_of (task);
-    task_runs_t *runs = dp_spares_take (&self->spare_runs);
-    *runs = (task_runs_t) { .attempt = attempt, .last_attempt = attempt };
+    task_runs_t *runs = dp_slabs_take (&self->runs);
+    *runs = (task_runs_t) { .worker = task->by.worker, .attempt = attempt, .last_attempt = attempt };
     dp_list_init (&runs->held);
-    task->runs = runs;
+    task->by.runs = runs;
+    task->has_runs = true;
     return runs;
 }
 
 void scheduler_shed_runs (scheduler_t *self, task_t *task)
 {
-    task_runs_t *runs = task->runs;
-    const uint8_t *at = packed_numbers (task);
-    uint64_t submitted = unpack (&at);
-    if (runs->is_cut || runs->n_told > 0 || !dp_list_is_empty (&runs->held)
-        || runs->attempt != runs->last_attempt || runs->attempt != submitted)
+    if (!task->has_runs)
         return;
-    dp_spares_put (&self->spare_runs, runs);
-    task->runs = NULL;
+    task_runs_t *runs = task->by.runs;
+    uint64_t n_given = runs->attempt - submitted_attempt (task);
+    if (runs->is_cut || runs->n_told > 0 || !dp_list_is_empty (&runs->held)
+        || runs->attempt != runs->last_attempt || n_given > 1)
+        return;
+    dp_slabs_put (&self->runs, runs);
+    task->by.worker = NULL;
+    task->has_runs = false;
+    task->was_given = n_given == 1;
 }

@@ -58,8 +58,8 @@ static void take_result (scheduler_t *self, int64_t now_ms, worker_record_t *wor
     self->stats.total_results++;
     session_record_t *session = scheduler_session (self, result->session);
     task_t *task = session != NULL ? scheduler_task (session, result->id) : NULL;
-    bool is_present
-        = task != NULL && scheduler_worker_of (task) == worker && task->runs->attempt == result->attempt;
+    bool is_present = task != NULL && scheduler_worker_of (task) == worker
+                      && scheduler_attempt_of (task) == result->attempt;
     if (!is_present && result->is_final)
         scheduler_end_ghost (worker, result->session, result->id, result->attempt);
     if (task == NULL || !counts (task, is_present, result)) {
@@ -67,7 +67,7 @@ static void take_result (scheduler_t *self, int64_t now_ms, worker_record_t *wor
         return;
     }
     bool is_cut = scheduler_is_cut (result);
-    if (is_cut && !scheduler_cut (task, result))
+    if (is_cut && !scheduler_cut (self, task, result))
         return;
     if (!is_cut) /* what it says of the time is said again by the results of what is left */
         account (task, result);
@@ -99,11 +99,11 @@ void scheduler_on_results (scheduler_t *self, int64_t now_ms, peer_t *peer, wire
 /* When it started: not before it was given to the worker, whatever that says. */
 static void note_start (task_t *task, int64_t now_ms, const wire_run_t *run)
 {
-    if (task->runs->has_started || run->state != WIRE_RUN_RUNNING)
+    if (task->has_started || run->state != WIRE_RUN_RUNNING)
         return;
-    task->runs->has_started = true;
-    if (run->since_ms < (uint64_t) (now_ms - task->since_ms))
-        task->since_ms = now_ms - (int64_t) run->since_ms;
+    task->has_started = true;
+    if (run->since_ms < (uint64_t) now_ms - task->since_ms)
+        scheduler_set_since (task, now_ms - (int64_t) run->since_ms);
 }
 
 void scheduler_on_progress (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
@@ -113,7 +113,8 @@ void scheduler_on_progress (scheduler_t *self, int64_t now_ms, peer_t *peer, wir
     while (wire_next_run (message, &run)) {
         session_record_t *session = scheduler_session (self, run.session);
         task_t *task = session != NULL ? scheduler_task (session, run.id) : NULL;
-        if (task == NULL || scheduler_worker_of (task) != worker || task->runs->attempt != run.attempt)
+        if (task == NULL || scheduler_worker_of (task) != worker
+            || scheduler_attempt_of (task) != run.attempt)
             continue;
         note_start (task, now_ms, &run);
         if (session->peer.connection == 0)

@@ -167,7 +167,7 @@ static void wake (scheduler_t *self, route_t *route)
 static void count_queued (scheduler_t *self, int64_t now_ms, task_t *task)
 {
     task->state = TASK_QUEUED;
-    task->since_ms = now_ms;
+    scheduler_set_since (task, now_ms);
     scheduler_session_of (task)->n_queued++;
     self->stats.n_queued++;
 }

@@ -104,13 +104,11 @@ void scheduler_put_session (scheduler_t *self, worker_record_t *worker, session_
 static void enter_worker (scheduler_t *self, int64_t now_ms, task_t *task, worker_record_t *worker)
 {
     session_record_t *session = scheduler_session_of (task);
-    task_runs_t *runs = task->runs;
     scheduler_put_session (self, worker, session);
     task->state = TASK_ASSIGNED;
-    task->since_ms = now_ms;
-    runs->worker = worker;
-    runs->has_started = false;
-    runs->listed = 0; /* another worker's HELLO may have had the same number */
+    scheduler_set_since (task, now_ms);
+    scheduler_set_worker (task, worker);
+    task->has_started = task->is_listed = false;
     dp_list_append (&worker->runs, &task->in_place);
     worker->n_runs++;
     worker->run_bytes += task->payload_len;
@@ -123,21 +121,21 @@ static void enter_worker (scheduler_t *self, int64_t now_ms, task_t *task, worke
 static void charge (task_t *task)
 {
     const route_t *route = task->of.lane->route;
-    task->runs->charged_us = route->mean_us > 0 ? route->mean_us : UNKNOWN_MEAN_US;
-    route->session->used_us += task->runs->charged_us;
+    uint64_t mean_us = route->mean_us > 0 ? route->mean_us : UNKNOWN_MEAN_US;
+    task->charged_us = mean_us < UINT32_MAX ? (uint32_t) mean_us : UINT32_MAX;
+    route->session->used_us += task->charged_us;
 }
 
-static void refund (session_record_t *session, task_runs_t *runs)
+static void refund (session_record_t *session, task_t *task)
 {
-    session->used_us -= runs->charged_us < session->used_us ? runs->charged_us : session->used_us;
-    runs->charged_us = 0;
+    session->used_us -= task->charged_us < session->used_us ? task->charged_us : session->used_us;
+    task->charged_us = 0;
 }
 
-static void put_task (scheduler_t *self, const task_t *task)
+static void put_task (scheduler_t *self, const task_t *task, worker_record_t *worker)
 {
     const lane_t *lane = task->of.lane;
     const offer_t *function = lane->route->function;
-    worker_record_t *worker = task->runs->worker;
     task_body_t body = scheduler_body_of (task);
     wire_group_t group = {
         .session = lane->route->session->peer.id,
@@ -150,7 +148,7 @@ static void put_task (scheduler_t *self, const task_t *task)
     };
     wire_task_t record = {
         .id = task->by_id.key,
-        .attempt = task->runs->attempt,
+        .attempt = scheduler_attempt_of (task),
         .job = body.numbers.job,
         .first = body.numbers.first,
         .n_items = body.numbers.n_items,
@@ -164,11 +162,10 @@ static void put_task (scheduler_t *self, const task_t *task)
 void scheduler_assign (scheduler_t *self, int64_t now_ms, task_t *task, worker_record_t *worker)
 {
     scheduler_unqueue (self, task);
-    task_runs_t *runs = scheduler_need_runs (self, task);
-    runs->attempt = ++runs->last_attempt;
+    scheduler_next_attempt (self, task);
     charge (task);
     enter_worker (self, now_ms, task, worker);
-    put_task (self, task);
+    put_task (self, task, worker);
 }
 
 void scheduler_unassign (scheduler_t *self, task_t *task)
@@ -181,8 +178,8 @@ void scheduler_unassign (scheduler_t *self, task_t *task)
     worker->run_bytes -= task->payload_len;
     session->n_assigned--;
     self->stats.n_assigned--;
-    refund (session, task->runs);
-    task->runs->worker = NULL;
+    refund (session, task);
+    scheduler_set_worker (task, NULL);
     scheduler_rank (self, worker);
 }
 
@@ -197,7 +194,7 @@ void scheduler_adopt (scheduler_t *self, int64_t now_ms, task_t *task, worker_re
     if (run->attempt > runs->last_attempt)
         runs->last_attempt = run->attempt;
     enter_worker (self, now_ms, task, worker);
-    runs->listed = worker->peer.hello;
+    task->is_listed = true;
     scheduler_tell_run (self, worker, WIRE_ADOPT, run);
     if (task->is_recalled)
         scheduler_tell_run (self, worker, WIRE_REVOKE, run);
@@ -245,7 +242,7 @@ void scheduler_return (scheduler_t *self, int64_t now_ms, task_t *task, return_r
 /* Off the queue or the worker, wherever it is. */
 static void take_out (scheduler_t *self, task_t *task)
 {
-    if (dp_list_is_empty (&task->in_place))
+    if (task->state == TASK_FINISHED || dp_list_is_empty (&task->in_place))
         return;
     if (task->state == TASK_QUEUED)
         scheduler_unqueue (self, task);
@@ -261,7 +258,7 @@ void scheduler_fail (scheduler_t *self, task_t *task, outcome_status_t status, c
     dp_buffer_reset (&self->scratch);
     if (outcome_put_error (&self->scratch, status, &error) < 0)
         dp_no_memory (strlen (message));
-    uint64_t n_told = task->runs != NULL ? task->runs->n_told : 0;
+    uint64_t n_told = scheduler_n_told_of (task);
     wire_result_t result = {
         .attempt = scheduler_attempt_of (task),
         .status = status,
@@ -280,9 +277,10 @@ void scheduler_cancel (scheduler_t *self, task_t *task)
         scheduler_fail (self, task, OUTCOME_KILLED, "cancelled before it started once more");
     else if (task->state == TASK_QUEUED)
         scheduler_fail (self, task, OUTCOME_CANCELLED, "cancelled before it started");
-    else if (task->state == TASK_ASSIGNED && !task->runs->worker->is_listing) { /* else RUNS is answered so */
+    else if (task->state == TASK_ASSIGNED
+             && !scheduler_worker_of (task)->is_listing) { /* else RUNS is answered so */
         wire_run_t run = scheduler_run_of (task);
-        scheduler_tell_run (self, task->runs->worker, WIRE_CANCEL, &run);
+        scheduler_tell_run (self, scheduler_worker_of (task), WIRE_CANCEL, &run);
     }
 }
 

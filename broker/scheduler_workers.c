@@ -33,6 +33,14 @@ static worker_record_t *new_worker (scheduler_t *self, uint64_t id)
     return worker;
 }
 
+/* It has to name them again. */
+static void unlist_runs (worker_record_t *worker)
+{
+    DP_LIST_EACH (&worker->runs, node) {
+        DP_CONTAINER (node, task_t, in_place)->is_listed = false;
+    }
+}
+
 /* What was said on a connection that is over. */
 static void forget_connection (scheduler_t *self, worker_record_t *worker)
 {
@@ -63,6 +71,7 @@ peer_t *scheduler_hello_worker (scheduler_t *self, uint64_t connection, wire_mes
     worker_record_t *worker
         = node != NULL ? DP_CONTAINER (node, worker_record_t, peer.by_id) : new_worker (self, hello->id);
     forget_connection (self, worker);
+    unlist_runs (worker);
     worker->processes = hello->processes < UINT32_MAX ? hello->processes : UINT32_MAX;
     worker->window = hello->window_tasks;
     worker->window_bytes = worker->told_bytes = hello->window_bytes;
@@ -131,9 +140,9 @@ static void list_unknown (scheduler_t *self, int64_t now_ms, worker_record_t *wo
 
 static void list_assigned (scheduler_t *self, worker_record_t *worker, task_t *task, const wire_run_t *run)
 {
-    bool is_present = task->runs->worker == worker && task->runs->attempt == run->attempt;
+    bool is_present = scheduler_worker_of (task) == worker && scheduler_attempt_of (task) == run->attempt;
     if (is_present) {
-        task->runs->listed = worker->peer.hello;
+        task->is_listed = true;
         scheduler_put_session (self, worker, scheduler_session_of (task));
     }
     if (is_present || run->state == WIRE_RUN_DONE) /* the result of another run may be a value, and win */
@@ -193,7 +202,7 @@ void scheduler_on_runs (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_me
     DP_LIST_EACH (&worker->runs, node) /* what it should have and has not never reached it */
     {
         task_t *task = DP_CONTAINER (node, task_t, in_place);
-        if (task->runs->listed != peer->hello)
+        if (!task->is_listed)
             scheduler_return (self, now_ms, task, RETURN_UNLISTED);
     }
     log_joined (self, worker);
@@ -204,8 +213,7 @@ void scheduler_on_runs (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_me
    between workers that are busier than they said. */
 static void take_back (scheduler_t *self, int64_t now_ms, task_t *task)
 {
-    if (task->runs->last_attempt == task->runs->attempt)
-        task->runs->attempt = --task->runs->last_attempt;
+    scheduler_take_attempt_back (task);
     scheduler_return (self, now_ms, task, RETURN_RELEASED);
 }
 
@@ -217,7 +225,8 @@ void scheduler_on_release (scheduler_t *self, int64_t now_ms, peer_t *peer, wire
     while (wire_next_run (message, &run)) {
         session_record_t *session = scheduler_session (self, run.session);
         task_t *task = session != NULL ? scheduler_task (session, run.id) : NULL;
-        if (task != NULL && scheduler_worker_of (task) == worker && task->runs->attempt == run.attempt)
+        if (task != NULL && scheduler_worker_of (task) == worker
+            && scheduler_attempt_of (task) == run.attempt)
             take_back (self, now_ms, task);
         else
             scheduler_end_ghost (worker, run.session, run.id, run.attempt);
@@ -275,8 +284,8 @@ void scheduler_part_worker (scheduler_t *self, int64_t now_ms, worker_record_t *
     for (dp_list_t *node = worker->runs.previous, *next; node != &worker->runs; node = next) {
         task_t *task = DP_CONTAINER (node, task_t, in_place);
         next = node->previous;
-        bool was_sent_here = !worker->is_listing && task->runs->listed != worker->peer.hello;
-        if (was_sent_here && !task->runs->has_started)
+        bool was_sent_here = !worker->is_listing && !task->is_listed;
+        if (was_sent_here && !task->has_started)
             take_back (self, now_ms, task);
     }
     scheduler_lose_worker (self, now_ms, worker, "left");

@@ -370,15 +370,14 @@ static size_t length (const dp_list_t *list)
 
 static void check_task (const task_t *task)
 {
-    bool is_placed = !dp_list_is_empty (&task->in_place);
-    assert_true (is_placed == (task->state != TASK_FINISHED));
+    assert_true (!dp_list_is_empty (&task->in_place) || (task->state == TASK_FINISHED && task->has_runs));
     assert_true ((scheduler_worker_of (task) != NULL) == (task->state == TASK_ASSIGNED));
     if (task->state == TASK_QUEUED)
         assert_true (task->has_lane && !task->is_cancelled);
     if (task->state == TASK_FINISHED)
-        assert_true (!task->has_lane && !dp_list_is_empty (&task->runs->held));
-    if (task->runs != NULL)
-        assert_true (task->runs->attempt <= task->runs->last_attempt);
+        assert_true (!task->has_lane && (!task->has_runs || !dp_list_is_empty (&task->by.runs->held)));
+    if (task->has_runs)
+        assert_true (task->by.runs->attempt <= task->by.runs->last_attempt);
 }
 
 static void check_routes (const session_record_t *session)

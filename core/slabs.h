@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * slabs.h - blocks of one size that come and go by the thousand: for a fifth of the instructions of malloc
+ * and free, and in the order of their addresses, so that a processor's caches see a walk where a list of free
+ * blocks would soon make it jump about.
+ */
+#ifndef DP_SLABS_H_INCLUDED
+#define DP_SLABS_H_INCLUDED
+
+#include "core/list.h"
+
+#include <stdint.h>
+
+enum { DP_SLAB_BLOCKS = 64 };
+
+typedef struct dp_slab_s {
+    dp_list_t in_open; /* of dp_slabs_t, while a block is free */
+    uint64_t free;     /* a bit for each block */
+    uint64_t blocks[]; /* each behind a word that says which it is */
+} dp_slab_t;
+
+typedef struct dp_slabs_s {
+    dp_list_t open;  /* the one that was given something back last stands first */
+    size_t n_words;  /* of a block, with its own word */
+    size_t n_unused; /* slabs all of whose blocks are free */
+    size_t most;     /* of these that are kept */
+} dp_slabs_t;
+
+/* Blocks of so many bytes, aligned as a uint64_t is. What is free is given to malloc slab by slab, but for so
+   many slabs. */
+void dp_slabs_init (dp_slabs_t *self, size_t size, size_t most_unused);
+
+/* Free the slabs. All blocks were put back. */
+void dp_slabs_fini (dp_slabs_t *self);
+
+/* Give all unused slabs to malloc. */
+void dp_slabs_trim (dp_slabs_t *self);
+
+/* For the two below. */
+dp_slab_t *dp_slabs_grow (dp_slabs_t *self);
+void dp_slabs_shrink (dp_slabs_t *self, dp_slab_t *slab);
+
+/* A block, uninitialised. Aborts when there is no memory. */
+static inline void *dp_slabs_take (dp_slabs_t *self)
+{
+    dp_slab_t *slab = (dp_slab_t *) (void *) self->open.next; /* its first member */
+    if (dp_list_is_empty (&self->open))
+        slab = dp_slabs_grow (self);
+    self->n_unused -= slab->free == UINT64_MAX;
+    uint64_t index = (uint64_t) __builtin_ctzll (slab->free);
+    slab->free &= slab->free - 1;
+    if (slab->free == 0)
+        dp_list_remove (&slab->in_open);
+    uint64_t *block = slab->blocks + index * self->n_words;
+    *block = index;
+    return block + 1;
+}
+
+/* Done with a block of this one. NULL-safe. */
+static inline void dp_slabs_put (dp_slabs_t *self, void *taken)
+{
+    if (taken == NULL)
+        return;
+    uint64_t *block = (uint64_t *) taken - 1, index = *block;
+    dp_slab_t *slab
+        = (dp_slab_t *) (void *) ((char *) (block - index * self->n_words) - offsetof (dp_slab_t, blocks));
+    if (slab->free == 0)
+        dp_list_prepend (&self->open, &slab->in_open);
+    slab->free |= UINT64_C (1) << index;
+    if (slab->free == UINT64_MAX)
+        dp_slabs_shrink (self, slab);
+}
+
+#endif
