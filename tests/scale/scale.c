@@ -76,7 +76,7 @@ static _Noreturn void be_workers (const scale_t *self, size_t first, size_t n)
     assert_non_null (hands);
     swarm_listen (swarm, self->call_pipe[0]);
     for (size_t i = 0; i < n; i++)
-        hands[i] = hand_new (swarm, self->tally, first + i, 1);
+        hands[i] = hand_new (swarm, self->tally, first + i, 0, 1);
     while (!swarm_turn (swarm, INT64_MAX))
         ;
     for (size_t i = 0; i < n; i++)
@@ -121,7 +121,7 @@ static void start_clients (scale_t *self)
     self->askers = calloc (n, sizeof (asker_t *));
     assert_non_null (self->askers);
     for (size_t i = 0; i < n; i++)
-        self->askers[i] = asker_new (self->clients, self->tally, i);
+        self->askers[i] = asker_new (self->clients, self->tally, i, 0);
 }
 
 static void end_clients (scale_t *self)

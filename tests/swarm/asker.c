@@ -20,7 +20,7 @@ struct asker_s {
     const tally_t *tally;
     session_t *session;
     job_t *job; /* NULL = none under way */
-    size_t number, n_submitted, n_results, n_wrong;
+    size_t number, n_submitted, n_results, n_wrong, n_broken;
 };
 
 /* ---- Results ------------------------------------------------------------------------------------- */
@@ -52,7 +52,9 @@ static void receive (member_t *member, int64_t now_ms, dp_incoming_t *incoming)
 
 static void broken (member_t *member, int64_t now_ms)
 {
-    session_broken (((asker_t *) member)->session, now_ms);
+    asker_t *self = (asker_t *) member;
+    self->n_broken++;
+    session_broken (self->session, now_ms);
 }
 
 static int64_t decide (member_t *member, int64_t now_ms)
@@ -75,7 +77,7 @@ static int64_t decide (member_t *member, int64_t now_ms)
     return deadline_ms;
 }
 
-asker_t *asker_new (swarm_t *swarm, const tally_t *tally, size_t number)
+asker_t *asker_new (swarm_t *swarm, const tally_t *tally, size_t number, uint64_t id)
 {
     static const member_kind_t kind = { receive, broken, decide };
     char name[32];
@@ -83,7 +85,7 @@ asker_t *asker_new (swarm_t *swarm, const tally_t *tally, size_t number)
     assert_non_null (self);
     snprintf (name, sizeof name, "asker-%zu", number);
     session_config_t config = {
-        .id = dp_random (),
+        .id = id != 0 ? id : dp_random (),
         .n_endpoints = 1,
         .host = "swarm",
         .name = name,
@@ -154,6 +156,11 @@ size_t asker_n_wrong (const asker_t *self)
 size_t asker_n_results (const asker_t *self)
 {
     return self->n_results;
+}
+
+size_t asker_n_broken (const asker_t *self)
+{
+    return self->n_broken;
 }
 
 uint64_t asker_n_received (const asker_t *self)

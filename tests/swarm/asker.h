@@ -8,8 +8,8 @@
 
 typedef struct asker_s asker_t;
 
-/* The client of this number in the tally joins the swarm. */
-asker_t *asker_new (swarm_t *swarm, const tally_t *tally, size_t number);
+/* The client of this number in the tally joins the swarm, as the session "id"; 0 = a random one. */
+asker_t *asker_new (swarm_t *swarm, const tally_t *tally, size_t number, uint64_t id);
 /* It says BYE first. */
 void asker_destroy (asker_t **self_p);
 
@@ -28,6 +28,9 @@ size_t asker_n_wrong (const asker_t *self);
 
 /* How many results it has. */
 size_t asker_n_results (const asker_t *self);
+
+/* How often its connection broke. */
+size_t asker_n_broken (const asker_t *self);
 
 /* How many messages it has received. */
 uint64_t asker_n_received (const asker_t *self);

@@ -194,7 +194,7 @@ static int64_t decide (member_t *member, int64_t now_ms)
     return now_ms;
 }
 
-hand_t *hand_new (swarm_t *swarm, tally_t *tally, size_t number, size_t processes)
+hand_t *hand_new (swarm_t *swarm, tally_t *tally, size_t number, uint64_t id, size_t processes)
 {
     static const member_kind_t kind = { receive, broken, decide };
     static const char *const functions[] = { HAND_FUNCTION };
@@ -203,7 +203,7 @@ hand_t *hand_new (swarm_t *swarm, tally_t *tally, size_t number, size_t processe
     assert_non_null (self);
     snprintf (name, sizeof name, "hand-%zu", number);
     crew_config_t config = {
-        .worker = dp_random (),
+        .worker = id != 0 ? id : dp_random (),
         .n_brokers = 1,
         .processes = processes,
         .host = "swarm",

@@ -11,8 +11,8 @@
 
 typedef struct hand_s hand_t;
 
-/* A worker with so many processes, that joins the swarm. */
-hand_t *hand_new (swarm_t *swarm, tally_t *tally, size_t number, size_t processes);
+/* A worker with so many processes, that joins the swarm. id: 0 = a random one. */
+hand_t *hand_new (swarm_t *swarm, tally_t *tally, size_t number, uint64_t id, size_t processes);
 /* It is gone without a word. */
 void hand_destroy (hand_t **self_p);
 

@@ -61,6 +61,11 @@ void swarm_destroy (swarm_t **self_p)
     free (self);
 }
 
+void swarm_use_keys (swarm_t *self, const dp_keys_t *keys)
+{
+    self->keys = keys;
+}
+
 static void watch (const swarm_t *self, int fd, uint64_t data)
 {
     struct epoll_event event = { .events = EPOLLIN, .data.u64 = data };

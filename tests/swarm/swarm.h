@@ -38,11 +38,14 @@ struct member_s {
     uint64_t n_received; /* messages, in all its life */
 };
 
-/* keys: of all members; NULL = nothing is encrypted. Both outlive the swarm. It has a ZeroMQ context of its
+/* keys: of its members; NULL = nothing is encrypted. Both outlive the swarm. It has a ZeroMQ context of its
    own, for at most so many members. Fails the test, as all here, where something cannot be had. */
 swarm_t *swarm_new (const char *endpoint, size_t most_members, const dp_keys_t *keys);
 /* After all members have left. */
 void swarm_destroy (swarm_t **self_p);
+
+/* The keys of members that join from now on. */
+void swarm_use_keys (swarm_t *self, const dp_keys_t *keys);
 
 /* The descriptors that a swarm of so many members takes. */
 size_t swarm_descriptors (size_t n_members);

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* attack_peer.c - what those do that speak ZeroMQ, and clients that do not keep to the protocol. */
+#include "tests/hostile/attack.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <zmq.h>
+
+#include "core/memory.h"
+
+enum { FEW = 16, MANY = 200, BATCH = 100, MAX_FRAMES = 5000, BIG = 4 << 20, RESULT_BYTES = 1000 };
+
+/* ---- Without a HELLO ----------------------------------------------------------------------------- */
+
+/* A handshake, or the try of one, and the end. */
+static void come_and_go (scene_t *self, attack_role_t role)
+{
+    scene_next_dealer (self, role, MANY);
+}
+
+static void open_one (scene_t *self, attack_role_t role)
+{
+    self->client = scene_dealer (self, role);
+}
+
+static void send_random_frames (scene_t *self, attack_role_t role)
+{
+    uint64_t bytes[32];
+    void *dealer = scene_next_dealer (self, role, FEW);
+    for (size_t i = 0; i < 32; i++)
+        bytes[i] = scene_random (self);
+    for (int n = (int) (bytes[0] % 5); n >= 0; n--)
+        zmq_send (dealer, bytes, bytes[n] % sizeof bytes, ZMQ_DONTWAIT | (n > 0 ? ZMQ_SNDMORE : 0));
+}
+
+/* Each is answered by WHO, which it reads. */
+static void send_pings (scene_t *self, attack_role_t role)
+{
+    dp_outbox_t out = { NULL, NULL, 0 };
+    (void) role;
+    for (int i = 0; i < BATCH; i++)
+        wire_put_bare (&out, 0, WIRE_PING, 0);
+    scene_send (self->client, &out);
+    scene_drain (self->client);
+}
+
+static void send_many_frames (scene_t *self, attack_role_t role)
+{
+    (void) role;
+    for (int i = MAX_FRAMES; i > 0; i--)
+        zmq_send (self->client, "x", 1, ZMQ_DONTWAIT | (i > 1 ? ZMQ_SNDMORE : 0));
+    scene_drain (self->client);
+}
+
+static void open_big (scene_t *self, attack_role_t role)
+{
+    open_one (self, role);
+    self->n_bytes = BIG;
+    self->bytes = dp_must_alloc (BIG);
+}
+
+/* Within the limit of a frame, and no message of ours. */
+static void send_big_frames (scene_t *self, attack_role_t role)
+{
+    (void) role;
+    if (scene_drain (self->client) > 0 || self->n_acts == 0) /* one at a time */
+        zmq_send (self->client, self->bytes, self->n_bytes, ZMQ_DONTWAIT);
+}
+
+/* ---- HELLO --------------------------------------------------------------------------------------- */
+
+/* A new client each time, which leaves without a word. */
+static void flood_with_hellos (scene_t *self, attack_role_t role)
+{
+    scene_hello (self, scene_next_dealer (self, role, MANY), WIRE_ROLE_CLIENT, 0, 1, 0);
+}
+
+static void repeat_hello (scene_t *self, attack_role_t role)
+{
+    (void) role;
+    for (int i = 0; i < BATCH; i++)
+        scene_hello (self, self->client, WIRE_ROLE_CLIENT, 0, self->n_acts + 1, 0);
+    scene_drain (self->client);
+}
+
+/* Somebody else's session: only its own key may come back to it. */
+static void claim_to_be_another (scene_t *self, attack_role_t role)
+{
+    void *dealer = scene_next_dealer (self, role, FEW);
+    scene_hello (self, dealer, WIRE_ROLE_CLIENT, self->victim.session, 1000 + self->n_acts, 0);
+    scene_list_nothing (dealer, WIRE_ROLE_CLIENT); /* which would drop all of its tasks */
+}
+
+/* ---- Clients ------------------------------------------------------------------------------------- */
+
+static void open_client (scene_t *self, attack_role_t role)
+{
+    open_one (self, role);
+    scene_hello (self, self->client, WIRE_ROLE_CLIENT, 0, 1, 0);
+    scene_list_nothing (self->client, WIRE_ROLE_CLIENT);
+}
+
+/* What each kind of message says is right; who says it, or when, is not. */
+static void say_what_others_say (scene_t *self, attack_role_t role)
+{
+    static const wire_kind_t bare[] = { WIRE_WHO, WIRE_BYE, WIRE_DRAIN, WIRE_PONG, WIRE_ACK };
+    void *dealer = scene_next_dealer (self, role, FEW);
+    dp_outbox_t out = { NULL, NULL, 0 };
+    wire_batch_t batch = { 0 };
+    wire_welcome_t welcome = { .version = 1, .epoch = 1 };
+    wire_run_t run = { .session = self->victim.session, .id = 1, .attempt = 1, .state = WIRE_RUN_DONE };
+    wire_range_t range = { 1, UINT32_MAX, false };
+    uint64_t turn = self->n_acts % 10;
+    if (self->n_acts % 3 == 0) /* else it says so to somebody who does not know it */
+        scene_hello (self, dealer, WIRE_ROLE_CLIENT, 0, 1, 0);
+    if (turn < 5)
+        wire_put_bare (&out, 0, bare[turn], UINT64_MAX);
+    else if (turn == 5)
+        wire_put_welcome (&out, 0, &welcome);
+    else if (turn == 6)
+        wire_add_run (&batch, &out, 0, WIRE_RUNS, &run);
+    else if (turn == 7)
+        wire_add_range (&batch, &out, 0, WIRE_MISSING, &range);
+    else if (turn == 8)
+        wire_put_session_end (&out, 0, 0, self->victim.session);
+    else
+        wire_put_room (&out, 0, 0, UINT64_MAX, &self->victim.session, 1);
+    wire_flush (&batch, &out, 0, 0, 0);
+    scene_send (dealer, &out);
+    scene_submit (dealer, 1, 1, 10);
+}
+
+/* Cancel, revoke and ask about whatever there may be, under the numbers of others. */
+static void reach_for_others_tasks (scene_t *self, attack_role_t role)
+{
+    dp_outbox_t out = { NULL, NULL, 0 };
+    wire_batch_t cancels = { 0 }, revokes = { 0 };
+    wire_range_t range = { 1, self->victim.n_tasks, false };
+    wire_query_t query = { self->n_acts, WIRE_QUERY_EXPLAIN, 1 + self->n_acts };
+    (void) role;
+    wire_add_range (&cancels, &out, 0, WIRE_CANCEL, &range);
+    wire_add_range (&revokes, &out, 0, WIRE_REVOKE, &range);
+    wire_flush (&cancels, &out, 0, 0, 0);
+    wire_flush (&revokes, &out, 0, 0, 0);
+    wire_put_query (&out, 0, 0, &query);
+    scene_send (self->client, &out);
+    scene_drain (self->client);
+}
+
+/* The same tasks again and again, as if an old message were sent once more. */
+static void replay (scene_t *self, attack_role_t role)
+{
+    (void) role;
+    scene_submit (self->client, 1, BATCH, 10);
+    scene_drain (self->client);
+}
+
+/* Tasks whose results pile up, since it reads none; each function is unknown, so all fail at once. */
+static void submit_and_never_read (scene_t *self, attack_role_t role)
+{
+    (void) role;
+    scene_submit (self->client, 1 + self->n_acts * BATCH, BATCH, RESULT_BYTES);
+}
+
+/* Questions about nothing, whose answers it does not read. */
+static void ask_and_never_read (scene_t *self, attack_role_t role)
+{
+    dp_outbox_t out = { NULL, NULL, 0 };
+    (void) role;
+    for (uint64_t i = 0; i < BATCH; i++) {
+        wire_query_t query = { i, WIRE_QUERY_EXPLAIN, i };
+        wire_put_query (&out, 0, 0, &query);
+    }
+    scene_send (self->client, &out);
+}
+
+const attack_t attack_peer_table[] = {
+    { "connections that come and go", AS_STRANGER, false, 128, 24, 1000, NULL, come_and_go },
+    { "random frames", AS_CLIENT, false, 128, 24, 1000, NULL, send_random_frames },
+    { "PING without HELLO", AS_CLIENT, false, 64, 24, 0, open_one, send_pings },
+    { "5,000 frames a message", AS_CLIENT, false, 64, 24, 0, open_one, send_many_frames },
+    { "4 MiB of nonsense a message", AS_CLIENT, false, 256, 24, 0, open_big, send_big_frames },
+    { "HELLO and away", AS_CLIENT, false, 256, 24, 500, NULL, flood_with_hellos },
+    { "HELLO over and over", AS_CLIENT, false, 64, 24, 0, open_one, repeat_hello },
+    { "another's session", AS_CLIENT, true, 64, 24, 500, NULL, claim_to_be_another },
+    { "words of others, too early", AS_CLIENT, false, 128, 24, 500, NULL, say_what_others_say },
+    { "others' tasks", AS_CLIENT, false, 64, 24, 0, open_client, reach_for_others_tasks },
+    { "a message replayed", AS_CLIENT, false, 64, 24, 0, open_client, replay },
+    { "tasks, and never reads", AS_CLIENT, false, 512, 96, 0, open_client, submit_and_never_read },
+    { "questions, and never reads", AS_CLIENT, false, 512, 24, 0, open_client, ask_and_never_read },
+    { NULL, AS_STRANGER, false, 0, 0, 0, NULL, NULL },
+};

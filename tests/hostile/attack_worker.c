@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* attack_worker.c - workers that lie. What an honest client's function is run by is not theirs. */
+#include "tests/hostile/attack.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <zmq.h>
+
+#include "core/buffer.h"
+#include "core/outcome.h"
+#include "net/message.h"
+
+enum { FEW = 16, BATCH = 100, MAX_PAYLOAD = 64 << 20 };
+
+static void open_worker (scene_t *self, attack_role_t role)
+{
+    self->worker = scene_dealer (self, role);
+    scene_hello (self, self->worker, WIRE_ROLE_WORKER, 0, 1, 1);
+    scene_list_nothing (self->worker, WIRE_ROLE_WORKER);
+}
+
+/* A worker that takes all, and a client that gives it work: which is done never. */
+static void open_greedy (scene_t *self, attack_role_t role)
+{
+    self->worker = scene_dealer (self, role);
+    scene_hello (self, self->worker, WIRE_ROLE_WORKER, 0, 1, UINT64_C (1) << 60);
+    scene_list_nothing (self->worker, WIRE_ROLE_WORKER);
+    self->client = scene_dealer (self, AS_CLIENT);
+    scene_hello (self, self->client, WIRE_ROLE_CLIENT, 0, 1, 0);
+    scene_list_nothing (self->client, WIRE_ROLE_CLIENT);
+}
+
+static void submit_and_never_answer (scene_t *self, attack_role_t role)
+{
+    (void) role;
+    scene_submit (self->client, 1 + self->n_acts * BATCH, BATCH, 100);
+    scene_drain (self->client);
+    scene_drain (self->worker);
+}
+
+/* The outcome of one item, which is not what it should be. */
+static void put_lie (dp_buffer_t *outcome)
+{
+    outcome_put_value (outcome, "\xa3lie", 4);
+}
+
+static void add_result (wire_batch_t *batch, dp_outbox_t *out, wire_result_t *result)
+{
+    dp_buffer_t outcome = DP_BUFFER_INIT;
+    put_lie (&outcome);
+    result->n_items = 1;
+    result->payload = (wire_bytes_t) { outcome.data, outcome.len, 0 };
+    wire_add_result (batch, out, 0, result, NULL);
+    dp_buffer_fini (&outcome);
+}
+
+/* Results of an honest client's tasks, which it was never given. */
+static void answer_for_others (scene_t *self, attack_role_t role)
+{
+    dp_outbox_t out = { NULL, NULL, 0 };
+    wire_batch_t batch = { 0 };
+    (void) role;
+    for (int i = 0; i < BATCH; i++) {
+        wire_result_t result = { .session = self->victim.session,
+                                 .id = 1 + scene_random (self) % self->victim.n_tasks,
+                                 .attempt = 1,
+                                 .status = i % 4 == 3 ? OUTCOME_KILLED : OUTCOME_VALUE,
+                                 .is_final = i % 3 != 0 };
+        add_result (&batch, &out, &result);
+    }
+    wire_flush (&batch, &out, 0, 0, 0);
+    scene_send (self->worker, &out);
+    scene_drain (self->worker);
+}
+
+/* It says that it holds them, that it gives them back, that they go on. */
+static void claim_others_runs (scene_t *self, attack_role_t role)
+{
+    static const wire_kind_t kinds[] = { WIRE_RUNS, WIRE_RELEASE, WIRE_PROGRESS };
+    dp_outbox_t out = { NULL, NULL, 0 };
+    wire_batch_t batch = { 0 };
+    (void) role;
+    for (int i = 0; i < BATCH; i++) {
+        wire_run_t run = { .session = self->victim.session,
+                           .id = 1 + scene_random (self) % self->victim.n_tasks,
+                           .attempt = 1,
+                           .state = WIRE_RUN_DONE };
+        wire_add_run (&batch, &out, 0, kinds[self->n_acts % 3], &run);
+    }
+    wire_flush (&batch, &out, 0, 0, 0);
+    scene_send (self->worker, &out);
+    scene_drain (self->worker);
+}
+
+/* Give each task that comes several answers: twice, of a wrong run, of items that it has not. */
+static void lie_about (dp_incoming_t *incoming, dp_outbox_t *out)
+{
+    wire_batch_t batch = { 0 };
+    wire_group_t group;
+    wire_task_t task;
+    while (incoming->message.kind == WIRE_TASKS && wire_next_group (&incoming->message, &group))
+        while (wire_next_task (&incoming->message, &task)) {
+            wire_result_t result = { .session = group.session,
+                                     .id = task.id,
+                                     .attempt = task.attempt + 7,
+                                     .first = 1000,
+                                     .status = OUTCOME_VALUE,
+                                     .is_final = true };
+            add_result (&batch, out, &result);
+            result.first = 0;
+            result.status = OUTCOME_CRASHED;
+            add_result (&batch, out, &result);
+            result.attempt = task.attempt;
+            result.status = OUTCOME_NOT_STARTED;
+            add_result (&batch, out, &result);
+            add_result (&batch, out, &result);
+        }
+    wire_flush (&batch, out, 0, 0, 0);
+}
+
+static void answer_wrongly (scene_t *self, attack_role_t role)
+{
+    dp_incoming_t incoming;
+    dp_outbox_t out = { NULL, NULL, 0 };
+    (void) role;
+    scene_submit (self->client, 1 + self->n_acts * BATCH, BATCH, 100);
+    for (int n = 0; n < BATCH && dp_incoming_receive (&incoming, self->worker, false, MAX_PAYLOAD) > 0; n++) {
+        if (incoming.malformed == NULL)
+            lie_about (&incoming, &out);
+        dp_incoming_fini (&incoming);
+    }
+    scene_send (self->worker, &out);
+    scene_drain (self->client);
+}
+
+/* Outcomes that are none: the client finds that out, not the broker. */
+static void answer_garbage (scene_t *self, attack_role_t role)
+{
+    dp_outbox_t out = { NULL, NULL, 0 };
+    wire_batch_t batch = { 0 };
+    uint64_t bytes[16];
+    (void) role;
+    for (size_t i = 0; i < 16; i++)
+        bytes[i] = scene_random (self);
+    for (int i = 0; i < BATCH; i++) {
+        wire_result_t result = { .session = i % 2 ? self->victim.session : bytes[0],
+                                 .id = bytes[1] % (self->victim.n_tasks + 1),
+                                 .attempt = bytes[2] % 3000,
+                                 .status = (outcome_status_t) (bytes[3] % OUTCOME_COUNT),
+                                 .is_final = bytes[4] % 2,
+                                 .first = bytes[5],
+                                 .n_items = bytes[6] % 5,
+                                 .run_us = bytes[7],
+                                 .payload = { (uint8_t *) bytes, bytes[8] % sizeof bytes, 0 } };
+        wire_add_result (&batch, &out, 0, &result, NULL);
+    }
+    wire_flush (&batch, &out, bytes[9], bytes[10], bytes[11]);
+    scene_send (self->worker, &out);
+    scene_drain (self->worker);
+}
+
+/* A new worker each time, with a capacity beyond all bounds, that is gone at once. */
+static void flood_with_hellos (scene_t *self, attack_role_t role)
+{
+    scene_hello (self, scene_next_dealer (self, role, FEW), WIRE_ROLE_WORKER, 0, 1, UINT64_MAX / 4);
+}
+
+static void claim_to_be_another (scene_t *self, attack_role_t role)
+{
+    void *dealer = scene_next_dealer (self, role, FEW);
+    scene_hello (self, dealer, WIRE_ROLE_WORKER, self->victim.worker, 1000 + self->n_acts, 1);
+    scene_list_nothing (dealer, WIRE_ROLE_WORKER); /* which would have all of its tasks run again */
+}
+
+const attack_t attack_worker_table[] = {
+    { "results of others' tasks", AS_WORKER, false, 64, 24, 0, open_worker, answer_for_others },
+    { "runs of others", AS_WORKER, false, 64, 24, 0, open_worker, claim_others_runs },
+    { "garbage for results", AS_WORKER, false, 64, 24, 0, open_worker, answer_garbage },
+    { "wrong answers, and twice", AS_WORKER, false, 256, 96, 0, open_greedy, answer_wrongly },
+    { "takes all and never answers", AS_WORKER, false, 512, 96, 0, open_greedy, submit_and_never_answer },
+    { "workers that come and go", AS_WORKER, false, 256, 24, 500, NULL, flood_with_hellos },
+    { "another's worker id", AS_WORKER, true, 64, 24, 500, NULL, claim_to_be_another },
+    { NULL, AS_STRANGER, false, 0, 0, 0, NULL, NULL },
+};

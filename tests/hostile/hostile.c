@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* hostile - attacks on a real broker, while an honest client has an honest worker work. See ./run hostile. */
+#include "tests/support/test.h"
+
+#include <argp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "net/clock.h"
+#include "net/standard.h"
+#include "tests/hostile/attack.h"
+#include "tests/hostile/attacker.h"
+#include "tests/support/cluster.h"
+#include "tests/support/keyring.h"
+#include "tests/swarm/asker.h"
+#include "tests/swarm/hand.h"
+#include "tests/swarm/usage.h"
+
+enum {
+    ROUNDS = 5,
+    MAX_ROUNDS = 15, /* more where what was measured is too little, since other programs may be the cause */
+    ROUND_MS = 150,  /* about so long is a round */
+    TRIAL_TASKS = 5000,    /* to find out how many tasks that is */
+    MAX_TASKS = 200000000, /* of all rounds together: some bits of address space each */
+    HONEST_PROCESSES = 4,
+    DESCRIPTORS = 8000,
+    HANG_MS = 60000, /* nothing here takes so long: what does, hangs */
+    LOG_KIB = 256    /* that an attack may add to the broker's log */
+};
+
+#define LEAST 0.8 /* of the honest throughput */
+
+static const attack_t *const tables[] = { attack_port_table, attack_peer_table, attack_worker_table };
+
+typedef struct options_s {
+    bool has_keys, is_judged;
+    const char *only;
+} options_t;
+
+/* What a round took. */
+typedef struct round_s {
+    double us; /* a task */
+    double attacker_cpu;
+} round_t;
+
+typedef struct fight_s {
+    options_t options;
+    keyring_t *keyring;
+    cluster_t *cluster;
+    pid_t broker;
+    attacker_t *attacker;
+    tally_t *tally;
+    swarm_t *swarm;
+    asker_t *client;
+    hand_t *worker;
+    victim_t victim;
+    dp_keys_t keys[N_ROLES], client_keys, worker_keys;
+    size_t n_tasks; /* a round */
+    size_t n_wrong; /* of all that is judged */
+} fight_t;
+
+static void complain (fight_t *self, const char *what)
+{
+    printf ("    WRONG: %s\n", what);
+    self->n_wrong++;
+}
+
+/* ---- Honest work --------------------------------------------------------------------------------- */
+
+static bool is_broker_there (const fight_t *self)
+{
+    return process_lives (self->broker);
+}
+
+/* Let the honest ones act until it is so. */
+static void go_on_until (fight_t *self, bool (*is_so) (const fight_t *self), const char *what)
+{
+    int64_t end_ms = dp_clock_ms () + HANG_MS;
+    while (!is_so (self)) {
+        if (!is_broker_there (self) || dp_clock_ms () >= end_ms) {
+            printf ("    WRONG: %s: %s\n", what,
+                    is_broker_there (self) ? "not in a minute" : "the broker is gone");
+            exit (EXIT_FAILURE);
+        }
+        swarm_turn (self->swarm, dp_clock_ms () + 10);
+    }
+}
+
+static bool is_registered (const fight_t *self)
+{
+    return asker_processes (self->client) >= HONEST_PROCESSES;
+}
+
+static bool is_done (const fight_t *self)
+{
+    return asker_is_done (self->client);
+}
+
+static void work (fight_t *self, round_t *round)
+{
+    int64_t began_us = dp_clock_us (), attacker_us = usage_cpu_us (attacker_pid (self->attacker));
+    self->victim.n_tasks += self->n_tasks;
+    asker_submit (self->client, self->n_tasks);
+    go_on_until (self, is_done, "honest work");
+    double took_us = (double) (dp_clock_us () - began_us);
+    double attack_us = (double) (usage_cpu_us (attacker_pid (self->attacker)) - attacker_us);
+    /* A real attacker has CPUs of its own: what this one took of ours is not the broker's fault. */
+    round->us = (took_us - attack_us / (double) sysconf (_SC_NPROCESSORS_ONLN)) / (double) self->n_tasks;
+    round->attacker_cpu = attack_us / took_us;
+}
+
+/* ---- An attack ----------------------------------------------------------------------------------- */
+
+/* Returns how often it had acted when that was done. */
+static uint64_t tell (fight_t *self, const attack_t *attack)
+{
+    attacker_tell (self->attacker, attack, &self->victim);
+    int64_t end_ms = dp_clock_ms () + HANG_MS;
+    while (!swarm_turn (self->swarm, end_ms))
+        if (dp_clock_ms () >= end_ms)
+            fail_msg ("the attacker does not answer");
+    return attacker_take_answer (self->attacker);
+}
+
+static size_t base_descriptors;
+
+static bool is_let_go (const fight_t *self)
+{
+    return usage_descriptors (self->broker) <= base_descriptors;
+}
+
+static int compare_rounds (const void *a, const void *b)
+{
+    double left = ((const round_t *) a)->us, right = ((const round_t *) b)->us;
+    return (left > right) - (left < right);
+}
+
+/* The ratio of the medians, or of the best rounds where that is greater: what other programs take of the
+   machine makes rounds longer, never shorter. */
+static double ratio (round_t *quiet, round_t *attacked, size_t n)
+{
+    qsort (quiet, n, sizeof *quiet, compare_rounds);
+    qsort (attacked, n, sizeof *attacked, compare_rounds);
+    double of_medians = quiet[n / 2].us / attacked[n / 2].us, of_best = quiet[0].us / attacked[0].us;
+    return of_medians > of_best ? of_medians : of_best;
+}
+
+static size_t log_kib (const fight_t *self)
+{
+    char *text = cluster_log (self->cluster, -1);
+    size_t kib = strlen (text) / 1024;
+    free (text);
+    return kib;
+}
+
+static void check_honest (fight_t *self)
+{
+    static size_t n_wrong_before;
+    size_t n_never, n_often, n_wrong = asker_n_wrong (self->client);
+    tally_check (self->tally, 0, self->victim.n_tasks, &n_never, &n_often);
+    if (n_wrong > n_wrong_before || n_never > 0 || n_often > 0) {
+        printf ("    %zu wrong results, %zu tasks never done, %zu done more than once, of %zu\n",
+                n_wrong - n_wrong_before, n_never, n_often, (size_t) self->victim.n_tasks);
+        complain (self, "honest work was harmed");
+    }
+    n_wrong_before = n_wrong;
+    if (asker_n_results (self->client) != self->victim.n_tasks)
+        complain (self, "results are missing");
+    if (atomic_load (&self->tally->n_broken) > 0 || asker_n_broken (self->client) > 0)
+        complain (self, "an honest peer lost its connection");
+}
+
+static void endure (fight_t *self, const attack_t *attack)
+{
+    round_t quiet[MAX_ROUNDS], attacked[MAX_ROUNDS];
+    size_t n = 0, first_kib = 0, log_before_kib = log_kib (self);
+    double achieved = 0, cpu = 0;
+    uint64_t n_acts = 0;
+    size_t before_kib = usage_memory_kib (self->broker);
+    usage_reset_peak (self->broker);
+    while (n < ROUNDS || (n < MAX_ROUNDS && achieved < LEAST)) {
+        work (self, &quiet[n]);
+        tell (self, attack);
+        work (self, &attacked[n]);
+        n_acts += tell (self, NULL);
+        cpu += attacked[n].attacker_cpu;
+        go_on_until (self, is_let_go, "connections of the attacker that are closed");
+        if (n++ == 0)
+            first_kib = usage_memory_kib (self->broker);
+        if (n >= ROUNDS)
+            achieved = ratio (quiet, attacked, n);
+    }
+    size_t peak_kib = usage_peak_kib (self->broker), last_kib = usage_memory_kib (self->broker);
+    size_t grown_kib = peak_kib > before_kib ? peak_kib - before_kib : 0;
+    size_t left_kib = last_kib > first_kib ? last_kib - first_kib : 0,
+           logged_kib = log_kib (self) - log_before_kib;
+    printf ("  %-30s %8.0f %8.0f  %5.1f %%  %9llu  %4.0f %%  %6.1f %6.1f %5zu\n", attack->name,
+            1e6 / quiet[n / 2].us, 1e6 / attacked[n / 2].us, achieved * 100, (unsigned long long) n_acts,
+            cpu / (double) n * 100, (double) grown_kib / 1024, (double) left_kib / 1024, logged_kib);
+    check_honest (self);
+    if (self->options.is_judged && achieved < LEAST)
+        complain (self, "that costs the honest too much");
+    if (grown_kib > attack->most_mib * 1024)
+        complain (self, "the broker's memory grew too much");
+    if (left_kib > attack->left_mib * 1024)
+        complain (self, "the broker's memory grows from round to round");
+    if (logged_kib > LOG_KIB)
+        complain (self, "the broker's log was flooded");
+}
+
+/* ---- The stage ----------------------------------------------------------------------------------- */
+
+static void load_keys (fight_t *self)
+{
+    static const char *const names[]
+        = { "broker", "client", "worker", "stranger", "evil-client", "evil-worker" };
+    static const char allowlist[] = "client\n    key = \"%client%\"\n    role = client\n"
+                                    "worker\n    key = \"%worker%\"\n    role = worker\n"
+                                    "evil-client\n    key = \"%evil-client%\"\n    role = client\n"
+                                    "evil-worker\n    key = \"%evil-worker%\"\n    role = worker\n";
+    dp_keys_t *const places[] = { NULL,
+                                  &self->client_keys,
+                                  &self->worker_keys,
+                                  &self->keys[AS_STRANGER],
+                                  &self->keys[AS_CLIENT],
+                                  &self->keys[AS_WORKER] };
+    self->keyring = keyring_new ();
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *file = keyring_add (self->keyring, names[i]);
+        if (places[i] != NULL)
+            assert_int_equal (dp_keys_load_both (places[i], file, keyring_public (self->keyring, "broker")),
+                              0);
+    }
+    static const char *arguments[5] = { "--key-file", NULL, "--allowlist" };
+    arguments[1] = keyring_file (self->keyring, "broker");
+    arguments[3] = keyring_allow (self->keyring, allowlist);
+    self->cluster = cluster_new (arguments);
+}
+
+static void start_attacker (fight_t *self)
+{
+    scene_t scene = { .endpoint = cluster_endpoint (self->cluster), .random = dp_random () };
+    assert_int_equal (sscanf (scene.endpoint, "tcp://127.0.0.1:%d", &scene.port), 1);
+    for (size_t i = 0; self->options.has_keys && i < N_ROLES; i++)
+        scene.keys[i] = &self->keys[i];
+    self->attacker = attacker_new (&scene);
+}
+
+static void set_up (fight_t *self)
+{
+    if (self->options.has_keys)
+        load_keys (self);
+    else
+        self->cluster = cluster_new (NULL);
+    self->broker = process_pid (cluster_broker (self->cluster));
+    self->victim = (victim_t) { .session = dp_random (), .worker = dp_random () };
+    self->tally = tally_new (1, MAX_TASKS);
+    assert_non_null (self->tally);
+    start_attacker (self);
+    self->swarm = swarm_new (cluster_endpoint (self->cluster), 2, NULL);
+    swarm_listen (self->swarm, attacker_fd (self->attacker));
+    swarm_use_keys (self->swarm, self->options.has_keys ? &self->worker_keys : NULL);
+    self->worker = hand_new (self->swarm, self->tally, 0, self->victim.worker, HONEST_PROCESSES);
+    swarm_use_keys (self->swarm, self->options.has_keys ? &self->client_keys : NULL);
+    self->client = asker_new (self->swarm, self->tally, 0, self->victim.session);
+    go_on_until (self, is_registered, "registration");
+}
+
+/* How many tasks make a round. */
+static void calibrate (fight_t *self)
+{
+    round_t trial;
+    self->n_tasks = TRIAL_TASKS;
+    for (int i = 0; i < 3; i++)
+        work (self, &trial);
+    self->n_tasks = (size_t) (ROUND_MS * 1000 / trial.us);
+    size_t most = MAX_TASKS / 50 / 2 / MAX_ROUNDS;
+    if (self->n_tasks > most)
+        self->n_tasks = most;
+    base_descriptors = usage_descriptors (self->broker);
+}
+
+static void tear_down (fight_t *self)
+{
+    attacker_destroy (&self->attacker);
+    asker_destroy (&self->client);
+    hand_destroy (&self->worker);
+    swarm_destroy (&self->swarm);
+    process_signal (cluster_broker (self->cluster), SIGTERM);
+    int status = process_wait (cluster_broker (self->cluster));
+    if (!WIFEXITED (status) || WEXITSTATUS (status) != 0)
+        complain (self, "the broker did not end with 0");
+    cluster_destroy (&self->cluster);
+    keyring_destroy (&self->keyring);
+}
+
+static void fight (fight_t *self)
+{
+    printf ("%s\n", self->options.has_keys ? "With keys (CURVE)" : "Without keys");
+    set_up (self);
+    calibrate (self);
+    printf ("  %-30s %8s %8s  %7s  %9s  %6s  %6s %6s %5s\n", "attack", "tasks/s", "attacked", "that is",
+            "acts", "its CPU", "MiB", "left", "KiB of log");
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
+        for (const attack_t *attack = tables[i]; attack->name != NULL; attack++)
+            if ((self->options.has_keys || !attack->needs_keys)
+                && (self->options.only == NULL || strstr (attack->name, self->options.only) != NULL))
+                endure (self, attack);
+    tear_down (self);
+}
+
+/* ---- Options ------------------------------------------------------------------------------------- */
+
+static const struct argp_option known[] = {
+    { "keys", 'k', NULL, 0, "Broker and peers have keys, and the attacker too", 0 },
+    { "judge", 'j', NULL, 0, "It is a failure when an attack costs the honest more than a fifth", 0 },
+    { "only", 'o', "NAME", 0, "Only attacks with this in their names", 0 },
+    { NULL, 0, NULL, 0, NULL, 0 },
+};
+
+static error_t take_option (int option, char *text, struct argp_state *state)
+{
+    options_t *options = state->input;
+    if (option == 'k')
+        options->has_keys = true;
+    else if (option == 'j')
+        options->is_judged = true;
+    else if (option == 'o')
+        options->only = text;
+    else if (option == ARGP_KEY_ARG)
+        argp_error (state, "unexpected argument '%s'", text);
+    else
+        return ARGP_ERR_UNKNOWN;
+    return 0;
+}
+
+int main (int argc, char **argv)
+{
+    static const struct argp argp = {
+        .options = known,
+        .parser = take_option,
+        .doc
+        = "Attacks on a real broker over its port, one after the other, while an honest client has an honest "
+          "worker work: nothing of theirs may be lost or done twice, and it may not become much slower."
+    };
+    static fight_t self;
+    argp_parse (&argp, argc, argv, 0, NULL, &self.options);
+    setvbuf (stdout, NULL, _IOLBF, 0);
+    if (dp_standard_raise_limit (DESCRIPTORS) < 0) {
+        fprintf (stderr, "hostile: %s\n", dpool_last_error ()->message);
+        return EXIT_FAILURE;
+    }
+    fight (&self);
+    return self.n_wrong == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
