@@ -265,6 +265,9 @@ offer_t *scheduler_offer (scheduler_t *self, char kind, wire_text_t name);
 void scheduler_take_offers (scheduler_t *self, worker_record_t *worker, wire_hello_t *hello);
 void scheduler_release_offer (scheduler_t *self, offer_t *offer);
 bool scheduler_can_run (const worker_record_t *worker, const route_t *route);
+/* May the worker say anything of a task: was it given to it, or could it have been, as far as known? So a
+   worker that lies does so only about what it could have been asked anyway. */
+bool scheduler_has_say (const worker_record_t *worker, const task_t *task);
 bool scheduler_is_hopeless (const scheduler_t *self, const route_t *route);
 void scheduler_explain_hopeless (const scheduler_t *self, const route_t *route, char *text, size_t size);
 

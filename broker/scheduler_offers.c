@@ -114,6 +114,12 @@ bool scheduler_can_run (const worker_record_t *worker, const route_t *route)
            && (route->require == NULL || has (worker->labels, worker->n_labels, route->require));
 }
 
+bool scheduler_has_say (const worker_record_t *worker, const task_t *task)
+{
+    return scheduler_worker_of (task) == worker || !task->has_lane
+           || scheduler_can_run (worker, task->of.lane->route);
+}
+
 /* Nobody who is or was there offers it, though somebody is there. */
 bool scheduler_is_hopeless (const scheduler_t *self, const route_t *route)
 {

@@ -62,7 +62,7 @@ static void take_result (scheduler_t *self, int64_t now_ms, worker_record_t *wor
                       && scheduler_attempt_of (task) == result->attempt;
     if (!is_present && result->is_final)
         scheduler_end_ghost (worker, result->session, result->id, result->attempt);
-    if (task == NULL || !counts (task, is_present, result)) {
+    if (task == NULL || !counts (task, is_present, result) || !scheduler_has_say (worker, task)) {
         self->stats.total_late_results++;
         return;
     }

@@ -147,9 +147,14 @@ static void adopt (scheduler_t *self, int64_t now_ms, task_t *task, orphan_t *or
 bool scheduler_adopt_orphan (scheduler_t *self, int64_t now_ms, task_t *task)
 {
     orphan_t *orphan = find_orphan (self, scheduler_session_of (task)->peer.id, task->by_id.key);
-    if (orphan != NULL)
-        adopt (self, now_ms, task, orphan);
-    return orphan != NULL;
+    if (orphan == NULL)
+        return false;
+    if (!scheduler_has_say (orphan->worker, task)) {
+        stop_orphan (self, orphan);
+        return false;
+    }
+    adopt (self, now_ms, task, orphan);
+    return true;
 }
 
 static void adopt_if_claimed (scheduler_t *self, int64_t now_ms, session_record_t *session, orphan_t *orphan)
@@ -161,7 +166,7 @@ static void adopt_if_claimed (scheduler_t *self, int64_t now_ms, session_record_
     task_t *task = scheduler_task (session, orphan->id);
     if (task == NULL)
         task = scheduler_new_bodyless (session, orphan->id, claim->is_at_most_once);
-    if (task->state == TASK_QUEUED)
+    if (task->state == TASK_QUEUED && scheduler_has_say (orphan->worker, task))
         adopt (self, now_ms, task, orphan);
 }
 

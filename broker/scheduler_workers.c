@@ -162,7 +162,7 @@ static void list_run (scheduler_t *self, int64_t now_ms, worker_record_t *worker
         list_unknown (self, now_ms, worker, session, run);
     else if (task->state == TASK_ASSIGNED)
         list_assigned (self, worker, task, run);
-    else if (task->state == TASK_QUEUED)
+    else if (task->state == TASK_QUEUED && scheduler_has_say (worker, task))
         scheduler_adopt (self, now_ms, task, worker, run);
     else
         scheduler_tell_run (self, worker, WIRE_CANCEL, run);

@@ -18,7 +18,7 @@
 /* What the honest are known by, where it is not secret from an attacker who has seen much. */
 typedef struct victim_s {
     uint64_t session, worker; /* their ids */
-    uint64_t n_tasks;         /* that the session has submitted at most: their ids go from 1 on */
+    uint64_t first, last;     /* ids of the tasks that are under way */
 } victim_t;
 
 typedef enum { AS_STRANGER, AS_CLIENT, AS_WORKER, N_ROLES } attack_role_t;

@@ -135,7 +135,7 @@ static void reach_for_others_tasks (scene_t *self, attack_role_t role)
 {
     dp_outbox_t out = { NULL, NULL, 0 };
     wire_batch_t cancels = { 0 }, revokes = { 0 };
-    wire_range_t range = { 1, self->victim.n_tasks, false };
+    wire_range_t range = { 1, self->victim.last, false };
     wire_query_t query = { self->n_acts, WIRE_QUERY_EXPLAIN, 1 + self->n_acts };
     (void) role;
     wire_add_range (&cancels, &out, 0, WIRE_CANCEL, &range);

@@ -54,6 +54,12 @@ static void add_result (wire_batch_t *batch, dp_outbox_t *out, wire_result_t *re
     dp_buffer_fini (&outcome);
 }
 
+/* Of the victim. */
+static uint64_t any_task (scene_t *self)
+{
+    return self->victim.first + scene_random (self) % (self->victim.last - self->victim.first + 1);
+}
+
 /* Results of an honest client's tasks, which it was never given. */
 static void answer_for_others (scene_t *self, attack_role_t role)
 {
@@ -62,7 +68,7 @@ static void answer_for_others (scene_t *self, attack_role_t role)
     (void) role;
     for (int i = 0; i < BATCH; i++) {
         wire_result_t result = { .session = self->victim.session,
-                                 .id = 1 + scene_random (self) % self->victim.n_tasks,
+                                 .id = any_task (self),
                                  .attempt = 1,
                                  .status = i % 4 == 3 ? OUTCOME_KILLED : OUTCOME_VALUE,
                                  .is_final = i % 3 != 0 };
@@ -81,10 +87,9 @@ static void claim_others_runs (scene_t *self, attack_role_t role)
     wire_batch_t batch = { 0 };
     (void) role;
     for (int i = 0; i < BATCH; i++) {
-        wire_run_t run = { .session = self->victim.session,
-                           .id = 1 + scene_random (self) % self->victim.n_tasks,
-                           .attempt = 1,
-                           .state = WIRE_RUN_DONE };
+        wire_run_t run = {
+            .session = self->victim.session, .id = any_task (self), .attempt = 1, .state = WIRE_RUN_DONE
+        };
         wire_add_run (&batch, &out, 0, kinds[self->n_acts % 3], &run);
     }
     wire_flush (&batch, &out, 0, 0, 0);
@@ -144,7 +149,7 @@ static void answer_garbage (scene_t *self, attack_role_t role)
         bytes[i] = scene_random (self);
     for (int i = 0; i < BATCH; i++) {
         wire_result_t result = { .session = i % 2 ? self->victim.session : bytes[0],
-                                 .id = bytes[1] % (self->victim.n_tasks + 1),
+                                 .id = any_task (self),
                                  .attempt = bytes[2] % 3000,
                                  .status = (outcome_status_t) (bytes[3] % OUTCOME_COUNT),
                                  .is_final = bytes[4] % 2,

@@ -60,8 +60,8 @@ typedef struct fight_s {
     hand_t *worker;
     victim_t victim;
     dp_keys_t keys[N_ROLES], client_keys, worker_keys;
-    size_t n_tasks; /* a round */
-    size_t n_wrong; /* of all that is judged */
+    size_t n_tasks, n_submitted; /* a round, in all */
+    size_t n_wrong;              /* of all that is judged */
 } fight_t;
 
 static void complain (fight_t *self, const char *what)
@@ -104,7 +104,7 @@ static bool is_done (const fight_t *self)
 static void work (fight_t *self, round_t *round)
 {
     int64_t began_us = dp_clock_us (), attacker_us = usage_cpu_us (attacker_pid (self->attacker));
-    self->victim.n_tasks += self->n_tasks;
+    self->n_submitted += self->n_tasks;
     asker_submit (self->client, self->n_tasks);
     go_on_until (self, is_done, "honest work");
     double took_us = (double) (dp_clock_us () - began_us);
@@ -119,6 +119,8 @@ static void work (fight_t *self, round_t *round)
 /* Returns how often it had acted when that was done. */
 static uint64_t tell (fight_t *self, const attack_t *attack)
 {
+    self->victim.first = self->n_submitted + 1; /* which the next round begins with */
+    self->victim.last = self->n_submitted + self->n_tasks;
     attacker_tell (self->attacker, attack, &self->victim);
     int64_t end_ms = dp_clock_ms () + HANG_MS;
     while (!swarm_turn (self->swarm, end_ms))
@@ -162,14 +164,14 @@ static void check_honest (fight_t *self)
 {
     static size_t n_wrong_before;
     size_t n_never, n_often, n_wrong = asker_n_wrong (self->client);
-    tally_check (self->tally, 0, self->victim.n_tasks, &n_never, &n_often);
+    tally_check (self->tally, 0, self->n_submitted, &n_never, &n_often);
     if (n_wrong > n_wrong_before || n_never > 0 || n_often > 0) {
         printf ("    %zu wrong results, %zu tasks never done, %zu done more than once, of %zu\n",
-                n_wrong - n_wrong_before, n_never, n_often, (size_t) self->victim.n_tasks);
+                n_wrong - n_wrong_before, n_never, n_often, self->n_submitted);
         complain (self, "honest work was harmed");
     }
     n_wrong_before = n_wrong;
-    if (asker_n_results (self->client) != self->victim.n_tasks)
+    if (asker_n_results (self->client) != self->n_submitted)
         complain (self, "results are missing");
     if (atomic_load (&self->tally->n_broken) > 0 || asker_n_broken (self->client) > 0)
         complain (self, "an honest peer lost its connection");
