@@ -176,7 +176,7 @@ static const unsigned may_say[WIRE_KINDS] = {
 
 /* ---- What stands in a message --------------------------------------------------------------- */
 
-static bool may_use (const access_entry_t *entry, wire_text_t function)
+bool access_may_use (const access_entry_t *entry, wire_text_t function)
 {
     for (size_t i = 0; i < entry->n_functions; i++)
         if (strlen (entry->functions[i]) == function.len
@@ -185,11 +185,17 @@ static bool may_use (const access_entry_t *entry, wire_text_t function)
     return entry->n_functions == 0;
 }
 
-static wire_refusal_t refuse_function (const access_entry_t *entry, const char *deed, wire_text_t function,
-                                       char *why, size_t size)
+void access_explain_function (const access_entry_t *entry, const char *deed, wire_text_t function, char *why,
+                              size_t size)
 {
     snprintf (why, size, "the key of '%s' may not %s '%.*s': its functions are in the broker's allowlist",
               entry->name, deed, (int) function.len, function.data);
+}
+
+static wire_refusal_t refuse_function (const access_entry_t *entry, const char *deed, wire_text_t function,
+                                       char *why, size_t size)
+{
+    access_explain_function (entry, deed, function, why, size);
     return WIRE_REFUSED_ROLE;
 }
 
@@ -206,14 +212,14 @@ static wire_refusal_t judge_hello (const access_entry_t *entry, const wire_hello
     if (entry->n_functions == 0)
         return 0;
     if (!is_worker)
-        return hello->initializer.len == 0 || may_use (entry, hello->initializer)
+        return hello->initializer.len == 0 || access_may_use (entry, hello->initializer)
                    ? 0
                    : refuse_function (entry, "call", hello->initializer, why, size);
     dp_reader_t functions = hello->functions;
     size_t n_left = hello->n_functions;
     wire_text_t function;
     while (wire_next_name (&functions, &n_left, &function))
-        if (!may_use (entry, function))
+        if (!access_may_use (entry, function))
             return refuse_function (entry, "offer", function, why, size);
     return 0;
 }
@@ -240,23 +246,6 @@ static wire_refusal_t judge_query (const access_entry_t *entry, const wire_query
     return WIRE_REFUSED_ROLE;
 }
 
-static wire_refusal_t judge_submit (const access_entry_t *entry, const wire_message_t *message, char *why,
-                                    size_t size)
-{
-    if (entry->n_functions == 0)
-        return 0;
-    wire_message_t copy = *message;
-    wire_group_t group;
-    wire_task_t task;
-    while (wire_next_group (&copy, &group)) {
-        if (!may_use (entry, group.function))
-            return refuse_function (entry, "call", group.function, why, size);
-        while (wire_next_task (&copy, &task))
-            ;
-    }
-    return 0;
-}
-
 wire_refusal_t access_judge (const access_entry_t *entry, const wire_message_t *message, char *why,
                              size_t size)
 {
@@ -274,8 +263,6 @@ wire_refusal_t access_judge (const access_entry_t *entry, const wire_message_t *
         return judge_hello (entry, &message->hello, why, size);
     case WIRE_QUERY:
         return judge_query (entry, &message->query, why, size);
-    case WIRE_SUBMIT:
-        return judge_submit (entry, message, why, size);
     default:
         return 0;
     }

@@ -41,9 +41,17 @@ const access_entry_t *access_find (const access_t *self, const char *key);
 
 size_t access_count (const access_t *self);
 
+/* May it call, or offer, this function? */
+bool access_may_use (const access_entry_t *entry, wire_text_t function);
+
+/* What to tell whoever may not; deed: "call", or "offer". */
+void access_explain_function (const access_entry_t *entry, const char *deed, wire_text_t function, char *why,
+                              size_t size);
+
 /* May whoever has this entry (NULL: an unknown key) say this message? 0 = it may; else the code of the
    REFUSED that it gets, and in why what to tell it. The message is not read from: its records are all still
-   there. */
+   there. Which functions a SUBMIT calls is not judged here, since that is a matter of each task: ask
+   access_may_use. */
 wire_refusal_t access_judge (const access_entry_t *entry, const wire_message_t *message, char *why,
                              size_t size);
 

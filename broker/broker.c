@@ -93,7 +93,10 @@ static int bind_all (broker_t *self, const broker_config_t *config)
 static int open_gate (broker_t *self, void *context, const broker_config_t *config)
 {
     self->gate = gate_new (context, config->keys, config->access_p, config->log);
-    return self->gate != NULL ? gate_guard (self->gate, self->router) : -1;
+    if (self->gate == NULL)
+        return -1;
+    scheduler_admit (self->scheduler, gate_access (self->gate));
+    return gate_guard (self->gate, self->router);
 }
 
 static int open_router (broker_t *self, void *context, const broker_config_t *config)
@@ -174,6 +177,7 @@ const char *broker_endpoint (const broker_t *self, size_t i)
 void broker_admit (broker_t *self, access_t **access_p)
 {
     gate_change (self->gate, access_p);
+    scheduler_admit (self->scheduler, gate_access (self->gate));
 }
 
 size_t broker_poll (const broker_t *self, struct pollfd *items)

@@ -95,6 +95,11 @@ void gate_change (gate_t *self, access_t **access_p)
     *access_p = NULL;
 }
 
+const access_t *gate_access (const gate_t *self)
+{
+    return self->access;
+}
+
 dp_watch_t *gate_watch (gate_t *self)
 {
     return &self->watch;

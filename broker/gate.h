@@ -32,6 +32,9 @@ int gate_test (gate_t *self, const char *endpoint);
 /* From now on this list holds. Takes it. */
 void gate_change (gate_t *self, access_t **access_p);
 
+/* The list that holds: the gate's own, until the next gate_change. */
+const access_t *gate_access (const gate_t *self);
+
 /* Of the socket to poll for input; and answer what has arrived. */
 dp_watch_t *gate_watch (gate_t *self);
 void gate_answer (gate_t *self, int64_t now_ms);

@@ -15,6 +15,7 @@
 #ifndef SCHEDULER_H_INCLUDED
 #define SCHEDULER_H_INCLUDED
 
+#include "broker/access.h"
 #include "core/hash.h"
 #include "core/link.h"
 #include "core/wire.h"
@@ -55,6 +56,10 @@ void scheduler_deny (scheduler_t *self, int64_t now_ms, uint64_t connection, wir
    the start) = nobody knows. An id that one owner's peer has is refused to any other. */
 #define SCHEDULER_OWNER 40
 void scheduler_set_owner (scheduler_t *self, const char *owner);
+
+/* From now on these keys are let in, with what each may do; NULL (as at the start): whoever comes without one
+   may do all. Borrowed until the next call. A task that a key may not submit is refused alone. */
+void scheduler_admit (scheduler_t *self, const access_t *access);
 
 /* The connection is gone, or a message to it could not be sent. Harmless for unknown ones. */
 void scheduler_disconnected (scheduler_t *self, int64_t now_ms, uint64_t connection);

@@ -222,6 +222,7 @@ struct scheduler_s {
     scheduler_config_t config;
     char *name;
     char owner[SCHEDULER_OWNER + 1]; /* of the next HELLO */
+    const access_t *access;          /* NULL: there are no keys */
     int64_t started_at_ms, grace_until_ms, ticked_at_ms, check_at_ms, no_worker_since_ms;
     bool is_in_grace, is_checking_routes, is_counting_processes;
     bool is_sharing_room, is_telling_full; /* peers came or went; a session became full, or is so no more */
@@ -380,6 +381,9 @@ task_t *scheduler_task (const session_record_t *session, uint64_t id);
 wire_run_t scheduler_run_of (const task_t *task); /* the name of its present run */
 void scheduler_submit (scheduler_t *self, int64_t now_ms, lane_t *lane, const wire_group_t *group,
                        const wire_task_t *from, dp_blob_t *blob);
+/* It is not taken: its result says so at once. */
+void scheduler_reject (scheduler_t *self, session_record_t *session, const wire_task_t *from,
+                       outcome_status_t status, const char *why);
 task_t *scheduler_new_bodyless (session_record_t *session, uint64_t id, bool is_at_most_once);
 void scheduler_put_session (scheduler_t *self, worker_record_t *worker, session_record_t *session);
 void scheduler_assign (scheduler_t *self, int64_t now_ms, task_t *task, worker_record_t *worker);

@@ -95,6 +95,11 @@ void scheduler_set_owner (scheduler_t *self, const char *owner)
     self->owner[len] = '\0';
 }
 
+void scheduler_admit (scheduler_t *self, const access_t *access)
+{
+    self->access = access;
+}
+
 static void copy_line (char *target, size_t size, wire_text_t text)
 {
     size_t len = text.len < size - 1 ? text.len : size - 1;
@@ -200,13 +205,44 @@ static void on_bye (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_messag
         scheduler_part_worker (self, now_ms, DP_CONTAINER (peer, worker_record_t, peer));
 }
 
+/* Why the peer's key may not call it; NULL when it may. */
+static const char *forbid (const scheduler_t *self, const peer_t *peer, wire_text_t function, char *text,
+                           size_t size)
+{
+    const access_entry_t *entry = self->access != NULL ? access_find (self->access, peer->owner) : NULL;
+    if (self->access == NULL || (entry != NULL && access_may_use (entry, function)))
+        return NULL;
+    if (entry != NULL)
+        access_explain_function (entry, "call", function, text, size);
+    else
+        snprintf (text, size, "the broker does not know the key any more");
+    return text;
+}
+
+/* The tasks of a group that is not allowed end with the reason; all others go on (a mistake costs nobody
+   else's work). */
+static void reject_group (scheduler_t *self, session_record_t *session, wire_message_t *message,
+                          const char *why)
+{
+    wire_task_t task;
+    while (wire_next_task (message, &task))
+        if (scheduler_task (session, task.id) == NULL)
+            scheduler_reject (self, session, &task, OUTCOME_REFUSED, why);
+}
+
 static void on_submit (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message,
                        dp_blob_t *const *blobs)
 {
     session_record_t *session = DP_CONTAINER (peer, session_record_t, peer);
     wire_group_t group;
     wire_task_t task;
+    char text[256];
     while (wire_next_group (message, &group)) {
+        const char *why = forbid (self, peer, group.function, text, sizeof text);
+        if (why != NULL) {
+            reject_group (self, session, message, why);
+            continue;
+        }
         lane_t *lane = scheduler_lane (self, session, &group);
         scheduler_hold_lane (lane); /* its tasks may all end at once */
         while (wire_next_task (message, &task)) {

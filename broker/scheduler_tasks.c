@@ -49,6 +49,18 @@ task_t *scheduler_new_bodyless (session_record_t *session, uint64_t id, bool is_
     return task;
 }
 
+void scheduler_reject (scheduler_t *self, session_record_t *session, const wire_task_t *from,
+                       outcome_status_t status, const char *why)
+{
+    task_numbers_t numbers
+        = { .attempt = from->attempt, .n_items = from->n_items, .job = from->job, .first = from->first };
+    task_t *task = scheduler_new_record (from->id, &numbers, &(wire_bytes_t) { 0 }, NULL);
+    task->of.session = session;
+    enter_session (session, task);
+    self->stats.total_submitted++;
+    scheduler_fail (self, task, status, why);
+}
+
 static task_t *new_task (scheduler_t *self, lane_t *lane, const wire_group_t *group, const wire_task_t *from,
                          const wire_bytes_t *payload, dp_blob_t *blob)
 {

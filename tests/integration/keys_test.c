@@ -181,9 +181,15 @@ static void refuses_functions_that_a_key_may_not_call (void **state)
 {
     fixture_t *self = *state;
     dpool_t *pool = assert_made (open_as (self, cluster_endpoint (self->cluster), "quentin", "broker"));
-    assert_ok (dpool_apply (pool, NULL, "square", DPOOL_V (1)));
-    assert_fails (dpool_apply (pool, NULL, "pid", ""), DPOOL_EREFUSED);
+    dpool_async_result_t *forbidden = assert_made (dpool_apply_async (pool, "pid", ""));
+    dpool_async_result_t *allowed = assert_made (dpool_apply_async (pool, "square", DPOOL_V (3)));
+    assert_fails (dpool_async_result_get (forbidden, PATIENCE_MS), DPOOL_EREFUSED);
     assert_says ("may not call 'pid'");
+    /* Nothing else suffers from it. */
+    assert_ok (dpool_async_result_get (allowed, PATIENCE_MS));
+    assert_ok (dpool_apply (pool, NULL, "square", DPOOL_V (1)));
+    dpool_async_result_destroy (&forbidden);
+    dpool_async_result_destroy (&allowed);
     dpool_destroy (&pool);
 }
 

@@ -156,39 +156,38 @@ static void finds_each_of_many (void **state)
 
 /* ---- Functions -------------------------------------------------------------------------------- */
 
-/* What becomes of a sample SUBMIT where the key may call only these. */
-static wire_refusal_t judge_submit (char *functions[], size_t n, char *why, size_t size)
-{
-    access_entry_t entry = entry_of (ACCESS_CLIENT);
-    entry.functions = functions;
-    entry.n_functions = n;
-    dp_outbox_t out = { NULL, NULL, 0 };
-    wire_samples (&out);
-    wire_refusal_t refusal = 0;
-    bool has_seen = false;
-    for (dp_outgoing_t *sample; (sample = dp_outbox_take (&out)) != NULL; dp_outgoing_destroy (&sample)) {
-        wire_message_t message;
-        const char *malformed = NULL;
-        if (sample->kind != WIRE_SUBMIT || wire_decode_outgoing (&message, sample, &malformed) < 0
-            || has_seen)
-            continue;
-        has_seen = true;
-        size_t n_records = message.n_records;
-        refusal = access_judge (&entry, &message, why, size);
-        assert_int_equal (message.n_records, n_records); /* nothing was read from it */
-    }
-    assert_true (has_seen);
-    return refusal;
-}
-
-static void refuses_functions_that_are_not_listed (void **state)
+/* Which a SUBMIT calls is asked for each task: the message itself is let through. */
+static void tells_which_functions_a_key_may_use (void **state)
 {
     (void) state;
     char why[256];
-    char *none_of_them[] = { "none.of.them" };
-    assert_int_equal (judge_submit (NULL, 0, why, sizeof why), 0);
-    assert_int_equal (judge_submit (none_of_them, 1, why, sizeof why), WIRE_REFUSED_ROLE);
-    assert_contains (why, "may not call");
+    char *functions[] = { "square", "cube" };
+    access_entry_t entry = entry_of (ACCESS_CLIENT);
+    assert_true (access_may_use (&entry, WIRE_TEXT ("root"))); /* none are listed: all */
+    entry.functions = functions;
+    entry.n_functions = 2;
+    assert_true (access_may_use (&entry, WIRE_TEXT ("cube")));
+    assert_false (access_may_use (&entry, WIRE_TEXT ("cub")));
+    assert_false (access_may_use (&entry, WIRE_TEXT ("cubes")));
+    wire_message_t submit = { .kind = WIRE_SUBMIT };
+    assert_int_equal (access_judge (&entry, &submit, why, sizeof why), 0);
+    access_explain_function (&entry, "call", WIRE_TEXT ("root"), why, sizeof why);
+    assert_contains (why, "may not call 'root'");
+}
+
+/* An initializer is for the whole session. */
+static void refuses_an_initializer_that_is_not_listed (void **state)
+{
+    (void) state;
+    char why[256];
+    char *functions[] = { "square" };
+    access_entry_t entry = entry_of (ACCESS_CLIENT);
+    entry.functions = functions;
+    entry.n_functions = 1;
+    wire_message_t hello
+        = { .kind = WIRE_HELLO, .hello = { .role = WIRE_ROLE_CLIENT, .initializer = WIRE_TEXT ("prepare") } };
+    assert_int_equal (access_judge (&entry, &hello, why, sizeof why), WIRE_REFUSED_ROLE);
+    assert_contains (why, "may not call 'prepare'");
 }
 
 int main (void)
@@ -201,7 +200,8 @@ int main (void)
         cmocka_unit_test (refuses_all_that_an_unknown_key_says),
         cmocka_unit_test (finds_what_was_added_and_nothing_else),
         cmocka_unit_test (finds_each_of_many),
-        cmocka_unit_test (refuses_functions_that_are_not_listed),
+        cmocka_unit_test (tells_which_functions_a_key_may_use),
+        cmocka_unit_test (refuses_an_initializer_that_is_not_listed),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
