@@ -6,6 +6,7 @@
 #ifndef ACCESS_H_INCLUDED
 #define ACCESS_H_INCLUDED
 
+#include "broker/quota.h"
 #include "core/name.h"
 #include "core/wire.h"
 
@@ -24,6 +25,7 @@ typedef struct access_entry_s {
     access_role_t role;
     char **functions; /* that it may call or offer; n_functions 0 = all */
     size_t n_functions;
+    quota_t quota; /* what is not said is as the broker says of all */
 } access_entry_t;
 
 typedef struct access_s access_t;

@@ -66,16 +66,29 @@ static int set_functions (row_t *row, const char *value)
     return dp_fail (EINVAL, WHERE "functions is empty: name some, or leave the line out to allow all", PLACE);
 }
 
+static int set_quota (row_t *row, const char *value)
+{
+    if (quota_read (&row->entry.quota, value) == 0)
+        return 0;
+    char *fault = dp_must_strdup (dpool_last_error ()->message);
+    dp_fail (EINVAL, WHERE "%s", PLACE, fault);
+    dp_free (fault);
+    return -1;
+}
+
 static int set (row_t *row, const char *key, const char *value)
 {
     static const struct {
         const char *key;
         int (*set) (row_t *row, const char *value);
-    } settings[] = { { "key", set_key }, { "role", set_role }, { "functions", set_functions } };
+    } settings[] = {
+        { "key", set_key }, { "role", set_role }, { "functions", set_functions }, { "quota", set_quota }
+    };
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
         if (strcmp (settings[i].key, key) == 0)
             return settings[i].set (row, value);
-    return dp_fail (EINVAL, WHERE "unknown setting '%s': there are key, role and functions", PLACE, key);
+    return dp_fail (EINVAL, WHERE "unknown setting '%s': there are key, role, functions and quota", PLACE,
+                    key);
 }
 
 static int read_row (row_t *row, zconfig_t *section, access_t *access)

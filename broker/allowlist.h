@@ -13,6 +13,7 @@
  *       key = "…40 characters of Z85…"
  *       role = client
  *       functions = "square cube"
+ *       quota = "tasks=1000 bytes=64M sessions=4 hellos=60 queries=60"
  *
  * All of it is read, or nothing: NULL with the thread's last error, which names file and section and says
  * what to do. Others may read the file, but not write to it.

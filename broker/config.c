@@ -124,6 +124,19 @@ static int set_insecure (void *target, const char *value)
     return 0;
 }
 
+#define QUOTA "hellos=6000 queries=1200"
+
+static int set_quota (void *target, const char *value)
+{
+    quota_t quota = { 0 }, usual = { 0 };
+    if (quota_read (&quota, value) < 0 || quota_read (&usual, QUOTA) < 0)
+        return -1;
+    quota_complete (&quota, &usual);
+    if (target != NULL)
+        ((config_t *) target)->quota = quota;
+    return 0;
+}
+
 /* ---- All of them ----------------------------------------------------------------------------- */
 
 static const dp_setting_t table[] = {
@@ -183,6 +196,14 @@ static const dp_setting_t table[] = {
       .letter = 'i',
       .implied = "yes",
       .help = "Let other hosts and users reach the broker without keys" },
+    { .key = "quota",
+      .set = set_quota,
+      .fallback = QUOTA,
+      .letter = 'Q',
+      .argument = "QUOTA",
+      .help = "How much each key may have and ask for where the allowlist says nothing, or without keys each "
+              "client: tasks=N bytes=N sessions=N, and a minute hellos=N queries=N, with blanks between; none "
+              "is no limit (default: " QUOTA ")" },
 };
 
 static int check_security (const void *target)

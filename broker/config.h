@@ -3,6 +3,7 @@
 #ifndef CONFIG_H_INCLUDED
 #define CONFIG_H_INCLUDED
 
+#include "broker/quota.h"
 #include "net/settings.h"
 
 typedef enum { CONFIG_LOG_UNSET, CONFIG_LOG_EVENTS, CONFIG_LOG_ERRORS } config_log_t;
@@ -18,6 +19,7 @@ typedef struct config_s {
     uint64_t max_payload_bytes, memory_limit_bytes;
     int64_t no_worker_ms; /* -1 = never */
     config_log_t log;
+    quota_t quota;
 } config_t;
 
 config_t *config_new (void);

@@ -152,6 +152,7 @@ static int serve (const config_t *config, void *context, int signals)
     settings.scheduler.max_payload_bytes = config->max_payload_bytes;
     settings.scheduler.memory_limit_bytes = config->memory_limit_bytes;
     settings.scheduler.no_worker_ms = config->no_worker_ms;
+    settings.scheduler.quota = config->quota;
     dp_keys_t keys = { .server_key = "" };
     access_t *access = NULL;
     if (config->key_file != NULL) {

@@ -34,9 +34,11 @@ scheduler_t *scheduler_new (const scheduler_config_t *config, int64_t now_ms)
     self->grace_until_ms = now_ms + self->config.grace_ms;
     self->ticked_at_ms = self->check_at_ms = self->no_worker_since_ms = now_ms;
     self->secret.key = config->secret;
-    dp_map_t *maps[] = { &self->connections, &self->sessions, &self->workers, &self->orphans };
+    dp_map_t *maps[]
+        = { &self->connections, &self->sessions, &self->workers, &self->orphans, &self->accounts };
     for (size_t i = 0; i < sizeof maps / sizeof *maps; i++)
         maps[i]->secret = &self->secret;
+    dp_list_init (&self->all_accounts);
     dp_list_init (&self->all_workers);
     dp_list_init (&self->touched);
     dp_list_init (&self->acking);
@@ -69,6 +71,7 @@ void scheduler_destroy (scheduler_t **self_p)
     for (dp_map_node_t *node; (node = dp_map_first (&self->workers)) != NULL;)
         scheduler_lose_worker (self, 0, DP_CONTAINER (node, worker_record_t, peer.by_id), "dropped");
     free_offers (self);
+    scheduler_free_accounts (self);
     dp_map_fini (&self->sessions);
     dp_map_fini (&self->workers);
     dp_map_fini (&self->connections);

@@ -34,6 +34,7 @@ typedef struct scheduler_config_s { /* zero members mean the default */
     int64_t worker_silence_ms;      /* 5000 */
     int64_t client_lease_ms;        /* 60000 */
     int64_t no_worker_ms;           /* tasks fail after so long without any worker; 30000; -1 = never */
+    quota_t quota;                  /* of keys that have none of their own, and of peers without keys; none */
     bool is_embedded;               /* no_worker_ms and silence do not apply */
 } scheduler_config_t;
 
@@ -58,7 +59,8 @@ void scheduler_deny (scheduler_t *self, int64_t now_ms, uint64_t connection, wir
 void scheduler_set_owner (scheduler_t *self, const char *owner);
 
 /* From now on these keys are let in, with what each may do; NULL (as at the start): whoever comes without one
-   may do all. Borrowed until the next call. A task that a key may not submit is refused alone. */
+   may do all. Borrowed until the next call. A task that a key may not submit is refused alone. The quotas
+   that the list gives hold from now on. */
 void scheduler_admit (scheduler_t *self, const access_t *access);
 
 /* The connection is gone, or a message to it could not be sent. Harmless for unknown ones. */

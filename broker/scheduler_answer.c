@@ -133,7 +133,11 @@ void scheduler_on_query (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_m
     wire_answer_t answer = { .query = message->query.query, .worker = { "", 0 } };
     char text[512] = ""; /* a name of 255 and what is said of it */
     answer.text.data = text;
-    if (message->query.question == WIRE_QUERY_STATUS) {
+    if (message->query.question == WIRE_QUERY_STATUS
+        && scheduler_over_queries (self, now_ms, peer->account, text, sizeof text) != NULL) {
+        answer.reason = WIRE_REASON_QUOTA;
+        answer.text.len = strlen (text);
+    } else if (message->query.question == WIRE_QUERY_STATUS) {
         scheduler_write_status (self, now_ms, &self->scratch);
         answer.text = (wire_text_t) { (const char *) self->scratch.data, self->scratch.len };
     } else {

@@ -40,6 +40,19 @@ typedef struct offer_s {
     char name[];
 } offer_t;
 
+/* What a key has here, in all sessions and connections; or one peer that came without. */
+typedef struct account_s {
+    dp_map_node_t by_owner; /* of keys */
+    dp_list_t in_accounts;  /* likewise */
+    char owner[SCHEDULER_OWNER + 1];
+    const access_entry_t *entry; /* NULL: there is no key, or it is not let in any more */
+    quota_t quota;               /* all members are set */
+    size_t n_peers, n_sessions;
+    uint64_t n_tasks, bytes; /* unfinished; they and held results, with WIRE_RECORD_BYTES each */
+    quota_bucket_t hellos, queries;
+    int64_t told_at_ms; /* that something was refused; 0 = never */
+} account_t;
+
 /* Whoever said HELLO. First member of session_record_t and worker_record_t. */
 typedef struct peer_s {
     dp_map_node_t by_connection, by_id;
@@ -53,6 +66,7 @@ typedef struct peer_s {
     dp_list_t in_acking; /* results are to be acknowledged in a while */
     char host[256], name[256];
     char owner[SCHEDULER_OWNER + 1]; /* its key; "" = it came without */
+    account_t *account;
     uint64_t pid;
 } peer_t;
 
@@ -117,7 +131,7 @@ typedef struct session_record_s {
     bool is_claimed;      /* its CLAIM on this connection is complete */
     wire_range_t *claims; /* being collected; complete ones are kept until the grace is over */
     size_t n_claims, claims_capacity;
-    uint64_t told_processes;
+    uint64_t told_processes, told_tasks; /* tasks: that its quota lets it have; 0 = no limit */
 } session_record_t;
 
 typedef struct worker_record_s {
@@ -230,7 +244,8 @@ struct scheduler_s {
     uint64_t held_bytes, worker_room; /* results of all sessions; what workers were told that they have */
     dp_outbox_t outbox;
     dp_map_secret_t secret; /* of all maps; the keys of offers are made with it */
-    dp_map_t connections, sessions, workers, offers, orphans;
+    dp_map_t connections, sessions, workers, offers, orphans, accounts;
+    dp_list_t all_accounts;                 /* of keys */
     dp_list_t all_workers, touched, acking; /* acking: who is due first stands first */
     uint64_t n_processes, n_names;
     size_t n_watchers; /* of the sessions */
@@ -260,6 +275,18 @@ void scheduler_refuse (scheduler_t *self, int64_t now_ms, uint64_t connection, w
 
 /* It still talks so long after its HELLO without having said all that it has: it is refused, and true. */
 bool scheduler_refuse_unlisted (scheduler_t *self, int64_t now_ms, peer_t *peer, const char *text);
+
+/* scheduler_accounts.c: what each key has, and its quotas. Those named _over_ say in the text why something
+   is refused, and return it; NULL = it is not. known: the peer whose id a HELLO has, or NULL. */
+void scheduler_join_account (scheduler_t *self, peer_t *peer); /* of whoever says HELLO now; once a peer */
+void scheduler_leave_account (scheduler_t *self, peer_t *peer);
+void scheduler_free_accounts (scheduler_t *self);
+const char *scheduler_over_tasks (scheduler_t *self, int64_t now_ms, account_t *account, size_t payload_len,
+                                  char *text, size_t size);
+const char *scheduler_over_hellos (scheduler_t *self, int64_t now_ms, const peer_t *known, wire_role_t role,
+                                   char *text, size_t size);
+const char *scheduler_over_queries (scheduler_t *self, int64_t now_ms, account_t *account, char *text,
+                                    size_t size);
 
 /* scheduler_offers.c: names, and who can run what */
 offer_t *scheduler_offer (scheduler_t *self, char kind, wire_text_t name);

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { REFUSAL = 512 }; /* room for the reason */
+
 /* ---- Peers ---------------------------------------------------------------------------------- */
 
 static peer_t *peer_of (const scheduler_t *self, uint64_t connection)
@@ -95,11 +97,6 @@ void scheduler_set_owner (scheduler_t *self, const char *owner)
     self->owner[len] = '\0';
 }
 
-void scheduler_admit (scheduler_t *self, const access_t *access)
-{
-    self->access = access;
-}
-
 static void copy_line (char *target, size_t size, wire_text_t text)
 {
     size_t len = text.len < size - 1 ? text.len : size - 1;
@@ -144,6 +141,11 @@ static void on_hello (scheduler_t *self, int64_t now_ms, uint64_t connection, wi
     peer_t *peer = known_peer (self, hello);
     if (peer_of (self, connection) != NULL)
         return; /* said already */
+    char why[REFUSAL];
+    if (scheduler_over_hellos (self, now_ms, peer, hello->role, why, sizeof why) != NULL) {
+        scheduler_refuse (self, now_ms, connection, WIRE_REFUSED_LIMIT, why);
+        return;
+    }
     if (peer != NULL && strcmp (peer->owner, self->owner) != 0) {
         scheduler_refuse (self, now_ms, connection, WIRE_REFUSED_DUPLICATE,
                           "a peer with another key has this id already");
@@ -161,6 +163,7 @@ static void on_hello (scheduler_t *self, int64_t now_ms, uint64_t connection, wi
                      : scheduler_hello_worker (self, connection, message);
     peer->hello = hello->connection;
     memcpy (peer->owner, self->owner, sizeof peer->owner);
+    scheduler_join_account (self, peer);
     peer->hello_at_ms = peer->heard_at_ms = now_ms;
     peer->pinged_at_ms = peer->patience_ms = 0;
     peer->acks = (dp_acks_t) { 0 };
@@ -209,7 +212,7 @@ static void on_bye (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_messag
 static const char *forbid (const scheduler_t *self, const peer_t *peer, wire_text_t function, char *text,
                            size_t size)
 {
-    const access_entry_t *entry = self->access != NULL ? access_find (self->access, peer->owner) : NULL;
+    const access_entry_t *entry = peer->account->entry;
     if (self->access == NULL || (entry != NULL && access_may_use (entry, function)))
         return NULL;
     if (entry != NULL)
@@ -219,15 +222,48 @@ static const char *forbid (const scheduler_t *self, const peer_t *peer, wire_tex
     return text;
 }
 
-/* The tasks of a group that is not allowed end with the reason; all others go on (a mistake costs nobody
-   else's work). */
-static void reject_group (scheduler_t *self, session_record_t *session, wire_message_t *message,
-                          const char *why)
+/* It ends with the reason; all others go on, since a mistake shall cost nobody else's work. False: whoever
+   takes no results, and so would have more and more refusals held, is refused itself. */
+static bool reject (scheduler_t *self, int64_t now_ms, session_record_t *session, const wire_task_t *task,
+                    outcome_status_t status, const char *why)
 {
+    if (session->is_full) {
+        scheduler_refuse (self, now_ms, session->peer.connection, WIRE_REFUSED_LIMIT,
+                          "it submits what is refused, and does not take the results that say so");
+        return false;
+    }
+    scheduler_reject (self, session, task, status, why);
+    return true;
+}
+
+static bool submit_group (scheduler_t *self, int64_t now_ms, session_record_t *session,
+                          wire_message_t *message, const wire_group_t *group, dp_blob_t *const *blobs)
+{
+    char text[REFUSAL];
     wire_task_t task;
-    while (wire_next_task (message, &task))
-        if (scheduler_task (session, task.id) == NULL)
-            scheduler_reject (self, session, &task, OUTCOME_REFUSED, why);
+    const char *forbidden = forbid (self, &session->peer, group->function, text, sizeof text);
+    lane_t *lane = forbidden == NULL ? scheduler_lane (self, session, group) : NULL;
+    if (lane != NULL)
+        scheduler_hold_lane (lane); /* its tasks may all end at once */
+    bool goes_on = true;
+    while (goes_on && wire_next_task (message, &task)) {
+        size_t frame = task.payload.frame;
+        const char *why = forbidden;
+        if (scheduler_task (session, task.id) != NULL)
+            continue;
+        if (why == NULL)
+            why = scheduler_over_tasks (self, now_ms, session->peer.account, task.payload.len, text,
+                                        sizeof text);
+        if (why != NULL)
+            goes_on = reject (self, now_ms, session, &task,
+                              forbidden != NULL ? OUTCOME_REFUSED : OUTCOME_QUOTA, why);
+        else
+            scheduler_submit (self, now_ms, lane, group, &task,
+                              frame > 0 && blobs != NULL ? blobs[frame] : NULL);
+    }
+    if (lane != NULL)
+        scheduler_let_go_lane (self, lane);
+    return goes_on;
 }
 
 static void on_submit (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message,
@@ -235,24 +271,9 @@ static void on_submit (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_mes
 {
     session_record_t *session = DP_CONTAINER (peer, session_record_t, peer);
     wire_group_t group;
-    wire_task_t task;
-    char text[256];
-    while (wire_next_group (message, &group)) {
-        const char *why = forbid (self, peer, group.function, text, sizeof text);
-        if (why != NULL) {
-            reject_group (self, session, message, why);
-            continue;
-        }
-        lane_t *lane = scheduler_lane (self, session, &group);
-        scheduler_hold_lane (lane); /* its tasks may all end at once */
-        while (wire_next_task (message, &task)) {
-            size_t frame = task.payload.frame;
-            if (scheduler_task (session, task.id) == NULL)
-                scheduler_submit (self, now_ms, lane, &group, &task,
-                                  frame > 0 && blobs != NULL ? blobs[frame] : NULL);
-        }
-        scheduler_let_go_lane (self, lane);
-    }
+    while (wire_next_group (message, &group))
+        if (!submit_group (self, now_ms, session, message, &group, blobs))
+            return;
 }
 
 typedef void (handler_t) (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message);

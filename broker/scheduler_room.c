@@ -81,8 +81,34 @@ bool scheduler_may_send (const scheduler_t *self, const session_record_t *sessio
 void scheduler_weigh_task (task_t *task, bool is_coming)
 {
     uint64_t bytes = (uint64_t) task->payload_len + WIRE_RECORD_BYTES;
-    scheduler_session_of (task)->task_bytes += is_coming ? bytes : 0 - bytes;
+    session_record_t *session = scheduler_session_of (task);
+    account_t *account = session->peer.account;
+    session->task_bytes += is_coming ? bytes : 0 - bytes;
+    account->bytes += is_coming ? bytes : 0 - bytes;
+    account->n_tasks += is_coming ? 1 : 0 - UINT64_C (1);
 }
+
+/* ---- Quotas ----------------------------------------------------------------------------------- */
+
+/* Clients are told to keep to what their key may have, so that only what goes beyond that is refused: half of
+   its bytes are for arguments, half for results, and all its sessions share it. */
+static uint64_t within_quota (const session_record_t *session, uint64_t bytes)
+{
+    const account_t *account = session->peer.account;
+    uint64_t most = account->quota.bytes / 2 / account->n_sessions;
+    return account->quota.bytes == QUOTA_NONE || bytes < most ? bytes
+           : most > 0                                         ? most
+                                                              : 1; /* 0 were no limit */
+}
+
+static uint64_t tasks_within_quota (const session_record_t *session)
+{
+    const account_t *account = session->peer.account;
+    uint64_t most = account->quota.tasks / account->n_sessions;
+    return account->quota.tasks == QUOTA_NONE ? 0 : most > 0 ? most : 1;
+}
+
+/* ---- Sessions that are full ------------------------------------------------------------------- */
 
 /* Full above its share, or above the least when all shares together are used up; no more so at half of it. */
 static void update_full (scheduler_t *self, session_record_t *session)
@@ -90,6 +116,7 @@ static void update_full (scheduler_t *self, session_record_t *session)
     uint64_t whole = eighths (self, EIGHTHS_HELD);
     uint64_t most = self->held_bytes > whole ? self->config.least_room_bytes
                                              : share (self, whole, self->sessions.count);
+    most = within_quota (session, most);
     bool is_full = session->held_bytes > (session->is_full ? most / 2 : most);
     if (is_full == session->is_full)
         return;
@@ -102,16 +129,21 @@ void scheduler_weigh_held (scheduler_t *self, session_record_t *session, size_t 
 {
     uint64_t bytes = (uint64_t) len + WIRE_RECORD_BYTES;
     session->held_bytes += is_coming ? bytes : 0 - bytes;
+    session->peer.account->bytes += is_coming ? bytes : 0 - bytes;
     self->held_bytes += is_coming ? bytes : 0 - bytes;
     if (is_limited (self))
         update_full (self, session);
 }
 
+/* ---- What is told ----------------------------------------------------------------------------- */
+
 static void tell_client (scheduler_t *self, session_record_t *session, uint64_t room)
 {
     session->room = room;
+    session->told_tasks = tasks_within_quota (session);
     if (session->peer.connection != 0)
-        wire_put_room (&self->outbox, session->peer.connection, session->peer.acks.n_received, room, NULL, 0);
+        wire_put_room (&self->outbox, session->peer.connection, session->peer.acks.n_received, room,
+                       session->told_tasks, NULL, 0);
 }
 
 /* Room that was given to a session is taken back only when its tasks are gone. */
@@ -134,20 +166,22 @@ static session_record_t *next_session (const scheduler_t *self, session_record_t
 
 static void share_among_clients (scheduler_t *self)
 {
-    uint64_t whole = eighths (self, EIGHTHS_TASKS), most = share (self, whole, self->sessions.count),
+    uint64_t whole = eighths (self, EIGHTHS_TASKS), share_of_one = share (self, whole, self->sessions.count),
              taken = 0;
     for (session_record_t *session = first_session (self); session != NULL;
          session = next_session (self, session)) {
-        if (session->room > most)
-            tell_client (self, session, most);
+        uint64_t most = within_quota (session, share_of_one);
+        if (session->room > most || session->told_tasks != tasks_within_quota (session))
+            tell_client (self, session, session->room < most ? session->room : most);
         taken += given (session);
     }
     for (session_record_t *session = first_session (self); session != NULL;
          session = next_session (self, session)) {
+        uint64_t most = within_quota (session, share_of_one);
         uint64_t now = given (session), free = whole > taken ? whole - taken : 0;
         uint64_t room = free < most - session->room ? session->room + free : most;
         if (room < self->config.least_room_bytes)
-            room = self->config.least_room_bytes;
+            room = within_quota (session, self->config.least_room_bytes);
         if (room <= session->room)
             continue;
         tell_client (self, session, room);
@@ -168,7 +202,7 @@ static void tell_workers (scheduler_t *self)
         const worker_record_t *worker = DP_CONTAINER (node, worker_record_t, in_workers);
         if (worker->peer.connection != 0)
             wire_put_room (&self->outbox, worker->peer.connection, worker->peer.acks.n_received,
-                           self->worker_room, full, n);
+                           self->worker_room, 0, full, n);
     }
     dp_free (full);
 }

@@ -59,6 +59,8 @@ peer_t *scheduler_hello_client (scheduler_t *self, uint64_t connection, wire_mes
     session->is_claimed = false;
     session->n_claims = 0;
     session->told_processes = self->n_processes;
+    session->told_tasks = 0;
+    self->is_sharing_room = true;
     session->peer.connection = connection;
     session->peer.broken_at_ms = 0;
     return &session->peer;
@@ -107,6 +109,7 @@ static void free_session (scheduler_t *self, session_record_t *session)
     dp_list_remove (&session->peer.in_touched);
     dp_list_remove (&session->peer.in_acking);
     dp_map_take (&self->sessions, session->peer.id);
+    scheduler_leave_account (self, &session->peer);
     self->n_watchers -= session->is_watcher;
     self->is_sharing_room = true;
     dp_free (session->claims);

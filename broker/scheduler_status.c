@@ -95,6 +95,56 @@ static void append_client (dp_buffer_t *buffer, int64_t now_ms, const session_re
             (long long) (now_ms - session->peer.heard_at_ms));
 }
 
+/* A member of a quota; no limit is null. */
+static void append_limit (dp_buffer_t *buffer, const char *name, uint64_t limit)
+{
+    if (limit == QUOTA_NONE)
+        append (buffer, "\"%s\":null", name);
+    else
+        append (buffer, "\"%s\":%llu", name, (unsigned long long) limit);
+}
+
+static void append_account (dp_buffer_t *buffer, const account_t *account)
+{
+    const struct {
+        const char *name;
+        uint64_t limit;
+    } limits[] = { { "tasks", account->quota.tasks },
+                   { "bytes", account->quota.bytes },
+                   { "sessions", account->quota.sessions },
+                   { "hellos", account->quota.hellos },
+                   { "queries", account->quota.queries } };
+    append (buffer, "{\"name\":");
+    append_name (buffer, account->entry->name);
+    append (buffer,
+            ",\"role\":\"%s\",\"peers\":%zu,\"sessions\":%zu,\"tasks\":%llu,\"bytes\":%llu,\"quota\":",
+            access_role_name (account->entry->role), account->n_peers, account->n_sessions,
+            (unsigned long long) account->n_tasks, (unsigned long long) account->bytes);
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        append (buffer, i == 0 ? "{" : ",");
+        append_limit (buffer, limits[i].name, limits[i].limit);
+    }
+    append (buffer, "}}");
+}
+
+/* Those that are in use, where there are keys. */
+static void append_accounts (const scheduler_t *self, dp_buffer_t *buffer, size_t end)
+{
+    const char *comma = "";
+    append (buffer, ",\"keys\":[");
+    DP_LIST_EACH (&self->all_accounts, node) {
+        const account_t *account = DP_CONTAINER (node, account_t, in_accounts);
+        if (buffer->len > end)
+            break;
+        if (account->n_peers == 0 || account->entry == NULL)
+            continue;
+        append (buffer, "%s", comma);
+        append_account (buffer, account);
+        comma = ",";
+    }
+    append (buffer, "]");
+}
+
 static void append_broker (const scheduler_t *self, int64_t now_ms, dp_buffer_t *buffer)
 {
     size_t n_ready = 0;
@@ -115,7 +165,8 @@ static void append_broker (const scheduler_t *self, int64_t now_ms, dp_buffer_t 
             (unsigned long long) self->stats.total_requeued, (unsigned long long) self->stats.payload_bytes);
 }
 
-/* Of very many peers those that fit into a message: half of it for the workers, half for the clients. */
+/* Of very many peers those that fit into a message: half of it for the workers, the
+   most of the rest for the clients. */
 void scheduler_write_status (const scheduler_t *self, int64_t now_ms, dp_buffer_t *buffer)
 {
     enum { MOST_BYTES = SCHEDULER_MAX_STATUS - 2 * MOST_NAMES - 4096 }; /* the last one may reach beyond */
@@ -132,8 +183,8 @@ void scheduler_write_status (const scheduler_t *self, int64_t now_ms, dp_buffer_
     }
     append (buffer, "],\"clients\":[");
     comma = "";
-    for (dp_map_node_t *node = dp_map_first (&self->sessions); node != NULL && buffer->len < MOST_BYTES;
-         node = dp_map_next (&self->sessions, node)) {
+    for (dp_map_node_t *node = dp_map_first (&self->sessions);
+         node != NULL && buffer->len < MOST_BYTES / 8 * 7; node = dp_map_next (&self->sessions, node)) {
         const session_record_t *session = DP_CONTAINER (node, session_record_t, peer.by_id);
         if (session->is_watcher)
             continue;
@@ -141,5 +192,8 @@ void scheduler_write_status (const scheduler_t *self, int64_t now_ms, dp_buffer_
         append_client (buffer, now_ms, session);
         comma = ",";
     }
-    append (buffer, "]}");
+    append (buffer, "]");
+    if (self->access != NULL)
+        append_accounts (self, buffer, MOST_BYTES);
+    append (buffer, "}");
 }

@@ -232,11 +232,7 @@ static int fail_connect (const dpool_t *self, const dpool_items_t *initializer_a
 
 static int fail_refused (wire_refusal_t refusal, const char *text)
 {
-    int code = refusal == WIRE_REFUSED_VERSION ? DPOOL_EVERSION
-               : refusal == WIRE_REFUSED_ROLE  ? DPOOL_EROLE
-               : refusal == WIRE_REFUSED_KEY   ? DPOOL_ECLIENTKEY
-                                               : DPOOL_EREFUSED;
-    return dp_fail (code, "the broker refused the connection: %s", text);
+    return dp_fail (dp_refusal_code (refusal), "the broker refused the connection: %s", text);
 }
 
 /* A port that is closed, or not ours, will hardly change in five seconds; a host that boots may. */

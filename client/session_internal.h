@@ -49,6 +49,7 @@ struct session_s {
     size_t n_bytes;       /* payload of the submitted ones */
     uint64_t sent_bytes;  /* of those that are sent: what they count for at the broker (R9) */
     uint64_t room;        /* what they may count for there; 0 = no limit */
+    uint64_t most_tasks;  /* that may be under way there, by a quota; 0 = no limit */
     dp_list_t cancelling; /* of them, those that wait for their cancel's confirmation; the oldest first */
     /* jobs */
     dp_list_t jobs, done; /* unfinished ones, and those of which nothing more will come */

@@ -27,6 +27,7 @@ static void on_welcome (session_t *self, int64_t now_ms, wire_message_t *message
     self->max_payload = welcome->max_payload > 0 ? welcome->max_payload : DP_DEFAULT_MAX_PAYLOAD;
     self->processes = believed (welcome->processes);
     self->room = welcome->room;
+    self->most_tasks = 0;
     dp_link_welcomed (&self->link, now_ms);
     session_claim (self, now_ms);
 }
@@ -39,6 +40,12 @@ static void on_who (session_t *self, int64_t now_ms, wire_message_t *message)
 
 static void on_refused (session_t *self, int64_t now_ms, wire_message_t *message)
 {
+    /* A limit that is reached now will not always be: what was submitted waits, and the link's back-off paces
+       how often it is tried. Only who was never let in is told. */
+    if (message->refused.code == WIRE_REFUSED_LIMIT && self->welcomed != 0) {
+        session_broken (self, now_ms);
+        return;
+    }
     dp_free (self->refusal_text);
     wire_text_t text = message->refused.text;
     self->refusal_text = dp_must_alloc (text.len + 1);
@@ -82,6 +89,7 @@ static void on_room (session_t *self, int64_t now_ms, wire_message_t *message)
 {
     (void) now_ms;
     self->room = message->room;
+    self->most_tasks = message->most_tasks;
 }
 
 static void on_large (session_t *self, int64_t now_ms, wire_message_t *message)

@@ -214,7 +214,8 @@ static bool has_window (const session_t *self, size_t payload_len)
 {
     if (!has_room (self, payload_len))
         return false;
-    if (self->tasks.count >= self->max_tasks)
+    if (self->tasks.count >= self->max_tasks
+        || (self->most_tasks != 0 && self->tasks.count >= self->most_tasks))
         return false;
     return self->n_bytes == 0 || self->n_bytes + payload_len <= self->max_bytes;
 }

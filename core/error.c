@@ -47,6 +47,7 @@ static const char *const texts[] = {
     [DPOOL_ECLIENTKEY - DPOOL_ERRNO_BASE] = "The broker does not know this program's key",
     [DPOOL_EROLE - DPOOL_ERRNO_BASE] = "The key is known to the broker, but not for this role",
     [DPOOL_EREFUSED - DPOOL_ERRNO_BASE] = "The broker refused the request",
+    [DPOOL_EQUOTA - DPOOL_ERRNO_BASE] = "A quota at the broker is used up",
 };
 
 const char *dpool_strerror (int code)

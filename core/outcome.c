@@ -26,6 +26,7 @@ static const struct {
     [OUTCOME_BAD_VALUE] = { DPOOL_EVALUE, "bad value" },
     [OUTCOME_NOT_STARTED] = { DPOOL_ECANCELLED, "not started" },
     [OUTCOME_BROKER_LOST] = { DPOOL_EBROKERLOST, "broker lost" },
+    [OUTCOME_QUOTA] = { DPOOL_EQUOTA, "over quota" },
 };
 
 static outcome_status_t known (uint64_t status)

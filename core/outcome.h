@@ -25,6 +25,7 @@ typedef enum {
     OUTCOME_BAD_VALUE = 12,   /* arguments or result do not fit their picture */
     OUTCOME_NOT_STARTED = 13, /* inside a chunk whose earlier item ended the task: submit it again */
     OUTCOME_BROKER_LOST = 14,
+    OUTCOME_QUOTA = 15, /* the broker did not take it: a quota of the key is used up */
     OUTCOME_COUNT
 } outcome_status_t;
 

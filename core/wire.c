@@ -158,7 +158,12 @@ static const char *decode_workers (wire_message_t *message, dp_reader_t *reader,
 static const char *decode_room (wire_message_t *message, dp_reader_t *reader, wire_frames_t *frames)
 {
     message->room = dp_reader_uint (reader);
-    return check_rows (message, reader, frames, check_session);
+    const char *why = check_rows (message, reader, frames, check_session);
+    if (why == NULL && frames->n_extra > 0 && dp_reader_type (reader) == DP_TYPE_UINT) {
+        message->most_tasks = dp_reader_uint (reader);
+        frames->n_extra--;
+    }
+    return why;
 }
 
 static const char *decode_large (wire_message_t *message, dp_reader_t *reader, wire_frames_t *frames)
@@ -270,10 +275,11 @@ static const char *decode_envelope (wire_message_t *message, dp_reader_t *reader
     message->kind = (wire_kind_t) kind;
     if (n - 2 < kinds[kind].n_fields)
         return "the message is too short";
+    frames->n_extra = n - 2 - kinds[kind].n_fields;
     const char *why = kinds[kind].decode (message, reader, frames);
     if (why)
         return why;
-    wire_skip_extra (reader, n - 2, kinds[kind].n_fields);
+    wire_skip_extra (reader, frames->n_extra, 0);
     if (reader->is_failed)
         return "the message is malformed";
     if (!dp_reader_is_done (reader))
@@ -300,7 +306,7 @@ int wire_decode (wire_message_t *message, const wire_bytes_t *frames, size_t n_f
             message->frames[i].frame = i;
         }
         message->n_frames = n_frames;
-        wire_frames_t used = { message->frames, n_frames, 1 }; /* the envelope itself */
+        wire_frames_t used = { message->frames, n_frames, 1, 0 }; /* the envelope itself */
         dp_reader_t reader;
         dp_reader_init (&reader, message->frames[0].data, message->frames[0].len);
         *why = decode_envelope (message, &reader, &used);

@@ -178,6 +178,9 @@ typedef struct wire_session_s {
     bool has_own_children;
 } wire_session_t;
 
+/* The reason of an ANSWER that says why the question is not answered; no dpool_reason_t is it. */
+#define WIRE_REASON_QUOTA 64
+
 typedef enum { WIRE_QUERY_EXPLAIN = 1, WIRE_QUERY_STATUS = 2, WIRE_QUERY_DRAIN = 3 } wire_question_t;
 typedef struct wire_query_s {
     uint64_t query; /* chosen by the asker, repeated in the answer */
@@ -207,6 +210,7 @@ typedef struct wire_message_s {
         uint64_t room;    /* ROOM: bytes that may be under way (R9); its records are the full sessions */
         uint64_t large;   /* LARGE: bytes of the message behind it */
     };
+    uint64_t most_tasks;   /* ROOM: tasks that may be under way, 0 = no limit */
     bool is_last;          /* CLAIM, RUNS: the list ends here */
     uint64_t window_tasks; /* worker's RESULTS, RELEASE: its window now; 0 = unchanged */
     uint64_t window_bytes;
@@ -273,9 +277,9 @@ void wire_put_bare (dp_outbox_t *out, uint64_t to, wire_kind_t kind,
 void wire_put_number (dp_outbox_t *out, uint64_t to, wire_kind_t kind /* WORKERS SESSION_END LARGE */,
                       uint64_t ack, uint64_t number);
 void wire_put_workers (dp_outbox_t *out, uint64_t to, uint64_t ack, uint64_t processes);
-/* sessions: the full ones, WIRE_MAX_FULL at most. */
-void wire_put_room (dp_outbox_t *out, uint64_t to, uint64_t ack, uint64_t bytes, const uint64_t *sessions,
-                    size_t n_sessions);
+/* sessions: the full ones, WIRE_MAX_FULL at most. most_tasks: to a client; 0 = no limit. */
+void wire_put_room (dp_outbox_t *out, uint64_t to, uint64_t ack, uint64_t bytes, uint64_t most_tasks,
+                    const uint64_t *sessions, size_t n_sessions);
 void wire_put_session (dp_outbox_t *out, uint64_t to, uint64_t ack, const wire_session_t *session);
 void wire_put_session_end (dp_outbox_t *out, uint64_t to, uint64_t ack, uint64_t session);
 void wire_put_query (dp_outbox_t *out, uint64_t to, uint64_t ack, const wire_query_t *query);

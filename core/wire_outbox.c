@@ -154,14 +154,16 @@ void wire_put_workers (dp_outbox_t *out, uint64_t to, uint64_t ack, uint64_t pro
     wire_put_number (out, to, WIRE_WORKERS, ack, processes);
 }
 
-void wire_put_room (dp_outbox_t *out, uint64_t to, uint64_t ack, uint64_t bytes, const uint64_t *sessions,
-                    size_t n_sessions)
+void wire_put_room (dp_outbox_t *out, uint64_t to, uint64_t ack, uint64_t bytes, uint64_t most_tasks,
+                    const uint64_t *sessions, size_t n_sessions)
 {
-    dp_outgoing_t *message = start (to, WIRE_ROOM, ack, 2);
+    dp_outgoing_t *message = start (to, WIRE_ROOM, ack, most_tasks > 0 ? 3 : 2);
     wire_write_uint (message, bytes);
     write_array_head (message, n_sessions < WIRE_MAX_FULL ? n_sessions : WIRE_MAX_FULL);
     for (size_t i = 0; i < n_sessions && i < WIRE_MAX_FULL; i++)
         wire_write_uint (message, sessions[i]);
+    if (most_tasks > 0)
+        wire_write_uint (message, most_tasks);
     dp_outbox_put (out, message);
 }
 

@@ -39,6 +39,7 @@ typedef struct wire_frames_s {
     const wire_bytes_t *frames;
     size_t n_frames;
     uint64_t used;
+    size_t n_extra; /* elements of the envelope behind those that its kind must have, and are not read yet */
 } wire_frames_t;
 
 /* Read a map into a record. Other keys are skipped. NULL, or why not: static. */

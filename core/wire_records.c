@@ -183,7 +183,7 @@ const char *wire_read_group (dp_reader_t *reader, wire_frames_t *frames, wire_ki
 
 static wire_frames_t frames_of (const wire_message_t *message)
 {
-    return (wire_frames_t) { message->frames, message->n_frames, 0 };
+    return (wire_frames_t) { message->frames, message->n_frames, 0, 0 };
 }
 
 bool wire_next_task (wire_message_t *message, wire_task_t *task)

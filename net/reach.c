@@ -92,3 +92,19 @@ int dp_reach_fail (dp_reach_t reach, const char *endpoint, const dp_keys_t *keys
         return dp_fail (DPOOL_ENOBROKER, "%s does not answer: check host, network and firewall", endpoint);
     }
 }
+
+int dp_refusal_code (wire_refusal_t refusal)
+{
+    switch (refusal) {
+    case WIRE_REFUSED_VERSION:
+        return DPOOL_EVERSION;
+    case WIRE_REFUSED_ROLE:
+        return DPOOL_EROLE;
+    case WIRE_REFUSED_KEY:
+        return DPOOL_ECLIENTKEY;
+    case WIRE_REFUSED_LIMIT:
+        return DPOOL_EQUOTA;
+    default:
+        return DPOOL_EREFUSED;
+    }
+}

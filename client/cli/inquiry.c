@@ -270,9 +270,8 @@ static void turn (inquiry_t *self, int64_t until_ms)
 
 static int fail_refused (const inquiry_t *self)
 {
-    return dp_fail (self->refusal == WIRE_REFUSED_VERSION ? DPOOL_EVERSION : DPOOL_EREFUSED,
-                    "the broker at %s refused the connection: %s", inquiry_endpoint (self),
-                    self->refusal_text);
+    return dp_fail (dp_refusal_code (self->refusal), "the broker at %s refused the connection: %s",
+                    inquiry_endpoint (self), self->refusal_text);
 }
 
 /* A port that is closed or not ours will hardly change. */
@@ -334,6 +333,10 @@ char *inquiry_status (inquiry_t *self, int timeout_ms)
 {
     if (ask (self, WIRE_QUERY_STATUS, 0, timeout_ms) < 0)
         return NULL;
+    if (self->reason == WIRE_REASON_QUOTA) {
+        dp_fail (DPOOL_EQUOTA, "the broker at %s does not answer: %s", inquiry_endpoint (self), self->answer);
+        return NULL;
+    }
     char *answer = self->answer;
     self->answer = NULL;
     return answer;

@@ -63,7 +63,8 @@ enum {
     DPOOL_ESERVERKEY,                    /* the broker does not have the key that was expected */
     DPOOL_ECLIENTKEY,                    /* the broker does not know our key */
     DPOOL_EROLE,                         /* our key is known, but not for this role */
-    DPOOL_EREFUSED                       /* the broker refused; the message says why */
+    DPOOL_EREFUSED,                      /* the broker refused; the message says why */
+    DPOOL_EQUOTA                         /* a quota of the key is used up: later it may go */
 };
 
 /* Why a call or an item failed. Only the library makes these; the struct grows at its end. */
@@ -180,8 +181,8 @@ typedef struct dpool_options_s {
    nothing to install or start. "tcp://host:5555": a cluster; a comma-separated list names brokers to
    fail over to. Where NULL is given the environment's DPOOL_ENDPOINT (with DPOOL_KEY_FILE and
    DPOOL_SERVER_KEY) serves, if set. NULL with errno: EINVAL (options, endpoint), DPOOL_ENOBROKER,
-   DPOOL_ENOTDPOOL, DPOOL_EVERSION, DPOOL_ESERVERKEY, DPOOL_ECLIENTKEY, DPOOL_EROLE, DPOOL_EREFUSED, EINTR, or
-   what the system said; all within connect_timeout_ms. Destroy it when done. */
+   DPOOL_ENOTDPOOL, DPOOL_EVERSION, DPOOL_ESERVERKEY, DPOOL_ECLIENTKEY, DPOOL_EROLE, DPOOL_EREFUSED,
+   DPOOL_EQUOTA, EINTR, or what the system said; all within connect_timeout_ms. Destroy it when done. */
 DPOOL_EXPORT dpool_t *dpool_open (const char *endpoint, const dpool_options_t *options);
 
 /* Refuse new calls; iterators already begun go on drawing. 0. */

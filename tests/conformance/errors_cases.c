@@ -175,7 +175,7 @@ static void fails_a_result_above_the_limit (void **state)
 static void has_a_text_for_every_code (void **state)
 {
     (void) state;
-    for (int code = DPOOL_EVALUE; code <= DPOOL_EREFUSED; code++) {
+    for (int code = DPOOL_EVALUE; code <= DPOOL_EQUOTA; code++) {
         const char *text = dpool_strerror (code);
         assert_non_null (text);
         assert_null (strstr (text, "nknown error"));

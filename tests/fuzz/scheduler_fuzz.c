@@ -102,6 +102,8 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     config.grace_ms = choice & 2 ? 1 : 0;
     config.max_payload_bytes = choice & 4 ? 1024 : 0;
     config.is_embedded = choice & 8;
+    if (choice & 16)
+        config.quota = (quota_t) { .tasks = 4, .bytes = 4096, .sessions = 3, .hellos = 6, .queries = 2 };
     stage.scheduler = scheduler_new (&config, stage.now_ms);
     unsigned what, who;
     for (int i = 0; i < MOST_STEPS && fuzz_next_step (&input, &what, &who); i++) {

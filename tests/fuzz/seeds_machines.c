@@ -194,7 +194,7 @@ static void seed_crew (const char *name, bool has_own_children)
             seed_child (file, FUZZ_OWN + 1, place, how);
     put_run (WIRE_CANCEL, SESSION_ID, 2);
     put_run (WIRE_REVOKE, SESSION_ID, 3);
-    wire_put_room (&out, 0, 0, 1 << 16, (const uint64_t[]) { SESSION_ID }, 1);
+    wire_put_room (&out, 0, 0, 1 << 16, 0, (const uint64_t[]) { SESSION_ID }, 1);
     wire_put_bare (&out, 0, WIRE_ACK, 1);
     say (file, 0);
     turn (file);
@@ -223,7 +223,7 @@ static void seed_session (const char *name, char how)
     put_result (0, 1, OUTCOME_VALUE, 0, how & 16 ? 3 : 1);
     put_result (0, 2, OUTCOME_LOST, 0, 0);
     put_range (WIRE_MISSING, 3, 4);
-    wire_put_room (&out, 0, 0, 1 << 16, NULL, 0);
+    wire_put_room (&out, 0, 0, 1 << 16, 3, NULL, 0);
     say (file, 0);
     turn (file);
     seed_step (file, FUZZ_OWN + 3, 0); /* asks, and is answered */

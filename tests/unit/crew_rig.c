@@ -274,7 +274,7 @@ void rig_welcome (rig_t *self, size_t broker)
 
 void rig_room (rig_t *self, size_t broker, uint64_t bytes, uint64_t full_session)
 {
-    wire_put_room (&self->to_crew, broker, 0, bytes, &full_session, full_session != 0);
+    wire_put_room (&self->to_crew, broker, 0, bytes, 0, &full_session, full_session != 0);
     deliver (self, broker);
 }
 

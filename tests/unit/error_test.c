@@ -145,7 +145,7 @@ static void belongs_to_its_thread (void **state)
 static void has_a_sentence_for_every_code (void **state)
 {
     (void) state;
-    for (int code = DPOOL_EVALUE; code <= DPOOL_EREFUSED; code++) {
+    for (int code = DPOOL_EVALUE; code <= DPOOL_EQUOTA; code++) {
         const char *text = dpool_strerror (code);
         assert_non_null (text);
         assert_true (strlen (text) > 10);
@@ -154,7 +154,7 @@ static void has_a_sentence_for_every_code (void **state)
     }
     assert_string_equal (dpool_strerror (ENOENT), "No such file or directory");
     assert_non_null (dpool_strerror (0));
-    static const int unknown[] = { -5, DPOOL_ERRNO_BASE, DPOOL_EREFUSED + 1 };
+    static const int unknown[] = { -5, DPOOL_ERRNO_BASE, DPOOL_EQUOTA + 1 };
     for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++)
         assert_string_equal (dpool_strerror (unknown[i]), "Unknown error"); /* static, as all texts */
 }

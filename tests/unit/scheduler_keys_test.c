@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* scheduler_keys_test.c - what a key may submit: what it may not is refused, and nothing else. */
+/* scheduler_keys_test.c - what a key may submit, and its quotas: what is beyond is refused, and nothing else.
+ */
 #include "tests/unit/scheduler_rig.h"
 
 #include <stdio.h>
@@ -8,16 +9,21 @@
 #include "tests/support/check.h"
 
 #define ALICE "alice---------------------------------aa"
+#define BOB "bob-----------------------------------bb"
 
 static srig_t *t;
 static access_t *list;
 
-/* Alice's key, with the functions that it may call. */
-static void admit (const char *function)
+/* Alice's key, with the function that it may call (NULL = all) and its quota (NULL = none); and Bob's, who
+   may all. */
+static void admit_as (const char *function, const char *quota)
 {
-    access_entry_t entry = { .name = "alice", .role = ACCESS_CLIENT };
+    access_entry_t entry = { .name = "alice", .role = ACCESS_ADMIN };
+    access_entry_t bob = { .key = BOB, .name = "bob", .role = ACCESS_CLIENT };
     char name[64], *functions[] = { name };
     memcpy (entry.key, ALICE, sizeof entry.key);
+    if (quota != NULL)
+        assert_ok (quota_read (&entry.quota, quota));
     if (function != NULL) {
         snprintf (name, sizeof name, "%s", function);
         entry.functions = functions;
@@ -26,9 +32,31 @@ static void admit (const char *function)
     access_t *next = access_new ();
     assert_non_null (next);
     assert_int_equal (access_add (next, &entry), 0);
+    assert_int_equal (access_add (next, &bob), 0);
     scheduler_admit (t->scheduler, next);
     access_destroy (&list);
     list = next;
+}
+
+static void admit (const char *function)
+{
+    admit_as (function, NULL);
+}
+
+static void admit_quota (const char *quota)
+{
+    admit_as (NULL, quota);
+}
+
+static void client_of (const char *owner, int client)
+{
+    scheduler_set_owner (t->scheduler, owner);
+    srig_client (t, client);
+}
+
+static account_t *account_of (int client)
+{
+    return scheduler_session (t->scheduler, t->clients[client].id)->peer.account;
 }
 
 static int setup (void **state)
@@ -101,6 +129,244 @@ static void says_it_again_until_it_is_acknowledged (void **state)
     assert_int_equal (srig_stats (t).n_finished, 0);
 }
 
+/* ---- Tasks and bytes -------------------------------------------------------------------------- */
+
+static void refuses_tasks_above_the_quota_of_a_key (void **state)
+{
+    (void) state;
+    admit_quota ("tasks=3");
+    client_of (ALICE, 1);
+    client_of (ALICE, 2);
+    client_of (BOB, 3);
+    srig_submit (t, 1, 1, 2);
+    srig_submit (t, 2, 1, 3); /* another session of the same key */
+    srig_submit (t, 3, 1, 9);
+    srig_turn (t);
+    srig_expect_results (t, 2, "2 3");
+    assert_int_equal (srig_status (t, 2, 2), OUTCOME_QUOTA);
+    assert_contains (t->clients[2].text, "the key of 'alice' has 3 tasks");
+    assert_contains (t->clients[2].text, "tasks=3");
+    assert_contains (t->clients[2].text, "max_unfinished_tasks");
+    assert_int_equal (t->workers[1].tasks.n, 2 + 1 + 9);
+    assert_true (srig_has_event (t, "a quota is used up: the key of 'alice'"));
+    assert_int_equal (t->clients[2].n_kinds[WIRE_REFUSED], 0);
+}
+
+static void takes_tasks_again_when_some_have_finished (void **state)
+{
+    (void) state;
+    admit_quota ("tasks=2");
+    client_of (ALICE, 1);
+    srig_submit (t, 1, 1, 2);
+    srig_turn (t);
+    srig_result (t, 1, 1, 1, 1, OUTCOME_VALUE);
+    srig_submit (t, 1, 3, 4);
+    srig_turn (t);
+    srig_expect_tasks (t, 1, "1 2 3");
+    srig_expect_results (t, 1, "1 4");
+    srig_cancel (t, 1, 3, 3);
+    srig_result (t, 1, 1, 3, 1, OUTCOME_CANCELLED);
+    srig_submit (t, 1, 5, 5);
+    srig_turn (t);
+    srig_expect_tasks (t, 1, "1 2 3 5");
+}
+
+static void what_is_submitted_twice_is_counted_once (void **state)
+{
+    (void) state;
+    admit_quota ("tasks=2");
+    client_of (ALICE, 1);
+    srig_submit (t, 1, 1, 2);
+    srig_submit (t, 1, 1, 2);
+    srig_turn (t);
+    assert_int_equal (account_of (1)->n_tasks, 2);
+    srig_expect_results (t, 1, "");
+}
+
+static void refuses_bytes_above_the_quota (void **state)
+{
+    (void) state;
+    admit_quota ("bytes=4K");
+    client_of (ALICE, 1);
+    t->payload_len = 1024;
+    srig_submit (t, 1, 1, 4);
+    srig_turn (t);
+    srig_expect_tasks (t, 1, "1 2 3");
+    assert_int_equal (srig_status (t, 1, 4), OUTCOME_QUOTA);
+    assert_contains (t->clients[1].text, "bytes=4096");
+    /* A result counts until it was taken. */
+    srig_ack (t, 1);
+    srig_sized (t, 1, 1, 1, 1, 2000);
+    srig_submit (t, 1, 5, 5);
+    srig_turn (t);
+    assert_int_equal (srig_status (t, 1, 5), OUTCOME_QUOTA);
+    srig_ack (t, 1);
+    srig_submit (t, 1, 6, 6);
+    srig_turn (t);
+    srig_expect_tasks (t, 1, "1 2 3 6");
+}
+
+static void a_quota_that_is_changed_holds_at_once (void **state)
+{
+    (void) state;
+    admit_quota ("tasks=1");
+    client_of (ALICE, 1);
+    srig_submit (t, 1, 1, 2);
+    admit_quota ("tasks=3");
+    srig_submit (t, 1, 3, 4);
+    admit_quota ("tasks=1");
+    srig_submit (t, 1, 5, 5);
+    srig_turn (t);
+    srig_expect_tasks (t, 1, "1 3 4"); /* what was taken stays */
+    srig_expect_results (t, 1, "2 5");
+}
+
+static void tells_clients_what_they_may_have (void **state)
+{
+    (void) state;
+    const scheduler_config_t config = { .epoch = 7, .memory_limit_bytes = 1 << 30 };
+    srig_free (&t);
+    t = srig_new_with (&config);
+    admit_quota ("tasks=10 bytes=64K");
+    client_of (ALICE, 1);
+    client_of (BOB, 3);
+    srig_turn (t);
+    assert_int_equal (t->clients[1].most_tasks, 10);
+    assert_int_equal (t->clients[1].room, (32 << 10));
+    assert_int_equal (t->clients[3].most_tasks, 0);
+    client_of (ALICE, 2);
+    srig_turn (t);
+    assert_int_equal (t->clients[1].most_tasks, 5);
+    assert_int_equal (t->clients[1].room, (16 << 10));
+    assert_int_equal (t->clients[2].most_tasks, 5);
+    srig_break (t, &t->clients[1]);
+    client_of (ALICE, 1); /* it forgot what it was told on the connection before */
+    srig_turn (t);
+    assert_int_equal (t->clients[1].most_tasks, 5);
+    admit_quota ("tasks=2");
+    srig_turn (t);
+    assert_int_equal (t->clients[1].most_tasks, 1);
+    assert_true (t->clients[1].room > (1 << 20));
+}
+
+/* Its refusals would fill the broker: it does not hear them. */
+static void whoever_takes_no_refusals_is_refused (void **state)
+{
+    (void) state;
+    const scheduler_config_t config = { .epoch = 7, .memory_limit_bytes = 16 << 20 };
+    srig_free (&t);
+    t = srig_new_with (&config);
+    admit_quota ("tasks=1");
+    client_of (ALICE, 1);
+    for (uint64_t id = 1; id < 20000 && t->clients[1].n_kinds[WIRE_REFUSED] == 0; id += 100) {
+        srig_submit (t, 1, id, id + 99);
+        srig_turn (t);
+    }
+    assert_int_equal (t->clients[1].refusal, WIRE_REFUSED_LIMIT);
+    assert_contains (t->clients[1].text, "does not take the results");
+    assert_true (account_of (1)->bytes < 16 << 20);
+    t->clients[1].connection = 0;
+    srig_client (t, 1); /* it has nothing, it says: then nothing is kept of it */
+    assert_int_equal (account_of (1)->n_tasks, 0);
+}
+
+/* ---- Sessions, HELLOs, questions -------------------------------------------------------------- */
+
+static void refuses_sessions_above_the_quota (void **state)
+{
+    (void) state;
+    admit_quota ("sessions=1");
+    client_of (ALICE, 1);
+    client_of (BOB, 3);
+    client_of (ALICE, 2);
+    assert_int_equal (t->clients[2].refusal, WIRE_REFUSED_LIMIT);
+    assert_contains (t->clients[2].text, "sessions=1");
+    assert_int_equal (t->clients[2].n_kinds[WIRE_WELCOME], 0);
+    client_of (ALICE, 1); /* the same session once more */
+    assert_true (t->clients[1].welcome.is_session_kept);
+    srig_bare (t, &t->clients[1], WIRE_BYE);
+    t->clients[1].connection = t->clients[2].connection = 0;
+    client_of (ALICE, 2);
+    assert_int_equal (t->clients[2].n_kinds[WIRE_WELCOME], 1);
+}
+
+static void refuses_hellos_that_come_too_often (void **state)
+{
+    (void) state;
+    admit_quota ("hellos=2");
+    client_of (ALICE, 1);
+    srig_submit (t, 1, 1, 1);
+    srig_break (t, &t->clients[1]);
+    srig_client_hello (t, 1);
+    srig_claim (t, 1, 1, 1, true);
+    client_of (ALICE, 2);
+    assert_int_equal (t->clients[2].refusal, WIRE_REFUSED_LIMIT);
+    assert_contains (t->clients[2].text, "hellos=2 a minute");
+    client_of (BOB, 3);
+    assert_int_equal (t->clients[3].n_kinds[WIRE_WELCOME], 1);
+    t->clients[2].connection = 0;
+    srig_live (t, 30000);
+    client_of (ALICE, 2);
+    assert_int_equal (t->clients[2].n_kinds[WIRE_WELCOME], 1);
+    assert_int_equal (account_of (1)->n_tasks, 1); /* its task has not suffered */
+}
+
+static void answers_no_more_questions_than_the_quota_says (void **state)
+{
+    (void) state;
+    admit_quota ("queries=1");
+    client_of (ALICE, 1);
+    srig_query (t, 1, WIRE_QUERY_STATUS, 0);
+    assert_contains (t->clients[1].text, "\"keys\":[{\"name\":\"alice\"");
+    srig_query (t, 1, WIRE_QUERY_STATUS, 0);
+    assert_int_equal (t->clients[1].answer.reason, WIRE_REASON_QUOTA);
+    assert_contains (t->clients[1].text, "queries=1 a minute");
+    srig_query (t, 1, WIRE_QUERY_EXPLAIN, 1); /* of its own tasks it may ask */
+    assert_int_equal (t->clients[1].answer.reason, DPOOL_REASON_FINISHED);
+    assert_int_equal (t->clients[1].n_kinds[WIRE_REFUSED], 0);
+}
+
+/* ---- Accounts --------------------------------------------------------------------------------- */
+
+static void without_keys_each_session_has_a_quota_of_its_own (void **state)
+{
+    (void) state;
+    scheduler_config_t config = { .epoch = 7 };
+    assert_ok (quota_read (&config.quota, "tasks=1 hellos=2"));
+    srig_free (&t);
+    t = srig_new_with (&config);
+    srig_client (t, 1);
+    srig_client (t, 2);
+    srig_submit (t, 1, 1, 2);
+    srig_submit (t, 2, 1, 2);
+    srig_turn (t);
+    srig_expect_results (t, 1, "2");
+    srig_expect_results (t, 2, "2");
+    assert_contains (t->clients[1].text, "this peer has 1 tasks");
+    assert_contains (t->clients[1].text, "--quota");
+    srig_client (t, 1);
+    srig_client (t, 1);
+    srig_client (t, 1);
+    assert_int_equal (t->clients[1].refusal, WIRE_REFUSED_LIMIT);
+}
+
+static void a_key_that_is_taken_off_leaves_no_account (void **state)
+{
+    (void) state;
+    admit (NULL);
+    client_of (ALICE, 1);
+    srig_submit (t, 1, 1, 3);
+    srig_bare (t, &t->clients[1], WIRE_BYE);
+    t->clients[1].connection = 0;
+    assert_int_equal (t->scheduler->accounts.count, 1); /* it knows how often alice came */
+    access_t *empty = access_new ();
+    assert_non_null (empty);
+    scheduler_admit (t->scheduler, empty);
+    assert_int_equal (t->scheduler->accounts.count, 0);
+    access_destroy (&list);
+    list = empty;
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
 
 int main (void)
@@ -109,6 +375,18 @@ int main (void)
         CASE (refuses_a_function_that_the_key_may_not_call),
         CASE (obeys_the_list_that_holds_now),
         CASE (says_it_again_until_it_is_acknowledged),
+        CASE (refuses_tasks_above_the_quota_of_a_key),
+        CASE (takes_tasks_again_when_some_have_finished),
+        CASE (what_is_submitted_twice_is_counted_once),
+        CASE (refuses_bytes_above_the_quota),
+        CASE (a_quota_that_is_changed_holds_at_once),
+        CASE (tells_clients_what_they_may_have),
+        CASE (whoever_takes_no_refusals_is_refused),
+        CASE (refuses_sessions_above_the_quota),
+        CASE (refuses_hellos_that_come_too_often),
+        CASE (answers_no_more_questions_than_the_quota_says),
+        CASE (without_keys_each_session_has_a_quota_of_its_own),
+        CASE (a_key_that_is_taken_off_leaves_no_account),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

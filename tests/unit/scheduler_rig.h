@@ -47,10 +47,11 @@ typedef struct srig_peer_s {
     char text[SCHEDULER_RIG_TEXT]; /* of the last REFUSED or ANSWER, or of the last result that is an error */
     char answer_worker[256];
     wire_refusal_t refusal;
-    uint64_t ack;       /* the highest on this connection */
-    uint64_t processes; /* of the last WORKERS or WELCOME */
-    uint64_t room;      /* of the last ROOM or WELCOME */
-    uint64_t full[64];  /* sessions of the last ROOM */
+    uint64_t ack;        /* the highest on this connection */
+    uint64_t processes;  /* of the last WORKERS or WELCOME */
+    uint64_t room;       /* of the last ROOM or WELCOME */
+    uint64_t most_tasks; /* of the last ROOM */
+    uint64_t full[64];   /* sessions of the last ROOM */
     size_t n_full;
     uint64_t n_results; /* received on this connection: what a client acknowledges */
 } srig_peer_t;

@@ -124,6 +124,7 @@ void srig_note (srig_peer_t *peer, wire_message_t *message)
         break;
     case WIRE_ROOM:
         peer->room = message->room;
+        peer->most_tasks = message->most_tasks;
         for (peer->n_full = 0; wire_next_session (message, &peer->full[peer->n_full]);)
             peer->n_full++;
         break;

@@ -441,6 +441,18 @@ static void check_order (const session_record_t *session)
     assert_ptr_equal (first, scheduler_next_of_session (session));
 }
 
+/* The account of a session without a key has what the session has. */
+static void check_account (const session_record_t *session, uint64_t n_unfinished)
+{
+    const account_t *account = session->peer.account;
+    if (account->owner[0] != '\0')
+        return; /* others have it too */
+    assert_int_equal (account->n_tasks, n_unfinished);
+    assert_int_equal (account->bytes, session->task_bytes + session->held_bytes);
+    assert_int_equal (account->n_sessions, 1);
+    assert_int_equal (account->n_peers, 1);
+}
+
 static void check_session (const session_record_t *session, scheduler_stats_t *sum)
 {
     size_t n_assigned = 0;
@@ -450,12 +462,13 @@ static void check_session (const session_record_t *session, scheduler_stats_t *s
     assert_int_equal (session->sent_bytes, sent + n_sent * WIRE_RECORD_BYTES);
     assert_int_equal (session->held_bytes, sent + unsent + (n_sent + n_unsent) * WIRE_RECORD_BYTES);
     sum->payload_bytes += sent + unsent;
-    uint64_t task_bytes = 0;
+    uint64_t task_bytes = 0, n_unfinished = 0;
     for (const dp_map_node_t *node = dp_map_first (&session->tasks); node != NULL;
          node = dp_map_next (&session->tasks, node)) {
         const task_t *task = DP_CONTAINER (node, task_t, by_id);
         check_task (task);
         sum->payload_bytes += task->payload_len;
+        n_unfinished += task->state != TASK_FINISHED;
         task_bytes += task->state == TASK_FINISHED ? 0 : task->payload_len + WIRE_RECORD_BYTES;
         sum->n_queued += task->state == TASK_QUEUED;
         sum->n_finished += task->state == TASK_FINISHED;
@@ -464,6 +477,7 @@ static void check_session (const session_record_t *session, scheduler_stats_t *s
     check_order (session);
     assert_int_equal (n_assigned, session->n_assigned);
     assert_int_equal (task_bytes, session->task_bytes);
+    check_account (session, n_unfinished);
     sum->n_assigned += n_assigned;
 }
 

@@ -275,12 +275,17 @@ static void what_was_given_up_is_not_claimed_from_a_broker_that_returns (void **
 
 /* ---- The broker's room (R9) ------------------------------------------------------------------ */
 
-static void give_room (fixture_t *f, uint64_t bytes)
+static void give_room_for (fixture_t *f, uint64_t bytes, uint64_t most_tasks)
 {
     dp_outbox_t out = { NULL, NULL, 0 };
-    wire_put_room (&out, 0, 0, bytes, NULL, 0);
+    wire_put_room (&out, 0, 0, bytes, most_tasks, NULL, 0);
     fixture_say (f, &out);
     fixture_turn (f);
+}
+
+static void give_room (fixture_t *f, uint64_t bytes)
+{
+    give_room_for (f, bytes, 0);
 }
 
 static void sends_no_more_than_the_broker_has_room_for (void **state)
@@ -301,6 +306,26 @@ static void sends_no_more_than_the_broker_has_room_for (void **state)
     for (size_t i = 1; i < 10; i++)
         fixture_values (f, &f->tasks[i]);
     fixture_turn (f);
+    fixture_assert_clean (f);
+    fixture_free (&f);
+}
+
+/* Of its key's quota. */
+static void sends_no_more_tasks_than_the_broker_takes (void **state)
+{
+    (void) state;
+    fixture_t *f = fixture_up (4);
+    give_room_for (f, 0, 3);
+    fixture_list (f, 10, (job_spec_t) { .chunk_size = 1 });
+    fixture_turn (f);
+    assert_int_equal (f->n_tasks, 3);
+    give_room_for (f, 0, 5);
+    assert_int_equal (f->n_tasks, 5);
+    give_room_for (f, 0, 1);
+    fixture_values (f, &f->tasks[0]);
+    fixture_turn (f);
+    assert_int_equal (f->n_tasks, 5);
+    assert_int_equal (fixture_work_off (f), 10);
     fixture_assert_clean (f);
     fixture_free (&f);
 }
@@ -440,6 +465,7 @@ int main (void)
         cmocka_unit_test (work_waits_for_a_broker_unless_its_user_gives_up),
         cmocka_unit_test (what_was_given_up_is_not_claimed_from_a_broker_that_returns),
         cmocka_unit_test (sends_no_more_than_the_broker_has_room_for),
+        cmocka_unit_test (sends_no_more_tasks_than_the_broker_takes),
         cmocka_unit_test (one_task_is_sent_however_little_room_there_is),
         cmocka_unit_test (what_a_broker_lacks_waits_for_its_room_too),
         cmocka_unit_test (results_are_acknowledged_by_a_bare_ack_in_a_while),

@@ -138,7 +138,7 @@ static void a_refusal_ends_all_jobs_and_the_connection_for_good (void **state)
     job_t *stream = fixture_stream (f, plain);
     fixture_append (f, stream, 1);
     fixture_turn (f);
-    fixture_refuse (f, WIRE_REFUSED_LIMIT, "too much");
+    fixture_refuse (f, WIRE_REFUSED_KIND, "too much");
     fixture_turn (f);
     for (size_t i = 0; i < 10; i++)
         fixture_assert_error (list, i, DPOOL_EREFUSED);
@@ -146,11 +146,29 @@ static void a_refusal_ends_all_jobs_and_the_connection_for_good (void **state)
     fixture_assert_error (stream, 0, DPOOL_EREFUSED);
     fixture_assert_clean (f);
     const char *text;
-    assert_int_equal (session_refusal (f->session, &text), WIRE_REFUSED_LIMIT);
+    assert_int_equal (session_refusal (f->session, &text), WIRE_REFUSED_KIND);
     assert_string_equal (text, "too much");
     assert_int_equal (f->n_closes, 1);
     fixture_pass (f, 10000);
     assert_int_equal (f->n_opens, 1);
+    fixture_free (&f);
+}
+
+/* There is none of the key's quota left now, or no room: whoever was let in once waits for it. */
+static void a_limit_ends_the_connection_and_not_the_jobs (void **state)
+{
+    (void) state;
+    fixture_t *f = fixture_up (1);
+    job_t *list = fixture_list (f, 10, plain);
+    fixture_turn (f);
+    fixture_refuse (f, WIRE_REFUSED_LIMIT, "too often");
+    fixture_turn (f);
+    assert_int_equal (f->n_closes, 1);
+    assert_false (job_is_finished (list));
+    const char *text;
+    assert_int_equal (session_refusal (f->session, &text), 0);
+    fixture_pass (f, 1000);
+    assert_true (f->n_opens > 1);
     fixture_free (&f);
 }
 
@@ -436,6 +454,7 @@ int main (void)
         cmocka_unit_test (what_was_meant_for_a_connection_does_not_go_out_on_the_next),
         cmocka_unit_test (results_before_the_welcome_are_not_looked_at),
         cmocka_unit_test (a_refusal_ends_all_jobs_and_the_connection_for_good),
+        cmocka_unit_test (a_limit_ends_the_connection_and_not_the_jobs),
         cmocka_unit_test (what_comes_after_a_refusal_is_refused_at_once),
         cmocka_unit_test (nothing_is_submitted_before_the_welcome),
         cmocka_unit_test (a_list_comes_back_whole_and_in_place),

@@ -137,9 +137,10 @@ static void brings_single_messages_across (void **state)
     take (WIRE_LARGE);
     assert_int_equal (message.large, 3 << 20);
     uint64_t full[] = { 3, UINT64_MAX }, id;
-    wire_put_room (&out, 1, 4, 1 << 20, full, 2);
+    wire_put_room (&out, 1, 4, 1 << 20, 7, full, 2);
     take (WIRE_ROOM);
     assert_int_equal (message.room, 1 << 20);
+    assert_int_equal (message.most_tasks, 7);
     assert_true (wire_next_session (&message, &id) && id == 3);
     assert_true (wire_next_session (&message, &id) && id == UINT64_MAX);
     assert_false (wire_next_session (&message, &id));
