@@ -16,12 +16,13 @@
 
 enum { TOLD_EVERY_MS = 60000 };
 
+static const quota_t none = { QUOTA_NONE, QUOTA_NONE, QUOTA_NONE, QUOTA_NONE, QUOTA_NONE };
+
 /* ---- Life ----------------------------------------------------------------------------------- */
 
 /* What holds for it now: its own quota, and the broker's where that says nothing. */
 static void set_quota (const scheduler_t *self, account_t *account)
 {
-    static const quota_t none = { QUOTA_NONE, QUOTA_NONE, QUOTA_NONE, QUOTA_NONE, QUOTA_NONE };
     account->entry = self->access != NULL ? access_find (self->access, account->owner) : NULL;
     account->quota = account->entry != NULL ? account->entry->quota : (quota_t) { 0 };
     quota_complete (&account->quota, &self->config.quota);
@@ -116,6 +117,35 @@ void scheduler_admit (scheduler_t *self, const access_t *access)
         if (account->n_peers == 0 && account->entry == NULL)
             free_account (self, account);
     }
+}
+
+/* ---- What is told --------------------------------------------------------------------------- */
+
+/* Clients are told to keep to what their key may have, so that only what goes beyond that is refused. All its
+   sessions share it, and half of its bytes are for results. */
+uint64_t scheduler_tasks_allowed (const quota_t *quota, size_t n_sessions)
+{
+    uint64_t most = quota->tasks / n_sessions;
+    return quota->tasks == QUOTA_NONE ? 0 : most > 0 ? most : 1;
+}
+
+uint64_t scheduler_bytes_allowed (const quota_t *quota, size_t n_sessions)
+{
+    uint64_t most = quota->bytes / 2 / n_sessions;
+    return quota->bytes == QUOTA_NONE ? 0 : most > 0 ? most : 1;
+}
+
+/* A first word on it, since WELCOME comes before HELLO takes effect (R1). */
+void scheduler_allow (scheduler_t *self, const peer_t *known, wire_welcome_t *welcome)
+{
+    const account_t *account = find_account (self, known);
+    quota_t quota = account != NULL ? account->quota : self->config.quota;
+    quota_complete (&quota, &none);
+    size_t n_sessions = (account != NULL ? account->n_sessions : 0) + (known == NULL);
+    uint64_t bytes = scheduler_bytes_allowed (&quota, n_sessions);
+    welcome->most_tasks = scheduler_tasks_allowed (&quota, n_sessions);
+    if (bytes != 0 && welcome->room > bytes)
+        welcome->room = bytes;
 }
 
 /* ---- What is refused ------------------------------------------------------------------------ */

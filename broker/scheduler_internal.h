@@ -280,6 +280,9 @@ bool scheduler_refuse_unlisted (scheduler_t *self, int64_t now_ms, peer_t *peer,
    is refused, and return it; NULL = it is not. known: the peer whose id a HELLO has, or NULL. */
 void scheduler_join_account (scheduler_t *self, peer_t *peer); /* of whoever says HELLO now; once a peer */
 void scheduler_leave_account (scheduler_t *self, peer_t *peer);
+uint64_t scheduler_tasks_allowed (const quota_t *quota, size_t n_sessions); /* of one of them; 0 = no limit */
+uint64_t scheduler_bytes_allowed (const quota_t *quota, size_t n_sessions); /* likewise, of arguments */
+void scheduler_allow (scheduler_t *self, const peer_t *known, wire_welcome_t *welcome);
 void scheduler_free_accounts (scheduler_t *self);
 const char *scheduler_over_tasks (scheduler_t *self, int64_t now_ms, account_t *account, size_t payload_len,
                                   char *text, size_t size);

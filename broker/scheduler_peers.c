@@ -116,6 +116,8 @@ static void put_welcome (scheduler_t *self, uint64_t connection, wire_role_t rol
         .name = { self->name, strlen (self->name) },
         .room = scheduler_room_at_hello (self, role, peer),
     };
+    if (role == WIRE_ROLE_CLIENT)
+        scheduler_allow (self, peer, &welcome);
     wire_put_welcome (&self->outbox, connection, &welcome);
 }
 

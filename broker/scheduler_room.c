@@ -90,22 +90,17 @@ void scheduler_weigh_task (task_t *task, bool is_coming)
 
 /* ---- Quotas ----------------------------------------------------------------------------------- */
 
-/* Clients are told to keep to what their key may have, so that only what goes beyond that is refused: half of
-   its bytes are for arguments, half for results, and all its sessions share it. */
 static uint64_t within_quota (const session_record_t *session, uint64_t bytes)
 {
     const account_t *account = session->peer.account;
-    uint64_t most = account->quota.bytes / 2 / account->n_sessions;
-    return account->quota.bytes == QUOTA_NONE || bytes < most ? bytes
-           : most > 0                                         ? most
-                                                              : 1; /* 0 were no limit */
+    uint64_t most = scheduler_bytes_allowed (&account->quota, account->n_sessions);
+    return most != 0 && most < bytes ? most : bytes;
 }
 
 static uint64_t tasks_within_quota (const session_record_t *session)
 {
     const account_t *account = session->peer.account;
-    uint64_t most = account->quota.tasks / account->n_sessions;
-    return account->quota.tasks == QUOTA_NONE ? 0 : most > 0 ? most : 1;
+    return scheduler_tasks_allowed (&account->quota, account->n_sessions);
 }
 
 /* ---- Sessions that are full ------------------------------------------------------------------- */

@@ -27,7 +27,7 @@ static void on_welcome (session_t *self, int64_t now_ms, wire_message_t *message
     self->max_payload = welcome->max_payload > 0 ? welcome->max_payload : DP_DEFAULT_MAX_PAYLOAD;
     self->processes = believed (welcome->processes);
     self->room = welcome->room;
-    self->most_tasks = 0;
+    self->most_tasks = welcome->most_tasks;
     dp_link_welcomed (&self->link, now_ms);
     session_claim (self, now_ms);
 }

@@ -114,9 +114,10 @@ typedef struct wire_welcome_s {
     uint64_t version, epoch;
     bool is_session_kept; /* the broker knew this peer already (R6) */
     uint64_t max_payload, heartbeat_ms;
-    uint64_t processes; /* of all workers now: as in WORKERS */
-    wire_text_t name;   /* of the broker, for logs and errors */
-    uint64_t room;      /* as in ROOM; 0 = no limit */
+    uint64_t processes;  /* of all workers now: as in WORKERS */
+    wire_text_t name;    /* of the broker, for logs and errors */
+    uint64_t room;       /* as in ROOM; 0 = no limit */
+    uint64_t most_tasks; /* likewise */
 } wire_welcome_t;
 
 typedef struct wire_refused_s {

@@ -44,6 +44,7 @@ const wire_field_t wire_welcome_fields[WIRE_N_WELCOME] = {
     { "processes", FIELD_UINT, false, AT (processes) },
     { "name", FIELD_LINE, false, AT (name) },
     { "room", FIELD_UINT, false, AT (room) },
+    { "tasks", FIELD_UINT, false, AT (most_tasks) },
 };
 #undef AT
 #define AT(member) offsetof (wire_session_t, member), 0

@@ -56,7 +56,7 @@ void wire_fields_write (dp_outgoing_t *message, const wire_field_t *fields, size
 /* The maps. */
 #define WIRE_N_HELLO 20
 #define WIRE_N_HELLO_FIRST 3 /* of them: magic and versions */
-#define WIRE_N_WELCOME 8
+#define WIRE_N_WELCOME 9
 #define WIRE_N_SESSION 6
 #define WIRE_N_ANSWER 7
 #define WIRE_N_OPTIONS 5

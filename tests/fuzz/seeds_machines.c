@@ -29,7 +29,7 @@ static void put_hello (wire_role_t role, uint64_t connection)
 static void put_welcome (bool is_session_kept)
 {
     wire_welcome_t welcome
-        = { 1, UINT64_C (0xfedcba98), is_session_kept, 1 << 20, 1000, 8, WIRE_TEXT ("broker"), 1 << 20 };
+        = { 1, UINT64_C (0xfedcba98), is_session_kept, 1 << 20, 1000, 8, WIRE_TEXT ("broker"), 1 << 20, 0 };
     wire_put_welcome (&out, 0, &welcome);
 }
 

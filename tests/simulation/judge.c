@@ -149,6 +149,8 @@ static bool is_true (const sim_t *sim, const item_t *item, const dpool_error_t *
     case DPOOL_EREFUSED: /* no worker for long: it drains and finishes a task elsewhere, or a large message is
                             still on its way to it from a broker that is gone */
         return faults_include (sim, FAULT_DRAIN_WORKER) || (sim->scenario.has_huge_items && !is_calm (sim));
+    case DPOOL_EQUOTA: /* clients keep to what they were told: only what a broker forgot may be too much */
+        return sim->scenario.quota_tasks > 0 && !is_calm (sim);
     case DPOOL_ETERMINATED:
         return call->client->is_terminated;
     default:

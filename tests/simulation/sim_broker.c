@@ -38,6 +38,7 @@ void sim_broker_start (sim_broker_t *self)
         .client_lease_ms = sim->scenario.lease_ms,
         .memory_limit_bytes = sim->scenario.memory_limit,
         .least_room_bytes = sim->scenario.least_room,
+        .quota = { .tasks = sim->scenario.quota_tasks },
     };
     SIM_TELL (sim, self->node.name, "starts");
     self->scheduler = scheduler_new (&config, now_ms (self));

@@ -91,7 +91,7 @@ static void put_greetings (dp_outbox_t *out)
     worker.n_labels = 1;
     wire_put_hello (out, 2, &worker, functions, labels);
     wire_welcome_t welcome
-        = { 1, UINT64_C (0xfedcba9876543210), true, 64 << 20, 1000, 8, WIRE_TEXT ("broker"), 1 << 20 };
+        = { 1, UINT64_C (0xfedcba9876543210), true, 64 << 20, 1000, 8, WIRE_TEXT ("broker"), 1 << 20, 9 };
     wire_put_welcome (out, 1, &welcome);
     wire_put_refused (out, 1, WIRE_REFUSED_VERSION, "we speak version 1");
 }
