@@ -101,6 +101,36 @@ static void print_clients (const json_t *report)
     table_destroy (&table);
 }
 
+/* "12 of 100" where there is a limit. */
+static void add_use (table_t *table, const json_t *key, const char *member)
+{
+    long long has = (long long) report_number (key, member);
+    const json_t *limit = json_object_get (json_object_get (key, "quota"), member);
+    if (json_is_integer (limit))
+        table_add (table, "%lld of %lld", has, (long long) json_integer_value (limit));
+    else
+        table_add (table, "%lld", has);
+}
+
+static void print_keys (const json_t *report)
+{
+    const json_t *key;
+    size_t i;
+    table_t *table = table_new ("KEY ROLE +PEERS +SESSIONS +TASKS +BYTES");
+    json_array_foreach (json_object_get (report, "keys"), i, key)
+    {
+        table_add (table, "%s", report_text (key, "name"));
+        table_add (table, "%s", report_text (key, "role"));
+        table_add (table, "%lld", (long long) report_number (key, "peers"));
+        add_use (table, key, "sessions");
+        add_use (table, key, "tasks");
+        add_use (table, key, "bytes");
+    }
+    printf ("\n");
+    table_print (table, stdout);
+    table_destroy (&table);
+}
+
 /* Of very many peers the broker tells only some. */
 static void print_rest (const json_t *report, const char *key, const char *count, const char *what)
 {
@@ -125,6 +155,8 @@ static void print_report (const json_t *report, const char *endpoint)
     if (json_array_size (json_object_get (report, "clients")) > 0)
         print_clients (report);
     print_rest (report, "clients", "n_clients", "clients");
+    if (json_array_size (json_object_get (report, "keys")) > 0)
+        print_keys (report);
 }
 
 int command_status (int argc, char **argv)

@@ -107,6 +107,21 @@ static void says_why_a_file_cannot_be_read (void **state)
     folder_destroy (&folder);
 }
 
+/* What it does not say is as usual. */
+static void reads_a_quota (void **state)
+{
+    (void) state;
+    config_t *config = load ("quota = \"tasks=5 hellos=none\"\n");
+    assert_non_null (config);
+    assert_int_equal (config->quota.tasks, 5);
+    assert_true (config->quota.hellos == QUOTA_NONE);
+    assert_int_equal (config->quota.queries, 1200);
+    assert_int_equal (config->quota.bytes, 0);
+    config_destroy (&config);
+    assert_null (load ("quota = \"tasks=lots\"\n"));
+    assert_says (":1: quota 'tasks=lots'");
+}
+
 static void reads_sizes (void **state)
 {
     (void) state;
@@ -350,6 +365,7 @@ int main (void)
         cmocka_unit_test (names_key_and_line_of_what_it_refuses),
         cmocka_unit_test (refuses_what_is_not_zpl),
         cmocka_unit_test (says_why_a_file_cannot_be_read),
+        cmocka_unit_test (reads_a_quota),
         cmocka_unit_test (reads_sizes),
         cmocka_unit_test (reads_times),
         cmocka_unit_test (refuses_names_that_spoil_a_log),
