@@ -235,6 +235,7 @@ static wire_refusal_t judge_query (const access_entry_t *entry, const wire_query
         [WIRE_QUERY_EXPLAIN] = { CALLING, "what becomes of a task" },
         [WIRE_QUERY_STATUS] = { BIT (MONITOR) | BIT (ADMIN), "the broker's state" },
         [WIRE_QUERY_DRAIN] = { BIT (ADMIN), "the end of a worker" },
+        [WIRE_QUERY_FUNCTION] = { ASKING, "a function" },
     };
     size_t number = (size_t) query->question;
     bool is_listed = number < sizeof questions / sizeof questions[0] && questions[number].what != NULL;

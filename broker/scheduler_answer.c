@@ -127,11 +127,26 @@ static void drain (scheduler_t *self, uint64_t id, wire_answer_t *answer, char *
     wire_put_bare (&self->outbox, worker->peer.connection, WIRE_DRAIN, worker->peer.acks.n_received);
 }
 
+/* ---- Functions ------------------------------------------------------------------------------- */
+
+static void tell_function (scheduler_t *self, const peer_t *peer, wire_text_t name, wire_answer_t *answer,
+                           char *text, size_t size)
+{
+    const access_entry_t *entry = peer->account->entry;
+    if (entry != NULL && !access_may_use (entry, name)) {
+        answer->reason = WIRE_REASON_FORBIDDEN;
+        access_explain_function (entry, "call", name, text, size);
+    } else
+        say (answer, scheduler_explain_offer (self, name, &answer->ahead, text, size), 0);
+}
+
+/* ---- Questions ------------------------------------------------------------------------------- */
+
 void scheduler_on_query (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
 {
     const session_record_t *session = DP_CONTAINER (peer, session_record_t, peer);
     wire_answer_t answer = { .query = message->query.query, .worker = { "", 0 } };
-    char text[512] = ""; /* a name of 255 and what is said of it */
+    char text[1024] = ""; /* a name of 255, or a list of 512, and what is said of it */
     answer.text.data = text;
     if (message->query.question == WIRE_QUERY_STATUS
         && scheduler_over_queries (self, now_ms, peer->account, text, sizeof text) != NULL) {
@@ -143,6 +158,8 @@ void scheduler_on_query (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_m
     } else {
         if (message->query.question == WIRE_QUERY_EXPLAIN)
             explain (self, now_ms, session, message->query.id, &answer, text, sizeof text);
+        else if (message->query.question == WIRE_QUERY_FUNCTION)
+            tell_function (self, peer, message->query.name, &answer, text, sizeof text);
         else
             drain (self, message->query.id, &answer, text, sizeof text);
         answer.text.len = strlen (text);

@@ -300,6 +300,10 @@ bool scheduler_can_run (const worker_record_t *worker, const route_t *route);
    worker that lies does so only about what it could have been asked anyway. */
 bool scheduler_has_say (const worker_record_t *worker, const task_t *task);
 bool scheduler_is_hopeless (const scheduler_t *self, const route_t *route);
+/* Who offers a function: so many processes of workers that take tasks now, and a sentence; and as which
+   reason to say it (DPOOL_REASON_QUEUED: it could run). */
+dpool_reason_t scheduler_explain_offer (scheduler_t *self, wire_text_t name, uint64_t *n_processes,
+                                        char *text, size_t size);
 void scheduler_explain_hopeless (const scheduler_t *self, const route_t *route, char *text, size_t size);
 
 /* scheduler_routes.c: what is queued, and in which order */

@@ -189,3 +189,37 @@ void scheduler_explain_hopeless (const scheduler_t *self, const route_t *route, 
     snprintf (text + n, size - (size_t) n, " (%s: %s)", is_label ? "labels" : "offered",
               list[0] != '\0' ? list : "none");
 }
+
+dpool_reason_t scheduler_explain_offer (scheduler_t *self, wire_text_t name, uint64_t *n_processes,
+                                        char *text, size_t size)
+{
+    route_t route = { .function = scheduler_offer (self, 'f', name) };
+    dpool_reason_t reason = DPOOL_REASON_QUEUED;
+    size_t n_workers = 0;
+    route.function->n_users++;
+    *n_processes = 0;
+    DP_LIST_EACH (&self->all_workers, node) {
+        const worker_record_t *worker = DP_CONTAINER (node, worker_record_t, in_workers);
+        bool is_able = worker->peer.connection != 0 && scheduler_can_run (worker, &route);
+        n_workers += is_able;
+        *n_processes += is_able && !worker->is_draining ? worker->processes : 0;
+    }
+    if (dp_list_is_empty (&self->all_workers)) {
+        reason = DPOOL_REASON_NO_WORKER;
+        snprintf (text, size, "no worker is connected to the broker: start one with dpool-worker");
+    } else if (n_workers == 0) {
+        reason = DPOOL_REASON_NO_FUNCTION;
+        if (route.function->was_offered)
+            snprintf (text, size, "'%s' was offered, but no worker that is there now does",
+                      route.function->name);
+        else
+            scheduler_explain_hopeless (self, &route, text, size);
+    } else if (*n_processes == 0) {
+        reason = DPOOL_REASON_DRAINING;
+        snprintf (text, size, "all workers that offer '%s' are draining", route.function->name);
+    } else
+        snprintf (text, size, "'%s' is offered by %zu worker%s", route.function->name, n_workers,
+                  n_workers == 1 ? "" : "s");
+    scheduler_release_offer (self, route.function);
+    return reason;
+}

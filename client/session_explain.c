@@ -51,7 +51,7 @@ static void ask (session_t *self, const job_task_t *task, session_question_t *qu
     question->task = task->id;
     question->is_answered = false;
     dp_list_append (&self->questions, &question->in_questions);
-    wire_query_t query = { question->number, WIRE_QUERY_EXPLAIN, task->id };
+    wire_query_t query = { .query = question->number, .question = WIRE_QUERY_EXPLAIN, .id = task->id };
     wire_put_query (&self->outbox, 0, self->acks.n_received, &query);
 }
 

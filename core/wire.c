@@ -2,6 +2,7 @@
 /* wire.c - decoding: a table says for each kind how it is checked. */
 #include "core/wire.h"
 
+#include "core/name.h"
 #include "core/utf8.h"
 #include "core/wire_parts.h"
 
@@ -134,12 +135,23 @@ static const char *decode_session_end (wire_message_t *message, dp_reader_t *rea
 
 static const char *decode_query (wire_message_t *message, dp_reader_t *reader, wire_frames_t *frames)
 {
-    (void) frames;
-    message->query.query = dp_reader_uint (reader);
+    wire_query_t *query = &message->query;
+    query->query = dp_reader_uint (reader);
     uint64_t question = dp_reader_uint (reader);
-    message->query.question = (wire_question_t) question;
-    message->query.id = dp_reader_uint (reader);
-    return question >= WIRE_QUERY_EXPLAIN && question <= WIRE_QUERY_DRAIN ? NULL : "an unknown question";
+    query->question = (wire_question_t) question;
+    query->id = dp_reader_uint (reader);
+    query->name.data = "";
+    if (question < WIRE_QUERY_EXPLAIN || question > WIRE_QUERY_FUNCTION)
+        return "an unknown question";
+    if (question != WIRE_QUERY_FUNCTION)
+        return NULL;
+    if (frames->n_extra > 0) {
+        frames->n_extra--;
+        query->name.data = dp_reader_str (reader, &query->name.len);
+    }
+    if (reader->is_failed || !dp_name_is_valid (query->name.data, query->name.len))
+        return "a question without the name of a function";
+    return NULL;
 }
 
 static const char *decode_answer (wire_message_t *message, dp_reader_t *reader, wire_frames_t *frames)

@@ -179,14 +179,22 @@ typedef struct wire_session_s {
     bool has_own_children;
 } wire_session_t;
 
-/* The reason of an ANSWER that says why the question is not answered; no dpool_reason_t is it. */
+/* Reasons of an ANSWER that no dpool_reason_t is: the question is not answered, since too many were asked;
+   the function is one that the asker's key may not call. */
 #define WIRE_REASON_QUOTA 64
+#define WIRE_REASON_FORBIDDEN 65
 
-typedef enum { WIRE_QUERY_EXPLAIN = 1, WIRE_QUERY_STATUS = 2, WIRE_QUERY_DRAIN = 3 } wire_question_t;
+typedef enum {
+    WIRE_QUERY_EXPLAIN = 1,
+    WIRE_QUERY_STATUS = 2,
+    WIRE_QUERY_DRAIN = 3,
+    WIRE_QUERY_FUNCTION = 4
+} wire_question_t;
 typedef struct wire_query_s {
     uint64_t query; /* chosen by the asker, repeated in the answer */
     wire_question_t question;
-    uint64_t id; /* EXPLAIN: the task; DRAIN: the worker */
+    uint64_t id;      /* EXPLAIN: the task; DRAIN: the worker */
+    wire_text_t name; /* FUNCTION: of which it is asked who offers it, and whether the asker may call it */
 } wire_query_t;
 
 typedef struct wire_answer_s {

@@ -179,10 +179,12 @@ void wire_put_session_end (dp_outbox_t *out, uint64_t to, uint64_t ack, uint64_t
 
 void wire_put_query (dp_outbox_t *out, uint64_t to, uint64_t ack, const wire_query_t *query)
 {
-    dp_outgoing_t *message = start (to, WIRE_QUERY, ack, 3);
+    dp_outgoing_t *message = start (to, WIRE_QUERY, ack, query->name.len > 0 ? 4 : 3);
     wire_write_uint (message, query->query);
     wire_write_uint (message, query->question);
     wire_write_uint (message, query->id);
+    if (query->name.len > 0)
+        wire_write_text (message, query->name.data, query->name.len);
     dp_outbox_put (out, message);
 }
 

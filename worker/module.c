@@ -3,7 +3,7 @@
 
 #include "core/error.h"
 #include "worker/offers.h"
-#include "worker/trust.h"
+#include "net/trust.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -34,7 +34,7 @@ int module_load (const char *path)
        too. */
     char resolved[PATH_MAX];
     bool is_path = strchr (path, '/') != NULL && access (path, R_OK) == 0;
-    if (is_path && trust_file (path, resolved) < 0)
+    if (is_path && dp_trust_file (path, resolved) < 0)
         return -1;
     /* RTLD_NOW: a missing symbol is told here, not by the death of a child. */
     void *handle = dlopen (is_path ? resolved : path, RTLD_NOW | RTLD_LOCAL);

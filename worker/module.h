@@ -5,7 +5,7 @@
 
 /* Load one; its constructors fill the table of offers. It stays loaded. 0, or -1 with the thread's last
    error, which names the path and the linker's reason, and what to do. A module that offers nothing is an
-   error; so is one that others could have changed: see trust.h. */
+   error; so is one that others could have changed: see net/trust.h. */
 int module_load (const char *path);
 
 #endif

@@ -38,7 +38,8 @@ struct inquiry_s {
     uint64_t reason;  /* of the answer */
     bool has_change;  /* of the processes */
     wire_refusal_t refusal;
-    char *refusal_text;
+    char *refusal_text, *broker;
+    uint64_t version, processes; /* as it said */
 };
 
 /* ---- Life ------------------------------------------------------------------------------------ */
@@ -116,6 +117,7 @@ void inquiry_destroy (inquiry_t **self_p)
     dp_free (self->endpoints);
     dp_free (self->answer);
     dp_free (self->refusal_text);
+    dp_free (self->broker);
     dp_free (self);
 }
 
@@ -191,11 +193,15 @@ static void handle (inquiry_t *self, const wire_message_t *message)
 {
     switch (message->kind) {
     case WIRE_WELCOME:
+        take_text (&self->broker, message->welcome.name);
+        self->version = message->welcome.version;
+        self->processes = message->welcome.processes;
         dp_link_welcomed (&self->link, dp_clock_ms ());
         self->has_change = true;
         break;
     case WIRE_REFUSED:
         self->refusal = message->refused.code;
+        self->reach = DP_HANDSHAKEN;
         take_text (&self->refusal_text, message->refused.text);
         break;
     case WIRE_WHO:
@@ -206,6 +212,7 @@ static void handle (inquiry_t *self, const wire_message_t *message)
         say (self, WIRE_PONG);
         break;
     case WIRE_WORKERS:
+        self->processes = message->workers;
         self->has_change = true;
         break;
     case WIRE_ANSWER:
@@ -317,10 +324,10 @@ static int await_answer (inquiry_t *self, int timeout_ms)
     return 0;
 }
 
-static int ask (inquiry_t *self, wire_question_t question, uint64_t id, int timeout_ms)
+static int ask (inquiry_t *self, wire_query_t query, int timeout_ms)
 {
     dp_outbox_t out = { NULL, NULL, 0 };
-    const wire_query_t query = { .query = ++self->n_asked, .question = question, .id = id };
+    query.query = ++self->n_asked;
     dp_free (self->answer);
     self->answer = NULL;
     self->has_change = false;
@@ -329,24 +336,59 @@ static int ask (inquiry_t *self, wire_question_t question, uint64_t id, int time
     return await_answer (self, timeout_ms);
 }
 
-char *inquiry_status (inquiry_t *self, int timeout_ms)
+static char *take_answer (inquiry_t *self)
 {
-    if (ask (self, WIRE_QUERY_STATUS, 0, timeout_ms) < 0)
-        return NULL;
-    if (self->reason == WIRE_REASON_QUOTA) {
-        dp_fail (DPOOL_EQUOTA, "the broker at %s does not answer: %s", inquiry_endpoint (self), self->answer);
-        return NULL;
-    }
     char *answer = self->answer;
     self->answer = NULL;
     return answer;
 }
 
+char *inquiry_status (inquiry_t *self, int timeout_ms)
+{
+    if (ask (self, (wire_query_t) { .question = WIRE_QUERY_STATUS }, timeout_ms) < 0)
+        return NULL;
+    if (self->reason != WIRE_REASON_QUOTA)
+        return take_answer (self);
+    dp_fail (DPOOL_EQUOTA, "the broker at %s does not answer: %s", inquiry_endpoint (self), self->answer);
+    return NULL;
+}
+
 int inquiry_drain (inquiry_t *self, uint64_t worker, int timeout_ms)
 {
-    if (ask (self, WIRE_QUERY_DRAIN, worker, timeout_ms) < 0)
+    if (ask (self, (wire_query_t) { .question = WIRE_QUERY_DRAIN, .id = worker }, timeout_ms) < 0)
         return -1;
     return self->reason == DPOOL_REASON_DRAINING ? 0 : dp_fail (ENOENT, "%s", self->answer);
+}
+
+char *inquiry_function (inquiry_t *self, const char *name, int timeout_ms, int *code)
+{
+    const wire_query_t query = { .question = WIRE_QUERY_FUNCTION, .name = { name, strlen (name) } };
+    if (ask (self, query, timeout_ms) < 0)
+        return NULL;
+    *code = self->reason == DPOOL_REASON_QUEUED     ? 0
+            : self->reason == WIRE_REASON_FORBIDDEN ? DPOOL_EREFUSED
+                                                    : DPOOL_ENOFUNCTION;
+    return take_answer (self);
+}
+
+dp_reach_t inquiry_reach (const inquiry_t *self)
+{
+    return self->reach;
+}
+
+const char *inquiry_broker (const inquiry_t *self)
+{
+    return self->broker != NULL ? self->broker : "";
+}
+
+uint64_t inquiry_version (const inquiry_t *self)
+{
+    return self->version;
+}
+
+uint64_t inquiry_processes (const inquiry_t *self)
+{
+    return self->processes;
 }
 
 void inquiry_wait_for_change (inquiry_t *self, int timeout_ms)

@@ -6,6 +6,8 @@
 #ifndef INQUIRY_H_INCLUDED
 #define INQUIRY_H_INCLUDED
 
+#include "net/reach.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,6 +29,19 @@ char *inquiry_status (inquiry_t *self, int timeout_ms);
 
 /* Have the worker of this id drain. 0 when it was asked to; else -1 with the thread's last error. */
 int inquiry_drain (inquiry_t *self, uint64_t worker, int timeout_ms);
+
+/* May this function be called, and who offers it? What the broker says of that, in a sentence: free it with
+   dp_free. *code is 0 when it can be called, or DPOOL_ENOFUNCTION, DPOOL_EREFUSED. NULL with the thread's
+   last error. */
+char *inquiry_function (inquiry_t *self, const char *name, int timeout_ms, int *code);
+
+/* How far the last connection came that failed; DP_HANDSHAKEN also where the broker refused it. */
+dp_reach_t inquiry_reach (const inquiry_t *self);
+
+/* What the broker said when it let us in: its name, the protocol version, the processes of all workers. */
+const char *inquiry_broker (const inquiry_t *self);
+uint64_t inquiry_version (const inquiry_t *self);
+uint64_t inquiry_processes (const inquiry_t *self);
 
 /* Wait until the broker says that processes came or went, or for timeout_ms. */
 void inquiry_wait_for_change (inquiry_t *self, int timeout_ms);

@@ -78,7 +78,7 @@ static void put_run (wire_kind_t kind, uint64_t session, uint64_t id)
 
 static void put_query (wire_question_t question)
 {
-    wire_query_t query = { 9, question, 3 };
+    wire_query_t query = { .query = 9, .question = question, .id = 3 };
     wire_put_query (&out, 0, 0, &query);
 }
 

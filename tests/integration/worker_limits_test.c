@@ -12,11 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "net/trust.h"
 #include "tests/support/check.h"
 #include "tests/support/cluster.h"
 #include "tests/support/folder.h"
 #include "tests/support/wait.h"
-#include "worker/trust.h"
 
 /* ---- Modules ---------------------------------------------------------------------------------- */
 
@@ -55,7 +55,7 @@ static int tear_down_place (void **state)
 static void trusts_what_only_its_user_can_write (void **state)
 {
     place_t *self = *state;
-    assert_ok (trust_file (self->file, self->resolved));
+    assert_ok (dp_trust_file (self->file, self->resolved));
     assert_string_equal (strrchr (self->resolved, '/'), "/module.so");
 }
 
@@ -65,7 +65,7 @@ static void tells_who_else_can_write_a_file (void **state)
     static const mode_t modes[] = { 0664, 0646, 0666 };
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
         assert_int_equal (chmod (self->file, modes[i]), 0);
-        assert_fails (trust_file (self->file, self->resolved), EACCES);
+        assert_fails (dp_trust_file (self->file, self->resolved), EACCES);
         assert_says ("chmod go-w");
     }
 }
@@ -77,7 +77,7 @@ static void tells_who_else_can_write_its_folder (void **state)
         = { 0775, 0757, 01777 }; /* in a sticky one others can have files of that name */
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
         assert_int_equal (chmod (self->inner, modes[i]), 0);
-        assert_fails (trust_file (self->file, self->resolved), EACCES);
+        assert_fails (dp_trust_file (self->file, self->resolved), EACCES);
         assert_says (self->inner);
     }
 }
@@ -86,18 +86,18 @@ static void looks_at_where_a_link_leads (void **state)
 {
     place_t *self = *state;
     assert_int_equal (symlink (self->file, self->link), 0);
-    assert_ok (trust_file (self->link, self->resolved));
+    assert_ok (dp_trust_file (self->link, self->resolved));
     assert_string_equal (strrchr (self->resolved, '/'), "/module.so");
     assert_int_equal (chmod (self->inner, 0777), 0);
-    assert_fails (trust_file (self->link, self->resolved), EACCES);
+    assert_fails (dp_trust_file (self->link, self->resolved), EACCES);
 }
 
 static void takes_no_folder_and_no_device (void **state)
 {
     place_t *self = *state;
-    assert_fails (trust_file (self->inner, self->resolved), EINVAL);
-    assert_fails (trust_file ("/dev/null", self->resolved), EINVAL);
-    assert_fails (trust_file ("/no/such/file", self->resolved), ENOENT);
+    assert_fails (dp_trust_file (self->inner, self->resolved), EINVAL);
+    assert_fails (dp_trust_file ("/dev/null", self->resolved), EINVAL);
+    assert_fails (dp_trust_file ("/no/such/file", self->resolved), ENOENT);
 }
 
 /* ---- Children --------------------------------------------------------------------------------- */

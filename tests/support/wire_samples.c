@@ -107,7 +107,9 @@ static void put_singles (dp_outbox_t *out)
     wire_session_t session = { 77, 5, 6, WIRE_TEXT ("prepare"), { (const uint8_t *) "\x90", 1, 0 }, true };
     wire_put_session (out, 2, 1, &session);
     wire_put_session_end (out, 2, 1, 77);
-    wire_query_t query = { 9, WIRE_QUERY_EXPLAIN, 1234 };
+    wire_query_t query = { 9, WIRE_QUERY_EXPLAIN, 1234, WIRE_TEXT ("") };
+    wire_put_query (out, 0, 2, &query);
+    query = (wire_query_t) { 10, WIRE_QUERY_FUNCTION, 0, WIRE_TEXT ("geo.area") };
     wire_put_query (out, 0, 2, &query);
     wire_answer_t answer = { 9, 2, 3, 400, 1, WIRE_TEXT ("w1"), WIRE_TEXT ("it\nwaits") };
     wire_put_answer (out, 1, 2, &answer);

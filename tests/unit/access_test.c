@@ -85,14 +85,14 @@ static void lets_each_role_ask_for_what_it_needs (void **state)
     (void) state;
     static const struct {
         access_role_t role;
-        bool may[WIRE_QUERY_DRAIN + 1]; /* by question; there is no number 0 */
-    } rows_of[] = { { ACCESS_CLIENT, { false, true, false, false } },
-                    { ACCESS_WORKER, { false, false, false, false } },
-                    { ACCESS_MONITOR, { false, false, true, false } },
-                    { ACCESS_ADMIN, { true, true, true, true } } };
+        bool may[WIRE_QUERY_FUNCTION + 1]; /* by question; there is no number 0 */
+    } rows_of[] = { { ACCESS_CLIENT, { false, true, false, false, true } },
+                    { ACCESS_WORKER, { false, false, false, false, false } },
+                    { ACCESS_MONITOR, { false, false, true, false, true } },
+                    { ACCESS_ADMIN, { true, true, true, true, true } } };
     char why[256];
     for (size_t i = 0; i < ACCESS_ROLES; i++)
-        for (unsigned question = 0; question <= WIRE_QUERY_DRAIN; question++) {
+        for (unsigned question = 0; question <= WIRE_QUERY_FUNCTION; question++) {
             access_entry_t entry = entry_of (rows_of[i].role);
             wire_message_t message
                 = { .kind = WIRE_QUERY, .query = { .question = (wire_question_t) question } };

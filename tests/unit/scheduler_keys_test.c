@@ -326,6 +326,28 @@ static void answers_no_more_questions_than_the_quota_says (void **state)
     assert_int_equal (t->clients[1].n_kinds[WIRE_REFUSED], 0);
 }
 
+static void tells_who_offers_a_function_and_whether_it_may_be_called (void **state)
+{
+    (void) state;
+    const srig_peer_t *client = &t->clients[1];
+    admit (NULL);
+    client_of (ALICE, 1);
+    srig_ask_function (t, 1, "work");
+    assert_int_equal (client->answer.reason, DPOOL_REASON_QUEUED);
+    assert_int_equal (client->answer.ahead, 1);
+    srig_ask_function (t, 1, "wrok");
+    assert_int_equal (client->answer.reason, DPOOL_REASON_NO_FUNCTION);
+    assert_contains (client->text, "did you mean 'work'?");
+    admit ("other");
+    srig_ask_function (t, 1, "work");
+    assert_int_equal (client->answer.reason, WIRE_REASON_FORBIDDEN);
+    assert_contains (client->text, "may not call 'work'");
+    admit (NULL);
+    srig_lose (t, 1);
+    srig_ask_function (t, 1, "work");
+    assert_int_equal (client->answer.reason, DPOOL_REASON_NO_WORKER);
+}
+
 /* ---- Accounts --------------------------------------------------------------------------------- */
 
 static void without_keys_each_session_has_a_quota_of_its_own (void **state)
@@ -385,6 +407,7 @@ int main (void)
         CASE (refuses_sessions_above_the_quota),
         CASE (refuses_hellos_that_come_too_often),
         CASE (answers_no_more_questions_than_the_quota_says),
+        CASE (tells_who_offers_a_function_and_whether_it_may_be_called),
         CASE (without_keys_each_session_has_a_quota_of_its_own),
         CASE (a_key_that_is_taken_off_leaves_no_account),
     };

@@ -187,7 +187,7 @@ static void refuses_what_the_role_may_not_say (void **state)
         srig_forget (t);
     }
     srig_worker (t, 1, 1);
-    wire_put_query (&t->out, 0, 0, &(wire_query_t) { 1, WIRE_QUERY_STATUS, 0 });
+    wire_put_query (&t->out, 0, 0, &(wire_query_t) { .query = 1, .question = WIRE_QUERY_STATUS });
     srig_send (t, t->workers[1].connection);
     srig_turn (t);
     assert_int_equal (t->workers[1].refusal, WIRE_REFUSED_KIND);

@@ -377,11 +377,20 @@ void srig_ack (srig_t *self, int client)
 
 void srig_query (srig_t *self, int client, wire_question_t question, uint64_t id)
 {
-    wire_query_t query = { 77, question, id };
+    wire_query_t query = { .query = 77, .question = question, .id = id };
     wire_put_query (&self->out, 0, 0, &query);
     srig_send (self, self->clients[client].connection);
     take_out (self);
     assert_int_equal (self->clients[client].answer.query, 77);
+}
+
+void srig_ask_function (srig_t *self, int client, const char *name)
+{
+    wire_query_t query = { .query = 78, .question = WIRE_QUERY_FUNCTION, .name = text_of (name) };
+    wire_put_query (&self->out, 0, 0, &query);
+    srig_send (self, self->clients[client].connection);
+    take_out (self);
+    assert_int_equal (self->clients[client].answer.query, 78);
 }
 
 /* ---- A worker says ---------------------------------------------------------------------------- */

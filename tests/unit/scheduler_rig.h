@@ -117,6 +117,8 @@ void srig_revoke (srig_t *self, int client, uint64_t first, uint64_t last);
 void srig_ack (srig_t *self, int client); /* all results that came on this connection */
 void srig_query (srig_t *self, int client, wire_question_t question, uint64_t id); /* answered at once */
 
+void srig_ask_function (srig_t *self, int client, const char *name); /* likewise */
+
 /* ---- A worker says; the session is that of the client ---- */
 void srig_result (srig_t *self, int worker, int client, uint64_t id, uint64_t attempt,
                   outcome_status_t status);

@@ -157,12 +157,16 @@ static void brings_single_messages_across (void **state)
     wire_put_session_end (&out, 2, 1, 78);
     take (WIRE_SESSION_END);
     assert_int_equal (message.session.session, 78);
-    wire_query_t query = { 9, WIRE_QUERY_STATUS, 1234 };
+    wire_query_t query = { 9, WIRE_QUERY_STATUS, 1234, WIRE_TEXT ("") };
     wire_put_query (&out, 0, 2, &query);
     take (WIRE_QUERY);
     assert_int_equal (message.query.query, 9);
     assert_int_equal (message.query.question, WIRE_QUERY_STATUS);
     assert_int_equal (message.query.id, 1234);
+    query = (wire_query_t) { 10, WIRE_QUERY_FUNCTION, 0, WIRE_TEXT ("geo.area") };
+    wire_put_query (&out, 0, 2, &query);
+    take (WIRE_QUERY);
+    assert_true (is_text (message.query.name, "geo.area"));
     wire_answer_t answer = { 9, 2, 3, 400, 1, WIRE_TEXT ("w1"), WIRE_TEXT ("it\nwaits") };
     wire_put_answer (&out, 1, 2, &answer);
     take (WIRE_ANSWER);

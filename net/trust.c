@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-#include "worker/trust.h"
+#include "net/trust.h"
 
 #include "core/error.h"
 
@@ -88,7 +88,7 @@ static int check (const char *path, int fd, char resolved[PATH_MAX])
     return check_folders (path, resolved);
 }
 
-int trust_file (const char *path, char resolved[PATH_MAX])
+int dp_trust_file (const char *path, char resolved[PATH_MAX])
 {
     int fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
