@@ -124,7 +124,7 @@ static void say_what_others_say (scene_t *self, attack_role_t role)
     else if (turn == 8)
         wire_put_session_end (&out, 0, 0, self->victim.session);
     else
-        wire_put_room (&out, 0, 0, UINT64_MAX, &self->victim.session, 1);
+        wire_put_room (&out, 0, 0, UINT64_MAX, 0, &self->victim.session, 1);
     wire_flush (&batch, &out, 0, 0, 0);
     scene_send (dealer, &out);
     scene_submit (dealer, 1, 1, 10);
@@ -136,7 +136,7 @@ static void reach_for_others_tasks (scene_t *self, attack_role_t role)
     dp_outbox_t out = { NULL, NULL, 0 };
     wire_batch_t cancels = { 0 }, revokes = { 0 };
     wire_range_t range = { 1, self->victim.last, false };
-    wire_query_t query = { self->n_acts, WIRE_QUERY_EXPLAIN, 1 + self->n_acts };
+    wire_query_t query = { .query = self->n_acts, .question = WIRE_QUERY_EXPLAIN, .id = 1 + self->n_acts };
     (void) role;
     wire_add_range (&cancels, &out, 0, WIRE_CANCEL, &range);
     wire_add_range (&revokes, &out, 0, WIRE_REVOKE, &range);
@@ -168,7 +168,7 @@ static void ask_and_never_read (scene_t *self, attack_role_t role)
     dp_outbox_t out = { NULL, NULL, 0 };
     (void) role;
     for (uint64_t i = 0; i < BATCH; i++) {
-        wire_query_t query = { i, WIRE_QUERY_EXPLAIN, i };
+        wire_query_t query = { .query = i, .question = WIRE_QUERY_EXPLAIN, .id = i };
         wire_put_query (&out, 0, 0, &query);
     }
     scene_send (self->client, &out);
