@@ -14,14 +14,17 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 enum {
     TURNED_AWAY_EVERY_MS = 10000,
     MOST_ON_FD = 64,     /* more connections of one descriptor are not probed */
     STRANGER_MS = 10000, /* a connection may be silent about who it is for so long */
     HANDSHAKE_MS = 3000,
-    BACKLOG = 4096,           /* all peers return at once after a restart */
-    HIGH_WATER_MARK = 100000, /* windows bound what is under way; this only bounds what strangers may send */
+    BACKLOG = 4096,       /* all peers return at once after a restart */
+    MOST_UNSENT = 100000, /* messages for one peer: windows bound them, but not everybody keeps to his */
+    MOST_UNREAD = 1000,   /* of one peer, who has to wait then */
+    MOST_FAULTS = 10,     /* messages that no peer sends, and the connection is closed */
     KEEPALIVE_IDLE_S = 10,
     KEEPALIVE_EVERY_S = 5,
     MAX_RETRANSMIT_MS = 20000,
@@ -62,8 +65,8 @@ static void set_options (void *router, uint64_t max_payload)
     int64_t max_frame = (int64_t) max_payload + WIRE_MAX_ENVELOPE;
     set_int (router, ZMQ_ROUTER_MANDATORY, 1);
     set_int (router, ZMQ_LINGER, 0);
-    set_int (router, ZMQ_SNDHWM, HIGH_WATER_MARK);
-    set_int (router, ZMQ_RCVHWM, HIGH_WATER_MARK);
+    set_int (router, ZMQ_SNDHWM, MOST_UNSENT);
+    set_int (router, ZMQ_RCVHWM, MOST_UNREAD);
     set_int (router, ZMQ_BACKLOG, BACKLOG);
     set_int (router, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS);
     zmq_setsockopt (router, ZMQ_MAXMSGSIZE, &max_frame, sizeof max_frame);
@@ -231,6 +234,15 @@ static void turn_away (broker_t *self, const dp_incoming_t *incoming)
     self->log (text);
 }
 
+/* Who goes on with what is refused is hung up on: such messages cost us more than him. ZeroMQ cannot do that,
+   but takes it as if he had closed the connection. The descriptor may be another's by now: of one who has
+   said HELLO that is known, any other comes back. */
+static void blame (broker_t *self, int fd)
+{
+    if (peers_blame (self->peers, fd) >= MOST_FAULTS && peers_on_fd (self->peers, fd, NULL, 0) == 0)
+        shutdown (fd, SHUT_RDWR);
+}
+
 /* Does the key of the message allow it? What is not allowed ends the connection. */
 static bool is_admitted (broker_t *self, uint64_t connection, const dp_incoming_t *incoming)
 {
@@ -259,9 +271,12 @@ static void handle (broker_t *self, dp_incoming_t *incoming)
         turn_away (self, incoming);
         return;
     }
-    if (self->gate != NULL && !is_admitted (self, connection, incoming))
+    if (self->gate != NULL && !is_admitted (self, connection, incoming)) {
+        blame (self, incoming->source_fd);
         return;
+    }
     if (incoming->malformed != NULL) {
+        blame (self, incoming->source_fd);
         scheduler_malformed (self->scheduler, self->now_ms, connection, incoming->malformed);
         return;
     }
@@ -369,6 +384,7 @@ static bool look_after_suspects (broker_t *self)
     monitor_read (self->monitor, self->now_ms);
     while (monitor_next_suspect (self->monitor, self->now_ms, &fd)) {
         size_t n = peers_on_fd (self->peers, fd, connections, MOST_ON_FD);
+        peers_absolve (self->peers, fd);
         /* A send alone does not always look for news of closed connections. */
         zmq_getsockopt (self->router, ZMQ_EVENTS, &events, &len);
         dp_watch_used (&self->mail);

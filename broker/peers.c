@@ -6,6 +6,7 @@
 #include "core/memory.h"
 #include "net/clock.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -27,6 +28,7 @@ struct peers_s {
     dp_map_t by_connection, by_id;
     dp_list_t strangers; /* oldest first */
     entry_t **by_fd;     /* first of each descriptor */
+    unsigned *faults;    /* of each descriptor */
     size_t n_fds;
     size_t most;
     uint64_t last;
@@ -59,6 +61,7 @@ void peers_destroy (peers_t **self_p)
     dp_map_fini (&self->by_connection);
     dp_map_fini (&self->by_id);
     dp_free (self->by_fd);
+    dp_free (self->faults);
     dp_free (self);
 }
 
@@ -129,8 +132,13 @@ static bool has_place (peers_t *self, int fd)
     entry_t **grown = dp_realloc (self->by_fd, n_fds * sizeof (entry_t *));
     if (grown == NULL)
         return false;
-    memset (grown + self->n_fds, 0, (n_fds - self->n_fds) * sizeof (entry_t *));
     self->by_fd = grown;
+    unsigned *faults = dp_realloc (self->faults, n_fds * sizeof *faults);
+    if (faults == NULL)
+        return false;
+    self->faults = faults;
+    memset (self->by_fd + self->n_fds, 0, (n_fds - self->n_fds) * sizeof (entry_t *));
+    memset (self->faults + self->n_fds, 0, (n_fds - self->n_fds) * sizeof *faults);
     self->n_fds = n_fds;
     return true;
 }
@@ -172,6 +180,21 @@ size_t peers_on_fd (const peers_t *self, int fd, uint64_t *connections, size_t m
         n++;
     }
     return n;
+}
+
+unsigned peers_blame (peers_t *self, int fd)
+{
+    if (!has_place (self, fd))
+        return 0;
+    if (self->faults[fd] < UINT_MAX)
+        self->faults[fd]++;
+    return self->faults[fd];
+}
+
+void peers_absolve (peers_t *self, int fd)
+{
+    if (fd >= 0 && (size_t) fd < self->n_fds)
+        self->faults[fd] = 0;
 }
 
 /* ---- Entries --------------------------------------------------------------------------------- */

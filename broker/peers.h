@@ -38,6 +38,12 @@ void peers_forget (peers_t *self, uint64_t connection);
    stored. */
 size_t peers_on_fd (const peers_t *self, int fd, uint64_t *connections, size_t most);
 
+/* Something that no peer says came by this descriptor: how often that was since peers_absolve, this time
+   included. 0 where it cannot be counted. */
+unsigned peers_blame (peers_t *self, int fd);
+/* The descriptor's connection is gone: whoever has its number next is another. */
+void peers_absolve (peers_t *self, int fd);
+
 /* The longest known stranger and when it was met; 0 when there is none. */
 uint64_t peers_first_stranger (const peers_t *self, int64_t *met_at_ms);
 

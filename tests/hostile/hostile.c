@@ -33,7 +33,8 @@ enum {
     LOG_KIB = 256    /* that an attack may add to the broker's log */
 };
 
-#define LEAST 0.8 /* of the honest throughput */
+#define LEAST 0.8          /* of the honest throughput */
+#define MEMORY_LIMIT "64M" /* of the broker */
 
 static const attack_t *const tables[] = { attack_port_table, attack_peer_table, attack_worker_table };
 
@@ -238,9 +239,10 @@ static void load_keys (fight_t *self)
             assert_int_equal (dp_keys_load_both (places[i], file, keyring_public (self->keyring, "broker")),
                               0);
     }
-    static const char *arguments[5] = { "--key-file", NULL, "--allowlist" };
-    arguments[1] = keyring_file (self->keyring, "broker");
-    arguments[3] = keyring_allow (self->keyring, allowlist);
+    static const char *arguments[]
+        = { "--memory-limit", MEMORY_LIMIT, "--key-file", NULL, "--allowlist", NULL, NULL };
+    arguments[3] = keyring_file (self->keyring, "broker");
+    arguments[5] = keyring_allow (self->keyring, allowlist);
     self->cluster = cluster_new (arguments);
 }
 
@@ -255,10 +257,11 @@ static void start_attacker (fight_t *self)
 
 static void set_up (fight_t *self)
 {
+    static const char *const arguments[] = { "--memory-limit", MEMORY_LIMIT, NULL };
     if (self->options.has_keys)
         load_keys (self);
     else
-        self->cluster = cluster_new (NULL);
+        self->cluster = cluster_new (arguments);
     self->broker = process_pid (cluster_broker (self->cluster));
     self->victim = (victim_t) { .session = dp_random (), .worker = dp_random () };
     self->tally = tally_new (1, MAX_TASKS);

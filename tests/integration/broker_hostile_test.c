@@ -286,25 +286,51 @@ static void asks_who_is_there (void **state)
     close_socket (self, dealer);
 }
 
+/* One that does not reconnect, and the monitor that tells of the end of its connection. */
+static void *open_watched_dealer (fixture_t *self, void **monitor)
+{
+    int never = -1;
+    void *dealer = open_socket (self, ZMQ_DEALER);
+    zmq_setsockopt (dealer, ZMQ_RECONNECT_IVL, &never, sizeof never);
+    assert_int_equal (zmq_socket_monitor (dealer, "inproc://monitor", ZMQ_EVENT_DISCONNECTED), 0);
+    *monitor = open_socket (self, ZMQ_PAIR);
+    assert_int_equal (zmq_connect (*monitor, "inproc://monitor"), 0);
+    assert_int_equal (zmq_connect (dealer, cluster_endpoint (self->cluster)), 0);
+    return dealer;
+}
+
+static void assert_is_hung_up_on (fixture_t *self, void *dealer, void *monitor)
+{
+    zmq_pollitem_t item = { monitor, 0, ZMQ_POLLIN, 0 };
+    assert_int_equal (zmq_poll (&item, 1, PATIENCE_MS), 1);
+    close_socket (self, monitor);
+    close_socket (self, dealer);
+}
+
 static void hangs_up_on_frames_beyond_its_limit (void **state)
 {
     fixture_t *self = *state;
     const size_t len = MAX_PAYLOAD + WIRE_MAX_ENVELOPE + 1;
     uint8_t *bytes = calloc (1, len);
     assert_non_null (bytes);
-    int never = -1;
-    void *dealer = open_socket (self, ZMQ_DEALER);
-    zmq_setsockopt (dealer, ZMQ_RECONNECT_IVL, &never, sizeof never);
-    assert_int_equal (zmq_socket_monitor (dealer, "inproc://monitor", ZMQ_EVENT_DISCONNECTED), 0);
-    void *monitor = open_socket (self, ZMQ_PAIR);
-    assert_int_equal (zmq_connect (monitor, "inproc://monitor"), 0);
-    assert_int_equal (zmq_connect (dealer, cluster_endpoint (self->cluster)), 0);
+    void *monitor, *dealer = open_watched_dealer (self, &monitor);
     zmq_send (dealer, bytes, len, 0);
-    zmq_pollitem_t item = { monitor, 0, ZMQ_POLLIN, 0 };
-    assert_int_equal (zmq_poll (&item, 1, PATIENCE_MS), 1);
-    close_socket (self, monitor);
-    close_socket (self, dealer);
+    assert_is_hung_up_on (self, dealer, monitor);
     free (bytes);
+    assert_serves (self);
+}
+
+static void hangs_up_on_whoever_goes_on_with_what_is_refused (void **state)
+{
+    fixture_t *self = *state;
+    enum { ENOUGH = 10 };
+    void *monitor, *dealer = open_watched_dealer (self, &monitor);
+    for (int i = 1; i < ENOUGH; i++) {
+        zmq_send (dealer, "?", 1, 0);
+        assert_answered (self, dealer, WIRE_REFUSED);
+    }
+    zmq_send (dealer, "?", 1, 0);
+    assert_is_hung_up_on (self, dealer, monitor);
     assert_serves (self);
 }
 
@@ -399,6 +425,7 @@ int main (int argc, char **argv)
         cmocka_unit_test_setup_teardown (refuses_too_many_frames_and_goes_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown (asks_who_is_there, set_up, tear_down),
         cmocka_unit_test_setup_teardown (hangs_up_on_frames_beyond_its_limit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown (hangs_up_on_whoever_goes_on_with_what_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown (serves_peers_that_chose_a_routing_id, set_up, tear_down),
         cmocka_unit_test_setup_teardown (serves_many_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown (ends_with_0_whatever_was_before, set_up, tear_down),

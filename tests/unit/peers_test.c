@@ -173,6 +173,22 @@ static void makes_room_at_the_expense_of_strangers_only (void **state)
     peers_destroy (&peers);
 }
 
+static void counts_faults_until_the_connection_is_gone (void **state)
+{
+    (void) state;
+    peers_t *peers = peers_new (100);
+    for (unsigned i = 1; i <= 20; i++)
+        assert_int_equal (peers_blame (peers, 1000), i);
+    assert_int_equal (peers_blame (peers, 5), 1);
+    peers_absolve (peers, 1000);
+    assert_int_equal (peers_blame (peers, 1000), 1);
+    assert_int_equal (peers_blame (peers, 5), 2);
+    assert_int_equal (peers_blame (peers, -1), 0); /* unknown */
+    peers_absolve (peers, -1);
+    peers_absolve (peers, 1 << 20);
+    peers_destroy (&peers);
+}
+
 static void survives_a_lack_of_memory (void **state)
 {
     (void) state;
@@ -220,6 +236,7 @@ int main (void)
         cmocka_unit_test (knows_who_was_heard_on_a_descriptor),
         cmocka_unit_test (calls_those_strangers_that_said_no_hello),
         cmocka_unit_test (makes_room_at_the_expense_of_strangers_only),
+        cmocka_unit_test (counts_faults_until_the_connection_is_gone),
         cmocka_unit_test (survives_a_lack_of_memory),
         cmocka_unit_test (stays_quick_with_many_peers),
     };
