@@ -175,15 +175,15 @@ static void ask_and_never_read (scene_t *self, attack_role_t role)
 }
 
 const attack_t attack_peer_table[] = {
-    { "connections that come and go", AS_STRANGER, false, 128, 24, 1000, NULL, come_and_go },
-    { "random frames", AS_CLIENT, false, 128, 24, 1000, NULL, send_random_frames },
+    { "connections that come and go", AS_STRANGER, false, 128, 24, 300, NULL, come_and_go },
+    { "random frames", AS_CLIENT, false, 128, 24, 500, NULL, send_random_frames },
     { "PING without HELLO", AS_CLIENT, false, 64, 24, 0, open_one, send_pings },
     { "5,000 frames a message", AS_CLIENT, false, 64, 24, 0, open_one, send_many_frames },
     { "4 MiB of nonsense a message", AS_CLIENT, false, 256, 24, 0, open_big, send_big_frames },
-    { "HELLO and away", AS_CLIENT, false, 256, 24, 500, NULL, flood_with_hellos },
+    { "HELLO and away", AS_CLIENT, false, 256, 24, 300, NULL, flood_with_hellos },
     { "HELLO over and over", AS_CLIENT, false, 64, 24, 0, open_one, repeat_hello },
-    { "another's session", AS_CLIENT, true, 64, 24, 500, NULL, claim_to_be_another },
-    { "words of others, too early", AS_CLIENT, false, 128, 24, 500, NULL, say_what_others_say },
+    { "another's session", AS_CLIENT, true, 64, 24, 300, NULL, claim_to_be_another },
+    { "words of others, too early", AS_CLIENT, false, 128, 24, 300, NULL, say_what_others_say },
     { "others' tasks", AS_CLIENT, false, 64, 24, 0, open_client, reach_for_others_tasks },
     { "a message replayed", AS_CLIENT, false, 64, 24, 0, open_client, replay },
     { "tasks, and never reads", AS_CLIENT, false, 512, 96, 0, open_client, submit_and_never_read },

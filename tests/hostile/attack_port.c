@@ -172,9 +172,9 @@ const attack_t attack_port_table[] = {
     { "random bytes", AS_STRANGER, false, 64, 24, 1000, keep_few, say_random_bytes },
     { "HTTP, TLS, SSH, SMB", AS_STRANGER, false, 64, 24, 1000, keep_few, say_other_protocols },
     { "broken and oversized frames", AS_STRANGER, false, 128, 24, 1000, keep_few, say_broken_frames },
-    { "1,000 half greetings", AS_STRANGER, false, 128, 24, 0, open_half, stay_silent },
-    { "1,000 slow greetings", AS_STRANGER, false, 128, 24, 0, open_slow, drip },
-    { "5,000 idle connections", AS_STRANGER, false, 256, 64, 0, open_idle, stay_silent },
-    { "2,000 handshakes and no word", AS_STRANGER, false, 256, 96, 0, open_shaken, shake_hands_only },
+    { "1,000 half greetings", AS_STRANGER, false, 128, 24, 2000, open_half, stay_silent },
+    { "1,000 slow greetings", AS_STRANGER, false, 128, 24, 2000, open_slow, drip },
+    { "5,000 idle connections", AS_STRANGER, false, 256, 64, 1000, open_idle, stay_silent },
+    { "2,000 handshakes and no word", AS_STRANGER, false, 256, 96, 1000, open_shaken, shake_hands_only },
     { NULL, AS_STRANGER, false, 0, 0, 0, NULL, NULL },
 };

@@ -181,9 +181,9 @@ const attack_t attack_worker_table[] = {
     { "results of others' tasks", AS_WORKER, false, 64, 24, 0, open_worker, answer_for_others },
     { "runs of others", AS_WORKER, false, 64, 24, 0, open_worker, claim_others_runs },
     { "garbage for results", AS_WORKER, false, 64, 24, 0, open_worker, answer_garbage },
-    { "wrong answers, and twice", AS_WORKER, false, 256, 96, 0, open_greedy, answer_wrongly },
-    { "takes all and never answers", AS_WORKER, false, 512, 96, 0, open_greedy, submit_and_never_answer },
-    { "workers that come and go", AS_WORKER, false, 256, 24, 500, NULL, flood_with_hellos },
-    { "another's worker id", AS_WORKER, true, 64, 24, 500, NULL, claim_to_be_another },
+    { "wrong answers, and twice", AS_WORKER, false, 1024, 1024, 0, open_greedy, answer_wrongly },
+    { "takes all and never answers", AS_WORKER, false, 1024, 1024, 0, open_greedy, submit_and_never_answer },
+    { "workers that come and go", AS_WORKER, false, 256, 24, 300, NULL, flood_with_hellos },
+    { "another's worker id", AS_WORKER, true, 64, 24, 300, NULL, claim_to_be_another },
     { NULL, AS_STRANGER, false, 0, 0, 0, NULL, NULL },
 };
