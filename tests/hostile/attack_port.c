@@ -132,6 +132,16 @@ static void stay_silent (scene_t *self, attack_role_t role)
     scene_next_fd (self, &is_new);
 }
 
+/* More than there are descriptors: the rest of them is never greeted. */
+static void open_too_many (scene_t *self, attack_role_t role)
+{
+    bool is_new;
+    (void) role;
+    scene_keep_fds (self, HALF_OPEN);
+    for (size_t i = 0; i < HALF_OPEN; i++)
+        scene_next_fd (self, &is_new);
+}
+
 static void open_slow (scene_t *self, attack_role_t role)
 {
     (void) role;
@@ -169,12 +179,57 @@ static void open_shaken (scene_t *self, attack_role_t role)
 }
 
 const attack_t attack_port_table[] = {
-    { "random bytes", AS_STRANGER, false, 64, 24, 1000, keep_few, say_random_bytes },
-    { "HTTP, TLS, SSH, SMB", AS_STRANGER, false, 64, 24, 1000, keep_few, say_other_protocols },
-    { "broken and oversized frames", AS_STRANGER, false, 128, 24, 1000, keep_few, say_broken_frames },
-    { "1,000 half greetings", AS_STRANGER, false, 128, 24, 2000, open_half, stay_silent },
-    { "1,000 slow greetings", AS_STRANGER, false, 128, 24, 2000, open_slow, drip },
-    { "5,000 idle connections", AS_STRANGER, false, 256, 64, 1000, open_idle, stay_silent },
-    { "2,000 handshakes and no word", AS_STRANGER, false, 256, 96, 1000, open_shaken, shake_hands_only },
-    { NULL, AS_STRANGER, false, 0, 0, 0, NULL, NULL },
+    { .name = "random bytes",
+      .role = AS_STRANGER,
+      .begin = keep_few,
+      .act = say_random_bytes,
+      .most_per_s = 1000 },
+    { .name = "HTTP, TLS, SSH, SMB",
+      .role = AS_STRANGER,
+      .begin = keep_few,
+      .act = say_other_protocols,
+      .most_per_s = 1000 },
+    { .name = "broken and oversized frames",
+      .role = AS_STRANGER,
+      .begin = keep_few,
+      .act = say_broken_frames,
+      .most_per_s = 1000,
+      .most_mib = 128 },
+    { .name = "1,000 half greetings",
+      .role = AS_STRANGER,
+      .begin = open_half,
+      .act = stay_silent,
+      .most_per_s = 2000,
+      .most_mib = 128 },
+    { .name = "1,000 slow greetings",
+      .role = AS_STRANGER,
+      .begin = open_slow,
+      .act = drip,
+      .most_per_s = 2000,
+      .most_mib = 128 },
+    { .name = "5,000 idle connections",
+      .role = AS_STRANGER,
+      .begin = open_idle,
+      .act = stay_silent,
+      .most_per_s = 1000,
+      .most_mib = 256,
+      .left_mib = 64 },
+    { .name = "2,000 handshakes and no word",
+      .role = AS_STRANGER,
+      .begin = open_shaken,
+      .act = shake_hands_only,
+      .most_per_s = 1000,
+      .most_mib = 256,
+      .left_mib = 96 },
+    /* ZeroMQ's thread goes on trying to accept them, and cannot be told not to. */
+    { .name = "more than it may have",
+      .role = AS_STRANGER,
+      .begin = open_too_many,
+      .act = stay_silent,
+      .most_per_s = 1000,
+      .most_mib = 128,
+      .left_mib = 48,
+      .n_descriptors = 200,
+      .least_percent = 20 },
+    { .name = NULL },
 };

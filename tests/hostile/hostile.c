@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,7 +33,6 @@ enum {
     LOG_KIB = 256    /* that an attack may add to the broker's log */
 };
 
-#define LEAST 0.8          /* of the honest throughput */
 #define MEMORY_LIMIT "64M" /* of the broker */
 
 static const attack_t *const tables[] = { attack_port_table, attack_peer_table, attack_worker_table };
@@ -178,15 +177,28 @@ static void check_honest (fight_t *self)
         complain (self, "an honest peer lost its connection");
 }
 
+/* Let the broker have so many descriptors more than it has; 0 = as many as it may. */
+static void limit_descriptors (const fight_t *self, int n_more)
+{
+    struct rlimit limit;
+    assert_int_equal (prlimit (self->broker, RLIMIT_NOFILE, NULL, &limit), 0);
+    limit.rlim_cur = n_more > 0 ? base_descriptors + (rlim_t) n_more : limit.rlim_max;
+    assert_int_equal (prlimit (self->broker, RLIMIT_NOFILE, &limit, NULL), 0);
+}
+
 static void endure (fight_t *self, const attack_t *attack)
 {
     round_t quiet[MAX_ROUNDS], attacked[MAX_ROUNDS];
+    const double least = (attack->least_percent > 0 ? attack->least_percent : 80) / 100.0;
+    const size_t most_mib = attack->most_mib > 0 ? attack->most_mib : 64;
+    const size_t left_mib = attack->left_mib > 0 ? attack->left_mib : 24;
     size_t n = 0, first_kib = 0, log_before_kib = log_kib (self);
     double achieved = 0, cpu = 0;
     uint64_t n_acts = 0;
     size_t before_kib = usage_memory_kib (self->broker);
     usage_reset_peak (self->broker);
-    while (n < ROUNDS || (n < MAX_ROUNDS && achieved < LEAST)) {
+    limit_descriptors (self, attack->n_descriptors);
+    while (n < ROUNDS || (n < MAX_ROUNDS && achieved < least)) {
         work (self, &quiet[n]);
         tell (self, attack);
         work (self, &attacked[n]);
@@ -198,6 +210,7 @@ static void endure (fight_t *self, const attack_t *attack)
         if (n >= ROUNDS)
             achieved = ratio (quiet, attacked, n);
     }
+    limit_descriptors (self, 0);
     size_t peak_kib = usage_peak_kib (self->broker), last_kib = usage_memory_kib (self->broker);
     size_t grown_kib = peak_kib > before_kib ? peak_kib - before_kib : 0;
     size_t left_kib = last_kib > first_kib ? last_kib - first_kib : 0,
@@ -206,11 +219,11 @@ static void endure (fight_t *self, const attack_t *attack)
             1e6 / quiet[n / 2].us, 1e6 / attacked[n / 2].us, achieved * 100, (unsigned long long) n_acts,
             cpu / (double) n * 100, (double) grown_kib / 1024, (double) left_kib / 1024, logged_kib);
     check_honest (self);
-    if (self->options.is_judged && achieved < LEAST)
+    if (self->options.is_judged && achieved < least)
         complain (self, "that costs the honest too much");
-    if (grown_kib > attack->most_mib * 1024)
+    if (grown_kib > most_mib * 1024)
         complain (self, "the broker's memory grew too much");
-    if (left_kib > attack->left_mib * 1024)
+    if (left_kib > left_mib * 1024)
         complain (self, "the broker's memory grows from round to round");
     if (logged_kib > LOG_KIB)
         complain (self, "the broker's log was flooded");

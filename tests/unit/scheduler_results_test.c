@@ -228,40 +228,6 @@ static void a_part_of_a_dropped_task_is_not_sent_again (void **state)
     assert_int_equal (srig_stats (t).payload_bytes, 0);
 }
 
-/* A worker that does not offer the function cannot have run the task, whatever it says. */
-static void believes_no_worker_of_what_it_could_not_have_run (void **state)
-{
-    (void) state;
-    srig_worker_as (t, 2, (srig_hello_t) { .window = 5, .functions = { "other" } });
-    srig_submit (t, 1, 1, 1);
-    srig_turn (t);
-    srig_result (t, 2, 1, 1, 1, OUTCOME_VALUE);
-    srig_part (t, 2, 1, 1, 1, 0, 1, false);
-    srig_turn (t);
-    srig_expect_results (t, 1, "");
-    assert_int_equal (srig_stats (t).total_late_results, 2);
-    srig_worker_as (t, 3, (srig_hello_t) { .window = 5 }); /* which could, and may have had it once */
-    srig_result (t, 3, 1, 1, 1, OUTCOME_VALUE);
-    srig_turn (t);
-    srig_expect_results (t, 1, "1");
-}
-
-static void gives_no_task_to_a_worker_that_says_it_has_it_and_cannot (void **state)
-{
-    (void) state;
-    srig_lose (t, 1);
-    srig_submit (t, 1, 1, 2);
-    srig_turn (t);
-    srig_worker_hello (t, 2, (srig_hello_t) { .window = 5, .functions = { "other" } });
-    srig_run (t, 2, 1, 1, 1, WIRE_RUN_RUNNING); /* queued here */
-    srig_run (t, 2, 1, 3, 1, WIRE_RUN_RUNNING); /* comes later */
-    srig_runs_end (t, 2);
-    srig_submit (t, 1, 3, 3);
-    srig_turn (t);
-    assert_int_equal (srig_stats (t).n_queued, 3);
-    assert_int_equal (t->workers[2].n_kinds[WIRE_ADOPT], 0);
-}
-
 static void counts_results_that_nobody_waits_for (void **state)
 {
     (void) state;
@@ -602,8 +568,6 @@ int main (void)
         TEST (a_part_of_a_dropped_task_is_still_counted_by_its_ack),
         TEST (a_dropped_part_that_was_under_way_dies_with_its_connection),
         TEST (a_part_of_a_dropped_task_is_not_sent_again),
-        TEST (believes_no_worker_of_what_it_could_not_have_run),
-        TEST (gives_no_task_to_a_worker_that_says_it_has_it_and_cannot),
         TEST (counts_results_that_nobody_waits_for),
         TEST (only_the_present_attempt_may_crash),
         TEST (a_worker_cannot_end_the_run_of_another),

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* scheduler_liars_test.c - workers that say what cannot be. */
+#include "tests/unit/scheduler_rig.h"
+
+static srig_t *t;
+
+static int setup (void **state)
+{
+    (void) state;
+    t = srig_new ();
+    srig_client (t, 1);
+    srig_worker (t, 1, 10);
+    return 0;
+}
+
+static int teardown (void **state)
+{
+    (void) state;
+    srig_free (&t);
+    return 0;
+}
+
+/* A worker that does not offer the function cannot have run the task, whatever it says. */
+static void believes_no_worker_of_what_it_could_not_have_run (void **state)
+{
+    (void) state;
+    srig_worker_as (t, 2, (srig_hello_t) { .window = 5, .functions = { "other" } });
+    srig_submit (t, 1, 1, 1);
+    srig_turn (t);
+    srig_result (t, 2, 1, 1, 1, OUTCOME_VALUE);
+    srig_part (t, 2, 1, 1, 1, 0, 1, false);
+    srig_turn (t);
+    srig_expect_results (t, 1, "");
+    assert_int_equal (srig_stats (t).total_late_results, 2);
+    srig_worker_as (t, 3, (srig_hello_t) { .window = 5 }); /* which could, and may have had it once */
+    srig_result (t, 3, 1, 1, 1, OUTCOME_VALUE);
+    srig_turn (t);
+    srig_expect_results (t, 1, "1");
+}
+
+static void gives_no_task_to_a_worker_that_says_it_has_it_and_cannot (void **state)
+{
+    (void) state;
+    srig_lose (t, 1);
+    srig_submit (t, 1, 1, 2);
+    srig_turn (t);
+    srig_worker_hello (t, 2, (srig_hello_t) { .window = 5, .functions = { "other" } });
+    srig_run (t, 2, 1, 1, 1, WIRE_RUN_RUNNING); /* queued here */
+    srig_run (t, 2, 1, 3, 1, WIRE_RUN_RUNNING); /* comes later */
+    srig_runs_end (t, 2);
+    srig_submit (t, 1, 3, 3);
+    srig_turn (t);
+    assert_int_equal (srig_stats (t).n_queued, 3);
+    assert_int_equal (t->workers[2].n_kinds[WIRE_ADOPT], 0);
+}
+
+int main (void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown (believes_no_worker_of_what_it_could_not_have_run, setup, teardown),
+        cmocka_unit_test_setup_teardown (gives_no_task_to_a_worker_that_says_it_has_it_and_cannot, setup,
+                                         teardown),
+    };
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}
