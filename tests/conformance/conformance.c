@@ -1,13 +1,22 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "tests/conformance/conformance.h"
 
-static const char *pool_endpoint; /* of all fixtures; NULL: embedded */
+static const char *pool_endpoint;                   /* of all fixtures; NULL: embedded */
+static const char *pool_key_file, *pool_server_key; /* NULL: none */
 
 dpool_options_t pool_options (void)
 {
     dpool_options_t options = DPOOL_OPTIONS_INIT;
     options.processes = N_PROCESSES;
+    options.key_file = pool_key_file;
+    options.server_key = pool_server_key;
     return options;
+}
+
+void conformance_use_keys (const char *key_file, const char *server_key)
+{
+    pool_key_file = key_file;
+    pool_server_key = server_key;
 }
 
 dpool_t *another_pool (const fixture_t *f, const dpool_options_t *options)
@@ -43,6 +52,11 @@ int fixture_teardown (void **state)
     return 0;
 }
 
+int conformance_run_theme (const theme_t *theme)
+{
+    return _cmocka_run_group_tests (theme->name, theme->cases, theme->n_cases, NULL, NULL);
+}
+
 int conformance_run (const char *endpoint, const theme_t *more, int argc, char **argv)
 {
     const theme_t *const themes[] = { &apply_theme,
@@ -70,8 +84,7 @@ int conformance_run (const char *endpoint, const theme_t *more, int argc, char *
         cmocka_set_test_filter (argv[1]);
     for (size_t i = 0; i < sizeof themes / sizeof themes[0]; i++) {
         if (themes[i])
-            n_failed += _cmocka_run_group_tests (themes[i]->name, themes[i]->cases, themes[i]->n_cases, NULL,
-                                                 NULL);
+            n_failed += conformance_run_theme (themes[i]);
     }
     return n_failed;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
  * conformance.h - the cases that say what a pool does. Each is written once and run on an embedded pool of
- * 4 processes (embedded_test.c) and on a broker with two workers of 2 processes each (cluster_test.c).
+ * 4 processes (embedded_test.c) and on a broker with two workers of 2 processes each, without keys
+ * (cluster_test.c) and with them (secure_test.c).
  *
  * The reference is multiprocessing.Pool of CPython: a case that has a counterpart in its test suite names
  * it. Where dpool does better than the reference on purpose, the case asserts the better behaviour. These
@@ -69,10 +70,17 @@ typedef struct theme_s {
 extern const theme_t apply_theme, calls_theme, map_theme, imap_theme, source_theme, errors_theme, crash_theme,
     lifetime_theme, shutdown_theme, callbacks_theme, callback_thread_theme, cancel_theme, options_theme,
     interrupt_theme, initializer_theme, payload_theme, progress_theme, threads_theme;
+extern const theme_t cluster_theme; /* where there are two workers, "red" and "blue" */
 
 /* Run all themes, and then more (may be NULL), on the pool at the endpoint (NULL: embedded). argv[1] may
    choose cases by a pattern such as "cancels_*". How many failed. */
 int conformance_run (const char *endpoint, const theme_t *more, int argc, char **argv);
+
+/* Run one more after that. */
+int conformance_run_theme (const theme_t *theme);
+
+/* From now on pools are opened with this key of a client, and expect that of the broker. Borrowed. */
+void conformance_use_keys (const char *key_file, const char *server_key);
 
 /* ---- For the cases --------------------------------------------------------------------------- */
 

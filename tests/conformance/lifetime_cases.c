@@ -186,6 +186,7 @@ static void opens_nothing_without_file_descriptors (void **state)
 {
     fixture_t *f = *state;
     struct rlimit usual, low;
+    dpool_options_t options = pool_options ();
     assert_int_equal (getrlimit (RLIMIT_NOFILE, &usual), 0);
     low = usual;
     int next = dup (STDIN_FILENO), n_refused = 0;
@@ -193,7 +194,7 @@ static void opens_nothing_without_file_descriptors (void **state)
     for (int n = 1; n < 24; n++) {
         low.rlim_cur = (rlim_t) next + (rlim_t) n;
         assert_int_equal (setrlimit (RLIMIT_NOFILE, &low), 0);
-        dpool_t *pool = dpool_open (f->endpoint, NULL);
+        dpool_t *pool = dpool_open (f->endpoint, &options);
         int code = errno;
         dpool_destroy (&pool);
         assert_int_equal (setrlimit (RLIMIT_NOFILE, &usual), 0);
@@ -208,10 +209,14 @@ static void opens_nothing_without_file_descriptors (void **state)
 static void lets_a_task_use_a_pool (void **state)
 {
     fixture_t *f = *state;
+    dpool_options_t options = pool_options ();
+    const char *endpoint = f->endpoint ? f->endpoint : "";
+    const char *key_file = options.key_file ? options.key_file : "";
+    const char *server_key = options.server_key ? options.server_key : "";
     for (int i = 0; i < 3; i++) {
         dpool_value_t *value;
-        assert_ok (
-            dpool_apply (f->pool, &value, "sum_squares_by_a_pool", "si", f->endpoint ? f->endpoint : "", 10));
+        assert_ok (dpool_apply (f->pool, &value, "sum_squares_by_a_pool", "sssi", endpoint, key_file,
+                                server_key, 10));
         assert_number (value, 385);
         dpool_value_destroy (&value);
     }

@@ -115,13 +115,15 @@ DPOOL_FUNCTION (random)
 /* Opens a pool of its own there ("" = embedded) and gives the sum of the squares of 1 … n. */
 DPOOL_FUNCTION (sum_squares_by_a_pool)
 {
-    const char *endpoint;
+    const char *endpoint, *key_file, *server_key;
     int n;
     int64_t sum = 0;
     dpool_options_t options = DPOOL_OPTIONS_INIT;
     options.processes = 2;
-    if (dpool_call_args (call, "si", &endpoint, &n) < 0)
+    if (dpool_call_args (call, "sssi", &endpoint, &key_file, &server_key, &n) < 0)
         return -1;
+    options.key_file = *key_file ? key_file : NULL;
+    options.server_key = *server_key ? server_key : NULL;
     dpool_t *pool = dpool_open (*endpoint ? endpoint : NULL, &options);
     dpool_items_t *items = dpool_items_new ();
     for (int i = 1; i <= n && items; i++)
