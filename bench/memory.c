@@ -44,7 +44,7 @@ static void run (void *system, double counts, series_t *series)
     size_t n = scaled (N_TASKS, counts);
     dpool_options_t options = DPOOL_OPTIONS_INIT;
     options.max_unfinished_tasks = n + 1;
-    setup_t *setup = setup_open_with ("ipc", 0, "--memory-limit=16G", &options);
+    setup_t *setup = setup_open_with ("ipc", 0, &setup_with_room, &options);
     dpool_async_result_t **results = calloc (n, sizeof *results);
     if (!results)
         die ("results", "out of memory");

@@ -149,6 +149,15 @@ static void *open_tcp (int n_workers)
     return open_broker ("tcp", work, n_workers);
 }
 
+/* Encrypted, but whoever has the broker's key gets in: nobody looks at those of clients. */
+static void *open_curve (int n_workers)
+{
+    wire_use_curve (true);
+    void *self = open_broker ("tcp", work, n_workers);
+    wire_use_curve (false);
+    return self;
+}
+
 static void *open_asleep (int n_workers)
 {
     return open_broker ("tcp", work_asleep, n_workers);
@@ -195,6 +204,8 @@ const system_t broker_ipc_system
 const system_t broker_tcp_system
     = { "broker-tcp", "limit: a minimal broker on plain libzmq, 2 workers, over tcp", open_tcp, close_broker,
         wire_workloads };
+const system_t broker_curve_system = { "broker-curve", "limit: the same broker over tcp with CURVE",
+                                       open_curve, close_broker, wire_workloads };
 const system_t sleepers_tcp_system
-    = { "sleepers-tcp", "limit: the same broker, 4 workers that sleep, over tcp", open_asleep, close_broker,
+    = { "sleepers-tcp", "limit: the same broker over tcp, 4 workers that sleep", open_asleep, close_broker,
         asleep_workloads };

@@ -9,6 +9,10 @@
 
 #define ANNOUNCEMENT "dpool-broker: listening on "
 #define WORKERS_TIMEOUT_MS 20000
+#define MAX_ARGUMENTS 16
+
+static const char *const room[] = { "--memory-limit=16G", NULL };
+const setup_options_t setup_with_room = { room, NULL };
 
 _Noreturn void setup_die (const char *what)
 {
@@ -21,11 +25,21 @@ void setup_get (dpool_async_result_t *result, const char *what)
         setup_die (what);
 }
 
-static void start_broker (setup_t *self, const char *bind, const char *broker_option)
+/* Put more options (or NULL) at the end of the arguments. */
+static void add_options (const char *argv[MAX_ARGUMENTS + 1], const char *const *more)
 {
-    const char *const argv[]
-        = { BENCH_BIN_DIR "/dpool-broker", "--quiet", "--bind", bind, broker_option, NULL };
+    size_t n = 0;
+    while (argv[n])
+        n++;
+    for (; more && *more && n < MAX_ARGUMENTS; more++)
+        argv[n++] = *more;
+}
+
+static void start_broker (setup_t *self, const char *bind, const char *const *more)
+{
+    const char *argv[MAX_ARGUMENTS + 1] = { BENCH_BIN_DIR "/dpool-broker", "--quiet", "--bind", bind };
     char line[256];
+    add_options (argv, more);
     self->broker = process_run (argv);
     do {
         process_read_line (&self->broker, line, sizeof line);
@@ -34,17 +48,18 @@ static void start_broker (setup_t *self, const char *bind, const char *broker_op
 }
 
 /* Each a program of its own with one process, as on so many hosts. */
-static void start_worker (setup_t *self, int i)
+static void start_worker (setup_t *self, int i, const char *const *more)
 {
     char name[32];
     snprintf (name, sizeof name, "worker-%d", i);
     static const char program[] = BENCH_BIN_DIR "/dpool-worker", module[] = BENCH_MODULE;
-    const char *const argv[]
-        = { program, "--quiet", "--module", module, "--processes=1", "--name", name, self->endpoint, NULL };
+    const char *argv[MAX_ARGUMENTS + 1]
+        = { program, "--quiet", "--module", module, "--processes=1", "--name", name, self->endpoint };
+    add_options (argv, more);
     self->workers[i] = process_run (argv);
 }
 
-static void start_cluster (setup_t *self, const char *bind, const char *broker_option)
+static void start_cluster (setup_t *self, const char *bind, const setup_options_t *more)
 {
     char path[128];
     if (strcmp (bind, "ipc") == 0) {
@@ -54,9 +69,9 @@ static void start_cluster (setup_t *self, const char *bind, const char *broker_o
         snprintf (path, sizeof path, "ipc://%s/broker", self->folder);
         bind = path;
     }
-    start_broker (self, bind, broker_option);
+    start_broker (self, bind, more ? more->broker : NULL);
     for (int i = 0; i < self->n_workers; i++)
-        start_worker (self, i);
+        start_worker (self, i, more ? more->worker : NULL);
 }
 
 setup_t *setup_open (const char *bind, int n_workers)
@@ -65,7 +80,7 @@ setup_t *setup_open (const char *bind, int n_workers)
     return setup_open_with (bind, n_workers, NULL, &options);
 }
 
-setup_t *setup_open_with (const char *bind, int n_workers, const char *broker_option,
+setup_t *setup_open_with (const char *bind, int n_workers, const setup_options_t *more,
                           dpool_options_t *options)
 {
     setup_t *self = calloc (1, sizeof *self);
@@ -73,7 +88,7 @@ setup_t *setup_open_with (const char *bind, int n_workers, const char *broker_op
         die ("setup", strerror (errno));
     self->n_workers = n_workers;
     if (bind)
-        start_cluster (self, bind, broker_option);
+        start_cluster (self, bind, more);
     options->processes = n_workers;
     self->pool = dpool_open (bind ? self->endpoint : "local", options);
     if (!self->pool || dpool_wait_workers (self->pool, n_workers, WORKERS_TIMEOUT_MS) < 0)

@@ -22,10 +22,18 @@ typedef struct {
    of its own), NULL for the embedded pool. */
 setup_t *setup_open (const char *bind, int n_workers);
 
-/* The same with one more option of the broker, or NULL, and with options of the pool. */
-setup_t *setup_open_with (const char *bind, int n_workers, const char *broker_option,
+/* More options of the programs, each NULL-ended, or NULL. */
+typedef struct {
+    const char *const *broker, *const *worker;
+} setup_options_t;
+
+/* The same with more options of the programs, or NULL, and with options of the pool. */
+setup_t *setup_open_with (const char *bind, int n_workers, const setup_options_t *more,
                           dpool_options_t *options);
 void setup_close (setup_t *self);
+
+/* For a broker that shall keep very many tasks. */
+extern const setup_options_t setup_with_room;
 
 /* End the benchmark with what the library says of its last call. */
 _Noreturn void setup_die (const char *what);

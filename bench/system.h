@@ -39,11 +39,11 @@ static inline size_t scaled (size_t count, double counts)
     return n < 1 ? 1 : (size_t) n;
 }
 
-/* dpool: in this program, with a broker and workers, and with a broker alone. */
-extern const system_t embedded_system, ipc_system, tcp_system, queued_system;
+/* dpool: in this program, with a broker and workers, the same with keys, and with a broker alone. */
+extern const system_t embedded_system, ipc_system, tcp_system, curve_system, queued_system;
 
 /* What the machine allows, without dpool. */
 extern const system_t direct_system, relay_system, hop_ipc_system, hop_tcp_system, broker_ipc_system,
-    broker_tcp_system, sleepers_tcp_system, ideal_system;
+    broker_tcp_system, broker_curve_system, sleepers_tcp_system, ideal_system;
 
 #endif

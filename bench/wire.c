@@ -18,6 +18,34 @@ static void check (int rc, const char *what)
         die (what, zmq_strerror (zmq_errno ()));
 }
 
+#define KEY_SIZE 41 /* of a key in Z85, with its end */
+
+static bool is_curve;
+static char server_public[KEY_SIZE], server_secret[KEY_SIZE], client_public[KEY_SIZE],
+    client_secret[KEY_SIZE];
+
+void wire_use_curve (bool is_wanted)
+{
+    is_curve = is_wanted;
+    if (!is_curve)
+        return;
+    check (zmq_curve_keypair (server_public, server_secret), "zmq_curve_keypair");
+    check (zmq_curve_keypair (client_public, client_secret), "zmq_curve_keypair");
+}
+
+static void set_keys (void *socket, int type)
+{
+    static const int is_server = 1;
+    if (type == ZMQ_ROUTER) {
+        check (zmq_setsockopt (socket, ZMQ_CURVE_SERVER, &is_server, sizeof is_server), "ZMQ_CURVE_SERVER");
+        check (zmq_setsockopt (socket, ZMQ_CURVE_SECRETKEY, server_secret, KEY_SIZE), "ZMQ_CURVE_SECRETKEY");
+        return;
+    }
+    check (zmq_setsockopt (socket, ZMQ_CURVE_SERVERKEY, server_public, KEY_SIZE), "ZMQ_CURVE_SERVERKEY");
+    check (zmq_setsockopt (socket, ZMQ_CURVE_PUBLICKEY, client_public, KEY_SIZE), "ZMQ_CURVE_PUBLICKEY");
+    check (zmq_setsockopt (socket, ZMQ_CURVE_SECRETKEY, client_secret, KEY_SIZE), "ZMQ_CURVE_SECRETKEY");
+}
+
 void *wire_socket (void *context, int type)
 {
     int zero = 0;
@@ -26,6 +54,8 @@ void *wire_socket (void *context, int type)
     zmq_setsockopt (socket, ZMQ_SNDHWM, &zero, sizeof zero);
     zmq_setsockopt (socket, ZMQ_RCVHWM, &zero, sizeof zero);
     zmq_setsockopt (socket, ZMQ_LINGER, &zero, sizeof zero);
+    if (is_curve)
+        set_keys (socket, type);
     return socket;
 }
 

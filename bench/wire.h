@@ -17,6 +17,10 @@ typedef struct {
 void wire_open (wire_t *self, const char *endpoint);
 void wire_close (wire_t *self);
 
+/* From now on sockets encrypt, with keys that are made here: ROUTERs as servers, all others as clients of
+   theirs; or no longer. Holds for processes that are forked after it, too. */
+void wire_use_curve (bool is_wanted);
+
 /* A socket of this type without bounds on its queues. */
 void *wire_socket (void *context, int type);
 

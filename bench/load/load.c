@@ -51,7 +51,7 @@ double load_run (const load_t *load)
     options.max_unfinished_tasks = load->n_tasks + 1;
     options.max_unfinished_bytes = (size_t) 8 << 30;
     self.setup
-        = setup_open_with (load->bind, load->n_workers, load->bind ? "--memory-limit=16G" : NULL, &options);
+        = setup_open_with (load->bind, load->n_workers, load->bind ? &setup_with_room : NULL, &options);
     self.pools[0] = self.setup->pool;
     for (size_t i = 1; i < load->n_clients; i++)
         if (!(self.pools[i] = dpool_open (self.setup->endpoint, &options)))

@@ -83,7 +83,7 @@ void memory_run (size_t n_tasks)
     int fd = mkstemp (gate);
     dpool_options_t options = DPOOL_OPTIONS_INIT;
     options.max_unfinished_tasks = n_tasks + 1;
-    setup_t *setup = setup_open_with ("ipc", 1, "--memory-limit=16G", &options);
+    setup_t *setup = setup_open_with ("ipc", 1, &setup_with_room, &options);
     dpool_async_result_t **results = malloc (n_tasks * sizeof *results);
     if (fd < 0 || !results)
         die (gate, "cannot be made");
