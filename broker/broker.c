@@ -9,6 +9,7 @@
 #include "core/memory.h"
 #include "net/clock.h"
 #include "net/message.h"
+#include "net/tidy.h"
 #include "net/watch.h"
 
 #include <errno.h>
@@ -51,6 +52,7 @@ struct broker_s {
     bool is_quiet;
     void (*log) (const char *line);
     dp_incoming_t incoming;
+    dp_tidy_t tidy;
 };
 
 /* ---- From birth to death --------------------------------------------------------------------- */
@@ -448,6 +450,23 @@ static void log_events (broker_t *self)
         log_connections (self);
 }
 
+void broker_tidy (broker_t *self)
+{
+    scheduler_tidy (self->scheduler);
+}
+
+/* It has nothing else to do. Returns when it is due again. An embedded one's program does this. */
+static int64_t tidy (broker_t *self)
+{
+    if (self->exchange != NULL)
+        return DP_NEVER;
+    if (dp_tidy_is_due (&self->tidy, self->now_ms, scheduler_weight (self->scheduler))) {
+        broker_tidy (self);
+        dp_tidy_up ();
+    }
+    return dp_tidy_deadline_ms (&self->tidy);
+}
+
 int64_t broker_turn (broker_t *self)
 {
     self->now_ms = dp_clock_ms ();
@@ -466,6 +485,9 @@ int64_t broker_turn (broker_t *self)
         return self->now_ms;
     if (tick_ms < deadline_ms)
         deadline_ms = tick_ms;
+    int64_t tidy_ms = tidy (self);
+    if (tidy_ms < deadline_ms)
+        deadline_ms = tidy_ms;
     int64_t suspects_ms = self->monitor != NULL ? monitor_deadline_ms (self->monitor) : DP_NEVER;
     return suspects_ms < deadline_ms ? suspects_ms : deadline_ms;
 }

@@ -56,6 +56,9 @@ int64_t broker_turn (broker_t *self);
 /* Figures, for status. */
 void broker_stats (const broker_t *self, scheduler_stats_t *stats);
 
+/* Free what is only kept for the next burst. broker_turn does it by itself, but for an embedded one. */
+void broker_tidy (broker_t *self);
+
 /* Say goodbye to all peers, before broker_destroy. */
 void broker_shutdown (broker_t *self);
 

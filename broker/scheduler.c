@@ -155,6 +155,22 @@ void scheduler_stats (const scheduler_t *self, scheduler_stats_t *stats)
     stats->n_processes = self->n_processes;
 }
 
+uint64_t scheduler_weight (const scheduler_t *self)
+{
+    enum { RECORD = 128 };
+    const scheduler_stats_t *stats = &self->stats;
+    return stats->payload_bytes + (stats->n_queued + stats->n_assigned + stats->n_finished) * RECORD;
+}
+
+void scheduler_tidy (scheduler_t *self)
+{
+    dp_slabs_trim (&self->runs);
+    dp_slabs_trim (&self->held);
+    for (dp_map_node_t *node = dp_map_first (&self->sessions); node != NULL;
+         node = dp_map_next (&self->sessions, node))
+        dp_map_shrink (&DP_CONTAINER (node, session_record_t, peer.by_id)->tasks);
+}
+
 /* ---- The tick ------------------------------------------------------------------------------- */
 
 static int64_t later (int64_t then_ms, int64_t lag_ms, int64_t now_ms)

@@ -81,6 +81,10 @@ bool scheduler_next_dropped (scheduler_t *self, uint64_t *connection);
    more. The text lives until the next call. */
 bool scheduler_next_event (scheduler_t *self, const char **line);
 
+/* Bytes that it holds, more or less; and free what it only keeps for the next burst of tasks. */
+uint64_t scheduler_weight (const scheduler_t *self);
+void scheduler_tidy (scheduler_t *self);
+
 /* The broker is about to end: tell every peer (BYE). */
 void scheduler_shutdown (scheduler_t *self, int64_t now_ms);
 

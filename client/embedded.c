@@ -96,6 +96,11 @@ int64_t embedded_turn (embedded_t *self)
     return broker_ms < worker_ms ? broker_ms : worker_ms;
 }
 
+void embedded_tidy (embedded_t *self)
+{
+    broker_tidy (self->broker);
+}
+
 const char *embedded_failure (const embedded_t *self)
 {
     return worker_failure (self->worker);

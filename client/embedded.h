@@ -35,6 +35,8 @@ size_t embedded_poll (embedded_t *self, struct pollfd *items, size_t most);
 void embedded_hear (embedded_t *self, const struct pollfd *items);
 /* A turn of both; the next deadline. */
 int64_t embedded_turn (embedded_t *self);
+/* Free what is only kept for the next burst of tasks. */
+void embedded_tidy (embedded_t *self);
 /* NULL, or why it cannot go on (its zygote is gone). */
 const char *embedded_failure (const embedded_t *self);
 

@@ -151,10 +151,30 @@ static void hear (dpool_t *pool)
         drain_wake (pool);
 }
 
+/* Nothing is to be done now. Returns when to look again. */
+static int64_t tidy (dpool_t *pool)
+{
+    enum { RESULT = 256 }; /* bytes, about */
+    int64_t now_ms = dp_clock_ms ();
+    if (dp_tidy_is_due (&pool->tidy, now_ms, (uint64_t) atomic_load (&pool->n_holds) * RESULT)) {
+        pthread_mutex_lock (&pool->lock);
+        session_tidy (pool->session);
+        pthread_mutex_unlock (&pool->lock);
+        if (pool->embedded != NULL)
+            embedded_tidy (pool->embedded);
+        dp_tidy_up ();
+    }
+    return dp_tidy_deadline_ms (&pool->tidy);
+}
+
 /* Sleep until something happens. Whatever is done under the lock from now on must wake us. */
 static void sleep_until (dpool_t *pool, int64_t deadline_ms, bool is_urgent)
 {
     size_t n = fill_items (pool);
+    if (!is_urgent) {
+        int64_t tidy_ms = tidy (pool);
+        deadline_ms = tidy_ms < deadline_ms ? tidy_ms : deadline_ms;
+    }
     int timeout_ms = is_urgent ? 0 : dp_clock_until (deadline_ms, dp_clock_ms ());
     if (poll (pool->items, n, timeout_ms) > 0)
         hear (pool);

@@ -140,7 +140,8 @@ void job_destroy (job_t **self_p)
 /* Double a stream's room; items move, since their places depend on it. */
 static int grow (job_t *self)
 {
-    size_t capacity = self->capacity == 0 ? 64 : self->capacity * 2;
+    enum { FEWEST = 4 }; /* calls that are all unlike have a job each */
+    size_t capacity = self->capacity == 0 ? FEWEST : self->capacity * 2;
     job_item_t *items = dp_alloc (capacity * sizeof *items);
     dp_blob_t **arguments = dp_alloc (capacity * sizeof (dp_blob_t *));
     job_call_t *calls = self->is_calls ? dp_alloc (capacity * sizeof *calls) : NULL;

@@ -8,6 +8,7 @@
 #include "client/session.h"
 #include "client/waiter.h"
 #include "net/connection.h"
+#include "net/tidy.h"
 
 #include <dpool/dpool.h>
 
@@ -59,6 +60,7 @@ struct dpool_s {
     bool is_secure;
     dp_connection_t *connection;
     embedded_t *embedded; /* NULL on a cluster */
+    dp_tidy_t tidy;
     struct pollfd *items; /* what its loop polls; grows with the number of children */
     size_t items_capacity;
 };

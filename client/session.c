@@ -83,6 +83,12 @@ void session_destroy (session_t **self_p)
     dp_free (self);
 }
 
+void session_tidy (session_t *self)
+{
+    dp_map_shrink (&self->tasks);
+    dp_map_shrink (&self->calls);
+}
+
 /* ---- Jobs ----------------------------------------------------------------------------------- */
 
 void session_touch (session_t *self, job_t *job)

@@ -79,6 +79,8 @@ int64_t session_tick (session_t *self, int64_t now_ms);
 dp_link_command_t session_next_command (session_t *self);
 size_t session_endpoint (const session_t *self);
 dp_outbox_t *session_outbox (session_t *self);
+/* Free what is only kept for the next burst of tasks. */
+void session_tidy (session_t *self);
 /* Say BYE: queued tasks are dropped there, running ones cancelled. */
 void session_leave (session_t *self);
 

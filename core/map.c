@@ -30,26 +30,40 @@ static size_t bucket_of (const dp_map_t *self, uint64_t key)
     return (size_t) (hash ^ key % NEIGHBOURS) & (self->n_buckets - 1);
 }
 
-static int grow (dp_map_t *self)
+static int spread (dp_map_t *self, size_t n_buckets)
 {
-    dp_map_t grown = *self;
-    grown.n_buckets = self->n_buckets > 0 ? self->n_buckets * 2 : FEWEST_BUCKETS;
-    grown.buckets = dp_alloc (grown.n_buckets * sizeof (dp_map_node_t *));
-    if (!grown.buckets)
+    dp_map_t other = *self;
+    other.n_buckets = n_buckets;
+    other.buckets = dp_alloc (n_buckets * sizeof (dp_map_node_t *));
+    if (!other.buckets)
         return -1;
     for (size_t i = 0; i < self->n_buckets; i++) {
         dp_map_node_t *node = self->buckets[i];
         while (node) {
             dp_map_node_t *next = node->next;
-            size_t bucket = bucket_of (&grown, node->key);
-            node->next = grown.buckets[bucket];
-            grown.buckets[bucket] = node;
+            size_t bucket = bucket_of (&other, node->key);
+            node->next = other.buckets[bucket];
+            other.buckets[bucket] = node;
             node = next;
         }
     }
     dp_free (self->buckets);
-    *self = grown;
+    *self = other;
     return 0;
+}
+
+static int grow (dp_map_t *self)
+{
+    return spread (self, self->n_buckets > 0 ? self->n_buckets * 2 : FEWEST_BUCKETS);
+}
+
+void dp_map_shrink (dp_map_t *self)
+{
+    size_t n_buckets = FEWEST_BUCKETS;
+    while (n_buckets < self->count)
+        n_buckets *= 2;
+    if (n_buckets < self->n_buckets / 4)
+        spread (self, n_buckets);
 }
 
 int dp_map_put (dp_map_t *self, uint64_t key, dp_map_node_t *node)

@@ -42,6 +42,9 @@ dp_map_node_t *dp_map_next_same (const dp_map_node_t *node);
 dp_map_node_t *dp_map_take (dp_map_t *self, uint64_t key);
 void dp_map_remove (dp_map_t *self, dp_map_node_t *node);
 
+/* Its buckets go where many more elements were in than are now. Without memory for fewer all stays. */
+void dp_map_shrink (dp_map_t *self);
+
 /* Walk: the first node, and the one after it, in no particular order; NULL at the end. The map must
    not change during a walk, except that the node before the current one may be taken out. */
 dp_map_node_t *dp_map_first (const dp_map_t *self);

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { QUIET_S = 4 }; /* until all have given back what they do not need */
+
 typedef struct {
     double broker, client, worker;
 } held_t;
@@ -41,18 +43,26 @@ static held_t look (const setup_t *setup)
     return (held_t) { held_by (setup->broker.pid), held_by (getpid ()), held_by (setup->workers[0].pid) };
 }
 
-static void say (const char *who, double before, double with, double after, size_t n_tasks)
+/* Before, with all, at once after them, and some seconds later. */
+static void say (const char *who, const double bytes[4], size_t n_tasks)
 {
     const double mib = 1 << 20;
-    printf ("%s\t%.1f\t%.1f\t%.0f\t%.1f\n", who, before / mib, with / mib, (with - before) / (double) n_tasks,
-            after / mib);
+    printf ("%s\t%.1f\t%.1f\t%.0f\t%.1f\t%.1f\n", who, bytes[0] / mib, bytes[1] / mib,
+            (bytes[1] - bytes[0]) / (double) n_tasks, bytes[2] / mib, bytes[3] / mib);
 }
 
-static void submit (const setup_t *setup, dpool_async_result_t **results, size_t n_tasks)
+/* Calls that are alike wait in the client; of those that have each a time limit of their own, each is a task
+   at the broker. */
+static void submit (const setup_t *setup, dpool_async_result_t **results, size_t n_tasks, bool are_alike)
 {
-    for (size_t i = 0; i < n_tasks; i++)
-        if (!(results[i] = dpool_apply_async (setup->pool, "identity000", "u", UINT64_MAX - i)))
+    enum { LONG_MS = 1000000 };
+    dpool_call_options_t call = DPOOL_CALL_OPTIONS_INIT;
+    for (size_t i = 0; i < n_tasks; i++) {
+        call.time_limit_ms = are_alike ? 0 : (int) (LONG_MS + i);
+        results[i] = dpool_apply_async_with (setup->pool, &call, "identity000", "u", UINT64_MAX - i);
+        if (!results[i])
             setup_die ("dpool_apply_async");
+    }
 }
 
 /* Until the broker says why the last one waits. */
@@ -77,7 +87,7 @@ static void take_all (dpool_async_result_t **results, size_t n_tasks)
     }
 }
 
-void memory_run (size_t n_tasks)
+static void run (size_t n_tasks, bool are_alike)
 {
     char gate[] = "/tmp/dpool-gate-XXXXXX";
     int fd = mkstemp (gate);
@@ -88,22 +98,35 @@ void memory_run (size_t n_tasks)
     if (fd < 0 || !results)
         die (gate, "cannot be made");
     memset (results, 0, n_tasks * sizeof *results);
-    submit (setup, results, 1000);
+    submit (setup, results, 1000, are_alike);
     take_all (results, 1000);
     dpool_async_result_t *running = dpool_apply_async (setup->pool, "gate", "s", gate);
     held_t before = look (setup);
-    submit (setup, results, n_tasks);
+    submit (setup, results, n_tasks, are_alike);
     wait_until_there (results[n_tasks - 1]);
     held_t with = look (setup);
     unlink (gate);
     setup_get (running, "gate");
     dpool_async_result_destroy (&running);
     take_all (results, n_tasks);
+    held_t at_once = look (setup);
+    sleep (QUIET_S);
     held_t after = look (setup);
-    say ("broker", before.broker, with.broker, after.broker, n_tasks);
-    say ("client", before.client, with.client, after.client, n_tasks);
-    say ("worker", before.worker, with.worker, after.worker, n_tasks);
+    double each[][4] = { { before.broker, with.broker, at_once.broker, after.broker },
+                         { before.client, with.client, at_once.client, after.client },
+                         { before.worker, with.worker, at_once.worker, after.worker } };
+    static const char *const names[][2] = { { "broker, calls unlike", "broker" },
+                                            { "client, calls unlike", "client" },
+                                            { "worker, calls unlike", "worker" } };
+    for (size_t i = 0; i < 3; i++)
+        say (names[i][are_alike], each[i], n_tasks);
     setup_close (setup);
     close (fd);
     free (results);
+}
+
+void memory_run (size_t n_tasks)
+{
+    run (n_tasks, true);
+    run (n_tasks, false);
 }

@@ -179,6 +179,32 @@ static void goes_on_when_it_cannot_grow (void **state)
     dp_map_fini (&map);
 }
 
+static void shrinks_when_few_are_left_of_many (void **state)
+{
+    (void) state;
+    enum { N_NODES = 5000, N_LEFT = 10 };
+    static dp_map_node_t many[N_NODES];
+    dp_map_t map = { 0 };
+    dp_map_shrink (&map);
+    for (uint64_t i = 0; i < N_NODES; i++)
+        assert_int_equal (dp_map_put (&map, i * 1000, &many[i]), 0);
+    size_t n_buckets = map.n_buckets;
+    dp_map_shrink (&map);
+    assert_int_equal (map.n_buckets, n_buckets);
+    for (uint64_t i = N_LEFT; i < N_NODES; i++)
+        dp_map_take (&map, i * 1000);
+    dp_memory_fail_nth (1);
+    dp_map_shrink (&map);
+    dp_memory_fail_nth (0);
+    assert_int_equal (map.n_buckets, n_buckets);
+    dp_map_shrink (&map);
+    assert_int_equal (map.n_buckets, 16);
+    for (uint64_t i = 0; i < N_LEFT; i++)
+        assert_ptr_equal (dp_map_get (&map, i * 1000), &many[i]);
+    assert_int_equal (map.count, N_LEFT);
+    dp_map_fini (&map);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +217,7 @@ int main (void)
         cmocka_unit_test (neighbours_stay_beside_each_other_under_a_secret),
         cmocka_unit_test (nodes_of_one_key_are_told_apart),
         cmocka_unit_test (goes_on_when_it_cannot_grow),
+        cmocka_unit_test (shrinks_when_few_are_left_of_many),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

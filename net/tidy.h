@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * tidy.h - memory that a burst of work has left with malloc goes back to the system, once little has been in
+ * use for a while. malloc by itself gives back only what lies at the end of its heap.
+ */
+#ifndef DP_TIDY_H_INCLUDED
+#define DP_TIDY_H_INCLUDED
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct dp_tidy_s { /* zeroed = nothing was in use */
+    uint64_t most;         /* in use since it was tidied last, in bytes */
+    int64_t low_since_ms;  /* little is in use since then; 0 = not so */
+} dp_tidy_t;
+
+/* So much is in use now, more or less. True = a burst has been over for a while: it is time for dp_tidy_up,
+   and the next burst is waited for. */
+bool dp_tidy_is_due (dp_tidy_t *self, int64_t now_ms, uint64_t bytes);
+
+/* When to ask again, if nothing happens; DP_NEVER. */
+int64_t dp_tidy_deadline_ms (const dp_tidy_t *self);
+
+/* Give back all pages that are free. Takes some milliseconds for each 100 MiB; threads that allocate wait. */
+void dp_tidy_up (void);
+
+#endif
