@@ -60,7 +60,7 @@ static int wait_for_window (dpool_t *self, size_t len)
 }
 
 /* Pack the arguments into a blob. NULL with the thread's last error. */
-static dp_blob_t *pack (dpool_t *self, const char *picture, va_list arguments)
+static dp_blob_t *pack (dpool_t *self, const char *picture, va_list *arguments)
 {
     dp_buffer_t packed = { .source = dp_arena_source (self->arena) };
     dp_blob_t *blob = NULL;
@@ -74,7 +74,7 @@ static dp_blob_t *pack (dpool_t *self, const char *picture, va_list arguments)
 }
 
 static dpool_async_result_t *apply (dpool_t *self, const dpool_call_options_t *options, const char *function,
-                                    const char *picture, va_list arguments)
+                                    const char *picture, va_list *arguments)
 {
     dpool_call_options_t taken;
     job_spec_t spec;
@@ -105,7 +105,7 @@ dpool_async_result_t *dpool_apply_async (dpool_t *self, const char *function, co
 {
     va_list arguments;
     va_start (arguments, picture);
-    dpool_async_result_t *result = apply (self, NULL, function, picture, arguments);
+    dpool_async_result_t *result = apply (self, NULL, function, picture, &arguments);
     va_end (arguments);
     return result;
 }
@@ -115,7 +115,7 @@ dpool_async_result_t *dpool_apply_async_with (dpool_t *self, const dpool_call_op
 {
     va_list arguments;
     va_start (arguments, picture);
-    dpool_async_result_t *result = apply (self, options, function, picture, arguments);
+    dpool_async_result_t *result = apply (self, options, function, picture, &arguments);
     va_end (arguments);
     return result;
 }
@@ -126,7 +126,7 @@ int dpool_apply (dpool_t *self, dpool_value_t **value, const char *function, con
         *value = NULL;
     va_list arguments;
     va_start (arguments, picture);
-    dpool_async_result_t *result = apply (self, NULL, function, picture, arguments);
+    dpool_async_result_t *result = apply (self, NULL, function, picture, &arguments);
     va_end (arguments);
     if (result == NULL)
         return -1;

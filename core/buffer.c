@@ -62,14 +62,12 @@ static int grow (dp_buffer_t *self, size_t wanted)
     return 0;
 }
 
-uint8_t *dp_buffer_extend (dp_buffer_t *self, size_t len)
+uint8_t *dp_buffer_extend_slowly (dp_buffer_t *self, size_t len)
 {
-    if (len > self->capacity - self->len || !self->data) {
-        if (len > SIZE_MAX - self->len || grow (self, self->len + len) < 0) {
-            self->is_failed = true;
-            errno = ENOMEM;
-            return NULL;
-        }
+    if (len > SIZE_MAX - self->len || grow (self, self->len + len) < 0) {
+        self->is_failed = true;
+        errno = ENOMEM;
+        return NULL;
     }
     uint8_t *at = self->data + self->len;
     self->len += len;
@@ -93,12 +91,6 @@ void dp_buffer_consume (dp_buffer_t *self, size_t len)
     self->len -= len;
     if (self->len > 0)
         memmove (self->data, self->data + len, self->len);
-}
-
-void dp_buffer_reset (dp_buffer_t *self)
-{
-    self->len = 0;
-    self->is_failed = false;
 }
 
 void dp_buffer_fini (dp_buffer_t *self)

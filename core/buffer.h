@@ -32,17 +32,29 @@ typedef struct dp_buffer_s {
         NULL, 0, 0, false, false, NULL \
     }
 
+/* Make room for len more bytes and return where they go (len is counted in); NULL with ENOMEM. */
+uint8_t *dp_buffer_extend_slowly (dp_buffer_t *self, size_t len);
+static inline uint8_t *dp_buffer_extend (dp_buffer_t *self, size_t len)
+{
+    if (len > self->capacity - self->len || !self->data)
+        return dp_buffer_extend_slowly (self, len);
+    uint8_t *at = self->data + self->len;
+    self->len += len;
+    return at;
+}
+
 /* Append bytes. 0, or -1 with ENOMEM (is_failed is then set, so that a row of appends needs one check). */
 int dp_buffer_append (dp_buffer_t *self, const void *data, size_t len);
-
-/* Make room for len more bytes and return where they go (len is counted in); NULL with ENOMEM. */
-uint8_t *dp_buffer_extend (dp_buffer_t *self, size_t len);
 
 /* Drop the first len bytes (len <= self->len). */
 void dp_buffer_consume (dp_buffer_t *self, size_t len);
 
 /* Empty it and keep its memory. */
-void dp_buffer_reset (dp_buffer_t *self);
+static inline void dp_buffer_reset (dp_buffer_t *self)
+{
+    self->len = 0;
+    self->is_failed = false;
+}
 
 /* Free its memory; it is then an empty buffer again. */
 void dp_buffer_fini (dp_buffer_t *self);

@@ -112,7 +112,7 @@ int dpool_items_add (dpool_items_t *self, const char *picture, ...)
         return -1;
     va_list arguments;
     va_start (arguments, picture);
-    int rc = dp_picture_pack (&self->bytes, picture, arguments);
+    int rc = dp_picture_pack (&self->bytes, picture, &arguments);
     va_end (arguments);
     return rc < 0 ? mark (self) : finish (self);
 }

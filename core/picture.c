@@ -3,6 +3,7 @@
 #include "core/picture.h"
 
 #include "core/error.h"
+#include "core/pack.h"
 #include "core/reader.h"
 #include "core/utf8.h"
 
@@ -15,7 +16,7 @@ typedef struct packing_s {
     msgpack_packer packer;
     const char *picture;
     size_t place, count; /* 1-based, for messages */
-    va_list arguments;
+    va_list *arguments;  /* a copy of the list would cost more than most values */
 } packing_t;
 
 static int refuse (const packing_t *self, const char *why)
@@ -36,7 +37,7 @@ static int check_len (const packing_t *self, size_t len)
 
 static int pack_text (packing_t *self)
 {
-    const char *text = va_arg (self->arguments, const char *);
+    const char *text = va_arg (*self->arguments, const char *);
     if (!text)
         return refuse (self, "is a NULL string; for nil write 'n'");
     size_t len = strlen (text);
@@ -51,8 +52,8 @@ static int pack_text (packing_t *self)
 
 static int pack_bytes (packing_t *self)
 {
-    const void *data = va_arg (self->arguments, const void *);
-    size_t len = va_arg (self->arguments, size_t);
+    const void *data = va_arg (*self->arguments, const void *);
+    size_t len = va_arg (*self->arguments, size_t);
     if (!data && len > 0)
         return refuse (self, "is NULL with a size above 0");
     if (check_len (self, len) < 0)
@@ -76,8 +77,8 @@ static int check_packed (const packing_t *self, const void *data, size_t len)
 
 static int pack_packed (packing_t *self)
 {
-    const void *data = va_arg (self->arguments, const void *);
-    size_t len = va_arg (self->arguments, size_t);
+    const void *data = va_arg (*self->arguments, const void *);
+    size_t len = va_arg (*self->arguments, size_t);
     if (!data)
         return refuse (self, "is NULL");
     if (check_packed (self, data, len) < 0)
@@ -88,7 +89,7 @@ static int pack_packed (packing_t *self)
 
 static int pack_object (packing_t *self)
 {
-    const msgpack_object *object = va_arg (self->arguments, const msgpack_object *);
+    const msgpack_object *object = va_arg (*self->arguments, const msgpack_object *);
     if (!object)
         return refuse (self, "is a NULL object; for nil write 'n'");
     size_t start = self->buffer->len;
@@ -99,23 +100,38 @@ static int pack_object (packing_t *self)
     return check_packed (self, self->buffer->data + start, self->buffer->len - start);
 }
 
+static void pack_uint (const packing_t *self, uint64_t x)
+{
+    uint8_t *room = dp_buffer_extend (self->buffer, DP_PACK_MAX);
+    if (room)
+        self->buffer->len -= (size_t) (room + DP_PACK_MAX - dp_pack_uint (room, x));
+}
+
+static void pack_int (packing_t *self, int64_t x)
+{
+    if (x >= 0)
+        pack_uint (self, (uint64_t) x);
+    else
+        msgpack_pack_int64 (&self->packer, x);
+}
+
 static int pack_letter (packing_t *self, char letter)
 {
     switch (letter) {
     case 'i':
-        msgpack_pack_int (&self->packer, va_arg (self->arguments, int));
+        pack_int (self, va_arg (*self->arguments, int));
         return 0;
     case 'l':
-        msgpack_pack_int64 (&self->packer, va_arg (self->arguments, int64_t));
+        pack_int (self, va_arg (*self->arguments, int64_t));
         return 0;
     case 'u':
-        msgpack_pack_uint64 (&self->packer, va_arg (self->arguments, uint64_t));
+        pack_uint (self, va_arg (*self->arguments, uint64_t));
         return 0;
     case 'd':
-        msgpack_pack_double (&self->packer, va_arg (self->arguments, double));
+        msgpack_pack_double (&self->packer, va_arg (*self->arguments, double));
         return 0;
     case '?':
-        if (va_arg (self->arguments, int))
+        if (va_arg (*self->arguments, int))
             msgpack_pack_true (&self->packer);
         else
             msgpack_pack_false (&self->packer);
@@ -137,13 +153,13 @@ static int pack_letter (packing_t *self, char letter)
     }
 }
 
-int dp_picture_pack (dp_buffer_t *buffer, const char *picture, va_list arguments)
+int dp_picture_pack (dp_buffer_t *buffer, const char *picture, va_list *arguments)
 {
     if (!picture)
         return dp_fail (DPOOL_EVALUE, "the picture is NULL; for no arguments write \"\"");
-    packing_t self = { .buffer = buffer, .picture = picture, .count = strlen (picture) };
+    packing_t self = { .buffer = buffer, .picture = picture, .arguments = arguments };
+    self.count = dp_picture_count (picture);
     msgpack_packer_init (&self.packer, buffer, dp_buffer_msgpack_write);
-    va_copy (self.arguments, arguments);
     size_t start = buffer->len;
     bool was_failed = buffer->is_failed;
     int rc = 0;
@@ -155,7 +171,6 @@ int dp_picture_pack (dp_buffer_t *buffer, const char *picture, va_list arguments
         self.place = i + 1;
         rc = pack_letter (&self, picture[i]);
     }
-    va_end (self.arguments);
     if (rc == 0 && buffer->is_failed)
         rc = dp_fail (ENOMEM, "no memory to pack %zu values", self.count);
     if (rc < 0) {

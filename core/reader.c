@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "core/reader.h"
 
+#include <endian.h>
 #include <string.h>
 
 void dp_reader_init (dp_reader_t *self, const void *data, size_t len)
@@ -21,12 +22,26 @@ static void fail (dp_reader_t *self)
     self->is_failed = true;
 }
 
+/* A number of 1, 2, 4 or 8 bytes. */
 static uint64_t big_endian (const uint8_t *at, size_t len)
 {
-    uint64_t x = 0;
-    for (size_t i = 0; i < len; i++)
-        x = x << 8 | at[i];
-    return x;
+    /* Of constant lengths compilers make one instruction. */
+    uint16_t two;
+    uint32_t four;
+    uint64_t eight;
+    switch (len) {
+    case 1:
+        return *at;
+    case 2:
+        memcpy (&two, at, sizeof two);
+        return be16toh (two);
+    case 4:
+        memcpy (&four, at, sizeof four);
+        return be32toh (four);
+    default:
+        memcpy (&eight, at, sizeof eight);
+        return be64toh (eight);
+    }
 }
 
 dp_type_t dp_reader_type (const dp_reader_t *self)
@@ -304,11 +319,29 @@ static bool skip_children (dp_reader_t *self, size_t n, size_t max_nesting)
     }
 }
 
+/* How long a value of this head is, where the head alone says so: numbers, nil, truth values, short text.
+   Else 0. */
+static size_t whole_len (uint8_t head)
+{
+    if (head <= 0x7f || head >= 0xe0)
+        return 1;
+    if (head >= 0xa0 && head <= 0xbf)
+        return 1 + (size_t) (head & 0x1f);
+    static const uint8_t lens[] = { 1, 0, 1, 1, 0, 0, 0, 0, 0, 0, 5, 9, 2, 3, 5, 9, 2, 3, 5, 9 };
+    return head >= 0xc0 && head <= 0xd3 ? lens[head - 0xc0] : 0;
+}
+
 const uint8_t *dp_reader_skip_nested (dp_reader_t *self, size_t max_nesting, size_t *len)
 {
     const uint8_t *start = self->at;
     head_t h;
     *len = 0;
+    size_t whole = !self->is_failed && start < self->end ? whole_len (*start) : 0;
+    if (whole > 0 && whole <= bytes_left (self)) {
+        self->at += whole;
+        *len = whole;
+        return start;
+    }
     if (!head (self, &h))
         return NULL;
     if (!h.is_container)

@@ -27,7 +27,10 @@ static void destroy (struct dp_text_s *node)
 
 void dp_texts_fini (dp_texts_t *self)
 {
-    struct dp_text_s *node = atomic_exchange (&self->first, NULL);
+    struct dp_text_s *node = atomic_load_explicit (&self->first, memory_order_acquire);
+    if (!node)
+        return;
+    atomic_store_explicit (&self->first, NULL, memory_order_relaxed); /* nobody else uses it any more */
     while (node) {
         struct dp_text_s *next = node->next;
         destroy (node);

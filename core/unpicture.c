@@ -16,7 +16,7 @@ typedef struct unpacking_s {
     dp_reader_t reader;
     const char *picture;
     size_t place, count; /* 1-based, for messages */
-    va_list arguments;
+    va_list *arguments;
 } unpacking_t;
 
 static const char *noun_of (dp_type_t type)
@@ -72,7 +72,7 @@ static int unpack_signed (unpacking_t *self, int64_t low, int64_t high, const ch
 
 static int unpack_int (unpacking_t *self)
 {
-    int *target = va_arg (self->arguments, int *);
+    int *target = va_arg (*self->arguments, int *);
     int64_t x = 0;
     if (unpack_signed (self, INT_MIN, INT_MAX, "is an integer outside the range of int", &x) < 0)
         return -1;
@@ -82,13 +82,13 @@ static int unpack_int (unpacking_t *self)
 
 static int unpack_int64 (unpacking_t *self)
 {
-    int64_t *target = va_arg (self->arguments, int64_t *);
+    int64_t *target = va_arg (*self->arguments, int64_t *);
     return unpack_signed (self, INT64_MIN, INT64_MAX, "is an integer outside the range of int64_t", target);
 }
 
 static int unpack_uint64 (unpacking_t *self)
 {
-    uint64_t *target = va_arg (self->arguments, uint64_t *);
+    uint64_t *target = va_arg (*self->arguments, uint64_t *);
     dp_type_t type = dp_reader_type (&self->reader);
     if (type == DP_TYPE_INT)
         return refuse (self, "is an integer outside the range of uint64_t");
@@ -100,7 +100,7 @@ static int unpack_uint64 (unpacking_t *self)
 
 static int unpack_double (unpacking_t *self)
 {
-    double *target = va_arg (self->arguments, double *);
+    double *target = va_arg (*self->arguments, double *);
     dp_type_t type = dp_reader_type (&self->reader);
     if (type != DP_TYPE_DOUBLE && type != DP_TYPE_UINT && type != DP_TYPE_INT)
         return misfit (self, type, "a number");
@@ -112,7 +112,7 @@ static int unpack_double (unpacking_t *self)
 
 static int unpack_bool (unpacking_t *self)
 {
-    bool *target = va_arg (self->arguments, bool *);
+    bool *target = va_arg (*self->arguments, bool *);
     dp_type_t type = dp_reader_type (&self->reader);
     if (type != DP_TYPE_BOOL)
         return misfit (self, type, "a truth value");
@@ -131,7 +131,7 @@ static int unpack_nil (unpacking_t *self)
 
 static int unpack_text (unpacking_t *self)
 {
-    const char **target = va_arg (self->arguments, const char **);
+    const char **target = va_arg (*self->arguments, const char **);
     dp_type_t type = dp_reader_type (&self->reader);
     if (type != DP_TYPE_STR)
         return misfit (self, type, "text");
@@ -153,11 +153,11 @@ static int unpack_bytes (unpacking_t *self, bool is_copied)
     const void **data_p = NULL;
     size_t wanted = 0, *len_p = NULL;
     if (is_copied) {
-        copy = va_arg (self->arguments, void *);
-        wanted = va_arg (self->arguments, size_t);
+        copy = va_arg (*self->arguments, void *);
+        wanted = va_arg (*self->arguments, size_t);
     } else {
-        data_p = va_arg (self->arguments, const void **);
-        len_p = va_arg (self->arguments, size_t *);
+        data_p = va_arg (*self->arguments, const void **);
+        len_p = va_arg (*self->arguments, size_t *);
     }
     dp_type_t type = dp_reader_type (&self->reader);
     if (type != DP_TYPE_BIN)
@@ -183,8 +183,8 @@ static int unpack_bytes (unpacking_t *self, bool is_copied)
 
 static int unpack_packed (unpacking_t *self)
 {
-    const void **data_p = va_arg (self->arguments, const void **);
-    size_t *len_p = va_arg (self->arguments, size_t *);
+    const void **data_p = va_arg (*self->arguments, const void **);
+    size_t *len_p = va_arg (*self->arguments, size_t *);
     size_t len;
     const uint8_t *data = dp_reader_skip (&self->reader, &len);
     if (!data)
@@ -196,7 +196,7 @@ static int unpack_packed (unpacking_t *self)
 
 static int unpack_object (unpacking_t *self)
 {
-    msgpack_object *target = va_arg (self->arguments, msgpack_object *);
+    msgpack_object *target = va_arg (*self->arguments, msgpack_object *);
     size_t len;
     const uint8_t *data = dp_reader_skip (&self->reader, &len);
     if (!data)
@@ -238,7 +238,7 @@ static int unpack_letter (unpacking_t *self, char letter)
     }
 }
 
-/* What stands around the values: nil for none, nothing for one, else an array of exactly that many. */
+/* What stands around the values: nil for none, else an array of exactly that many. One stands alone. */
 static int unpack_outside (unpacking_t *self)
 {
     dp_type_t type = dp_reader_type (&self->reader);
@@ -246,7 +246,7 @@ static int unpack_outside (unpacking_t *self)
         if (type != DP_TYPE_NIL)
             return dp_fail (DPOOL_EVALUE, "the value is %s, but the picture '' wants nil", noun_of (type));
         dp_reader_nil (&self->reader);
-    } else if (self->count > 1) {
+    } else {
         if (type != DP_TYPE_ARRAY)
             return dp_fail (DPOOL_EVALUE,
                             "the value is %s, but the picture '%.64s' wants an array of %zu values",
@@ -261,19 +261,18 @@ static int unpack_outside (unpacking_t *self)
 }
 
 int dp_picture_unpack (dp_texts_t *texts, const void *data, size_t len, const char *picture,
-                       va_list arguments)
+                       va_list *arguments)
 {
     if (!picture)
         return dp_fail (DPOOL_EVALUE, "the picture is NULL; for nil write \"\"");
-    unpacking_t self = { .texts = texts, .picture = picture, .count = strlen (picture) };
+    unpacking_t self = { .texts = texts, .picture = picture, .arguments = arguments };
+    self.count = dp_picture_count (picture);
     dp_reader_init (&self.reader, data, len);
-    va_copy (self.arguments, arguments);
-    int rc = unpack_outside (&self);
+    int rc = self.count == 1 ? 0 : unpack_outside (&self);
     for (size_t i = 0; i < self.count && rc == 0; i++) {
         self.place = i + 1;
         rc = unpack_letter (&self, picture[i]);
     }
-    va_end (self.arguments);
     if (rc == 0 && !dp_reader_is_done (&self.reader))
         rc = dp_fail (DPOOL_EVALUE, "the value is malformed: it is cut off or has bytes behind its end");
     return rc;

@@ -38,7 +38,7 @@ int dpool_value_get (const dpool_value_t *self, const char *picture, ...)
     va_start (arguments, picture);
     /* The content is immutable; only the copies of texts beside it grow, and they do so atomically. */
     dp_texts_t *texts = &((dpool_value_t *) self)->texts;
-    int rc = dp_picture_unpack (texts, self->data, self->len, picture, arguments);
+    int rc = dp_picture_unpack (texts, self->data, self->len, picture, &arguments);
     va_end (arguments);
     return rc;
 }

@@ -47,7 +47,7 @@ int dpool_call_args (dpool_call_t *self, const char *picture, ...)
         return wrong_call ("dpool_call_args");
     va_list targets;
     va_start (targets, picture);
-    int rc = dp_picture_unpack (&self->texts, self->arguments, self->arguments_len, picture, targets);
+    int rc = dp_picture_unpack (&self->texts, self->arguments, self->arguments_len, picture, &targets);
     va_end (targets);
     if (rc < 0) {
         int code = errno;
@@ -89,7 +89,7 @@ int dpool_call_return (dpool_call_t *self, const char *picture, ...)
     va_list values;
     va_start (values, picture);
     dp_buffer_append (&self->result, &status, 1); /* so that it is an outcome as it stands */
-    int rc = dp_picture_pack (&self->result, picture, values);
+    int rc = dp_picture_pack (&self->result, picture, &values);
     va_end (values);
     if (rc < 0) {
         int code = errno;

@@ -137,7 +137,7 @@ static void pack (dp_buffer_t *buffer, const char *picture, ...)
     va_list arguments;
     va_start (arguments, picture);
     size_t len = buffer->len;
-    if (!fits (dp_picture_pack (buffer, picture, arguments)))
+    if (!fits (dp_picture_pack (buffer, picture, &arguments)))
         FUZZ_CHECK (buffer->len == len);
     va_end (arguments);
 }

@@ -28,7 +28,7 @@ static int append (const char *picture, ...)
 {
     va_list arguments;
     va_start (arguments, picture);
-    int rc = dp_picture_pack (&buffer, picture, arguments);
+    int rc = dp_picture_pack (&buffer, picture, &arguments);
     va_end (arguments);
     return rc;
 }
@@ -39,7 +39,7 @@ static int pack (const char *picture, ...)
     va_start (arguments, picture);
     dp_buffer_reset (&buffer);
     errno = 0;
-    int rc = dp_picture_pack (&buffer, picture, arguments);
+    int rc = dp_picture_pack (&buffer, picture, &arguments);
     va_end (arguments);
     return rc;
 }
@@ -50,7 +50,7 @@ static int unpack (const char *picture, ...)
     va_list arguments;
     va_start (arguments, picture);
     errno = 0;
-    int rc = dp_picture_unpack (&texts, buffer.data, buffer.len, picture, arguments);
+    int rc = dp_picture_unpack (&texts, buffer.data, buffer.len, picture, &arguments);
     va_end (arguments);
     return rc;
 }
