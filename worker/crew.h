@@ -61,11 +61,12 @@ void crew_broken (crew_t *self, int64_t now_ms, size_t broker);
 void crew_child_ready (crew_t *self, int64_t now_ms, size_t place, int64_t pid);
 void crew_child_initializer_failed (crew_t *self, int64_t now_ms, size_t place, const dpool_error_t *error);
 
-/* The child has finished the next item of the run with this serial: one encoded outcome (see outcome.h)
-   and how long the item ran. Items of a run finish in order, runs in the order of their serials. */
-void crew_item_finished (crew_t *self, int64_t now_ms, size_t place, uint64_t serial, const void *outcome,
-                         size_t outcome_len, uint64_t run_us);
-/* The same of a long outcome, which is the whole of this blob: the crew takes a hold of it. */
+/* The child has finished the next n items of the run with this serial: as many encoded outcomes (see
+   outcome.h) and how long the items ran in all. Items of a run finish in order, runs in the order of their
+   serials. */
+void crew_items_finished (crew_t *self, int64_t now_ms, size_t place, uint64_t serial, size_t n,
+                          const void *outcomes, size_t len, uint64_t run_us);
+/* The same of one long outcome, which is the whole of this blob: the crew takes a hold of it. */
 void crew_item_finished_long (crew_t *self, int64_t now_ms, size_t place, uint64_t serial, dp_blob_t *outcome,
                               uint64_t run_us);
 

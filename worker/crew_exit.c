@@ -54,12 +54,12 @@ void crew_slot_seen (crew_t *self, int64_t now_ms, size_t place, const crew_slot
         child->slot = *slot;
 }
 
-/* The run that an outcome is of; NULL: it is none that this child has. */
-static crew_run_t *run_of (crew_t *self, size_t place, uint64_t serial)
+/* The run that n outcomes are of; NULL: it is none that this child has, or has no so many items left. */
+static crew_run_t *run_of (crew_t *self, size_t place, uint64_t serial, size_t n)
 {
     crew_child_t *child = child_at (self, place);
     crew_run_t *run = child ? crew_child_current (child) : NULL;
-    return run && run->serial == serial && run->n_finished < run->n_items ? run : NULL;
+    return run && run->serial == serial && n <= run->n_items - run->n_finished ? run : NULL;
 }
 
 static void go_on (crew_t *self, int64_t now_ms, crew_run_t *run)
@@ -77,20 +77,20 @@ static void go_on (crew_t *self, int64_t now_ms, crew_run_t *run)
     crew_child_settle (self, now_ms, child);
 }
 
-void crew_item_finished (crew_t *self, int64_t now_ms, size_t place, uint64_t serial, const void *outcome,
-                         size_t outcome_len, uint64_t run_us)
+void crew_items_finished (crew_t *self, int64_t now_ms, size_t place, uint64_t serial, size_t n,
+                          const void *outcomes, size_t len, uint64_t run_us)
 {
-    crew_run_t *run = run_of (self, place, serial);
+    crew_run_t *run = run_of (self, place, serial, n);
     if (!run)
         return;
-    crew_run_add (self, now_ms, run, outcome, outcome_len, run_us);
+    crew_run_add (self, now_ms, run, n, outcomes, len, run_us);
     go_on (self, now_ms, run);
 }
 
 void crew_item_finished_long (crew_t *self, int64_t now_ms, size_t place, uint64_t serial, dp_blob_t *outcome,
                               uint64_t run_us)
 {
-    crew_run_t *run = run_of (self, place, serial);
+    crew_run_t *run = run_of (self, place, serial, 1);
     if (!run)
         return;
     crew_run_add_long (self, run, outcome, run_us);

@@ -112,10 +112,10 @@ void crew_run_free (crew_t *self, crew_run_t *run);
 void crew_run_unqueue (crew_t *self, crew_run_t *run);
 /* (Back) into its pool's queue, in the order of coming. */
 void crew_run_wait (crew_t *self, int64_t now_ms, crew_run_t *run);
-/* One more item has an outcome. */
-void crew_run_add (crew_t *self, int64_t now_ms, crew_run_t *run, const void *outcome, size_t len,
+/* The next n items have outcomes. */
+void crew_run_add (crew_t *self, int64_t now_ms, crew_run_t *run, size_t n, const void *outcomes, size_t len,
                    uint64_t run_us);
-/* The same of a long outcome: a part of its own, which is not copied. */
+/* The same of one long outcome: a part of its own, which is not copied. */
 void crew_run_add_long (crew_t *self, crew_run_t *run, dp_blob_t *outcome, uint64_t run_us);
 /* Report the items that are finished and not reported. */
 void crew_run_report (crew_t *self, crew_run_t *run);

@@ -282,23 +282,23 @@ void crew_run_cut (crew_t *self, crew_run_t *run, uint64_t n, uint64_t run_us)
     post (run, result);
 }
 
-static void count_item (crew_run_t *run, uint64_t run_us)
+static void count_items (crew_run_t *run, size_t n, uint64_t run_us)
 {
-    run->n_finished++;
+    run->n_finished += n;
     run->part_us += run_us;
     run->total_us += run_us;
 }
 
-void crew_run_add (crew_t *self, int64_t now_ms, crew_run_t *run, const void *outcome, size_t len,
+void crew_run_add (crew_t *self, int64_t now_ms, crew_run_t *run, size_t n, const void *outcomes, size_t len,
                    uint64_t run_us)
 {
     if (run->outcomes.len > 0 && run->outcomes.len + len > CREW_PART_BYTES)
         crew_run_report (self, run);
     if (run->n_finished == run->part_first)
         run->part_since_ms = now_ms;
-    dp_buffer_append (&run->outcomes, outcome, len);
+    dp_buffer_append (&run->outcomes, outcomes, len);
     check (run);
-    count_item (run, run_us);
+    count_items (run, n, run_us);
 }
 
 void crew_run_add_long (crew_t *self, crew_run_t *run, dp_blob_t *outcome, uint64_t run_us)
@@ -306,7 +306,7 @@ void crew_run_add_long (crew_t *self, crew_run_t *run, dp_blob_t *outcome, uint6
     crew_run_report (self, run); /* what came before it */
     if (!run->is_unwanted)
         run->outcome = dp_blob_hold (outcome);
-    count_item (run, run_us);
+    count_items (run, 1, run_us);
     if (run->n_finished < run->n_items)
         crew_run_report (self, run);
 }

@@ -179,6 +179,7 @@ void place_close (place_t *self)
     else if (self->shared != NULL)
         munmap (self->shared, sizeof *self->shared);
     dp_buffer_fini (&self->output);
+    dp_buffer_fini (&self->row);
     dp_buffer_fini (&self->long_outcome);
     uint32_t number = self->number;
     dp_arena_t *arena = self->arena;
@@ -442,6 +443,8 @@ int place_next (place_t *self, place_record_t *record)
     if (rc <= 0)
         return rc;
     record->len = record->head.len;
+    record->n = 1;
+    record->run_us = record->head.run_us;
     if (record->head.kind == RECORD_LONG)
         rc = fetch_long (self, record);
     else if (record->head.kind == RECORD_SHELF)
@@ -451,6 +454,31 @@ int place_next (place_t *self, place_record_t *record)
     if (rc > 0)
         note_progress (self, &record->head);
     return rc;
+}
+
+void place_gather (place_t *self, place_record_t *record)
+{
+    enum { MOST_BYTES = 16 * 1024 };
+    dp_buffer_t *row = &self->row;
+    const uint8_t *bytes = record->bytes;
+    int rc = 0;
+    dp_buffer_reset (row);
+    do {
+        dp_buffer_append (row, bytes, record->head.len);
+        if (row->len > MOST_BYTES)
+            break;
+        rc = ring_next_alike (&self->ring, &record->head, &bytes);
+        if (rc > 0) {
+            record->n++;
+            record->run_us += record->head.run_us;
+        }
+    } while (rc > 0);
+    if (row->is_failed)
+        dp_no_memory (row->len);
+    self->is_corrupt |= rc < 0;
+    record->bytes = row->data;
+    record->len = row->len;
+    note_progress (self, &record->head);
 }
 
 void place_release (place_t *self)

@@ -28,9 +28,11 @@ typedef struct place_loan_s {
 /* A record of the child: its bytes, until the next call of place_next; or the long outcome that it tells of.
  */
 typedef struct place_record_s {
-    ring_record_t head;
+    ring_record_t head; /* of several that were gathered the last one's */
     const uint8_t *bytes;
     size_t len;
+    size_t n;        /* outcomes that it has, one behind another */
+    uint64_t run_us; /* how long they ran in all */
     dp_blob_t *blob; /* NULL, or the outcome, which is the caller's to release; then there are no bytes */
 } place_record_t;
 
@@ -48,6 +50,7 @@ typedef struct place_s {
     shared_t *shared;
     shelf_map_t *shelf; /* NULL: the child has none */
     ring_t ring;
+    dp_buffer_t row;    /* outcomes that were gathered */
     dp_buffer_t output; /* that the channel did not take yet */
     size_t output_at;
     bool is_ending;          /* close the channel for writing when the output is gone */
@@ -99,6 +102,8 @@ void place_receive (place_t *self);
 
 /* The child's next record: 1, 0 none, -1 it has written nonsense. */
 int place_next (place_t *self, place_record_t *record);
+/* Take in what follows a short outcome and is of the same run, as far as it is there. */
+void place_gather (place_t *self, place_record_t *record);
 /* Give the ring's room back, after a row of place_next. */
 void place_release (place_t *self);
 

@@ -14,7 +14,7 @@ enum { ALIGNMENT = 8, KIND_PADDING = 0 };
 void ring_init (ring_t *self, ring_shared_t *shared)
 {
     self->shared = shared;
-    self->at = 0;
+    self->at = self->seen = 0;
 }
 
 /* Head and bytes of a record, rounded up. */
@@ -82,7 +82,9 @@ void ring_wait_for_room (ring_t *self, uint32_t len, int timeout_ms)
 int ring_next (ring_t *self, ring_record_t *record, const uint8_t **bytes)
 {
     for (;;) {
-        uint64_t ready = atomic_load (&self->shared->written) - self->at;
+        if (self->seen == self->at)
+            self->seen = atomic_load (&self->shared->written);
+        uint64_t ready = self->seen - self->at;
         if (ready == 0)
             return 0;
         uint64_t rest = RING_CAPACITY - self->at % RING_CAPACITY;
@@ -105,6 +107,20 @@ int ring_next (ring_t *self, ring_record_t *record, const uint8_t **bytes)
         *bytes = source + sizeof *record;
         return 1;
     }
+}
+
+int ring_next_alike (ring_t *self, ring_record_t *record, const uint8_t **bytes)
+{
+    ring_record_t next;
+    int rc = ring_next (self, &next, bytes);
+    if (rc <= 0)
+        return rc;
+    if (next.kind != record->kind || next.serial != record->serial) {
+        ring_unread (self, &next);
+        return 0;
+    }
+    *record = next;
+    return 1;
 }
 
 void ring_unread (ring_t *self, const ring_record_t *record)

@@ -36,6 +36,8 @@ typedef struct ring_record_s {
 typedef struct ring_s {
     ring_shared_t *shared;
     uint64_t at; /* own position: written, or read up to */
+    uint64_t
+        seen; /* the consumer: what was written when it last looked, which moves a cache line to its CPU */
 } ring_t;
 
 void ring_init (ring_t *self, ring_shared_t *shared);
@@ -56,6 +58,9 @@ void ring_wait_for_room (ring_t *self, uint32_t len, int timeout_ms);
 /* The next record: 1, and *bytes points into the ring until ring_release. 0: none. -1: the other side has
    written nonsense; there is nothing more to be had from it. */
 int ring_next (ring_t *self, ring_record_t *record, const uint8_t **bytes);
+
+/* The same, if it has the kind and the serial of *record. Else 0, and it is still the next. */
+int ring_next_alike (ring_t *self, ring_record_t *record, const uint8_t **bytes);
 
 /* Look at the last record of ring_next again the next time. */
 void ring_unread (ring_t *self, const ring_record_t *record);

@@ -138,8 +138,8 @@ static void tell_record (worker_t *self, int64_t now_ms, place_t *place, const p
     switch (head->kind) {
     case RECORD_OUTCOME:
     case RECORD_LONG:
-        crew_item_finished (self->crew, now_ms, place->number, head->serial, record->bytes, record->len,
-                            head->run_us);
+        crew_items_finished (self->crew, now_ms, place->number, head->serial, record->n, record->bytes,
+                             record->len, record->run_us);
         return;
     case RECORD_SHELF:
         crew_item_finished_long (self->crew, now_ms, place->number, head->serial, record->blob, head->run_us);
@@ -160,7 +160,9 @@ static void hear_ring (worker_t *self, int64_t now_ms, place_t *place)
 {
     place_record_t record;
     bool was_corrupt = place->is_corrupt;
-    for (int i = 0; i < RECORDS_A_TURN && place_next (place, &record) > 0; i++) {
+    for (size_t n = 0; n < RECORDS_A_TURN && place_next (place, &record) > 0; n += record.n) {
+        if (record.head.kind == RECORD_OUTCOME)
+            place_gather (place, &record);
         tell_record (self, now_ms, place, &record);
         dp_blob_release (&record.blob);
     }

@@ -34,8 +34,8 @@ static COST_OF void cost_of_finishing (self_t *self)
     wire_bytes_t value = deliver_value ();
     for (size_t i = 0; i < self->n_handed; i++)
         for (uint64_t item = 0; item < self->handed[i].n_items; item++)
-            crew_item_finished (self->crew, self->now_ms, self->handed[i].place, self->handed[i].serial,
-                                value.data, value.len, 5);
+            crew_items_finished (self->crew, self->now_ms, self->handed[i].place, self->handed[i].serial, 1,
+                                 value.data, value.len, 5);
 }
 
 static COST_OF void take_action (self_t *self, const crew_action_t *action)

@@ -75,7 +75,7 @@ static void finish_item (stage_t *self, size_t place, uint8_t how)
     if (++run->n_done == run->n_items)
         memmove (run, run + 1, --child->n_queue * sizeof *run);
     if (how & 1)
-        crew_item_finished (self->crew, self->now_ms, place, serial, value, sizeof value, how);
+        crew_items_finished (self->crew, self->now_ms, place, serial, 1, value, sizeof value, how);
     else {
         dp_buffer_t row = DP_BUFFER_INIT;
         dpool_error_t error = { .message = "it failed", .user_code = how };

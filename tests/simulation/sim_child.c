@@ -51,6 +51,7 @@ static item_t *current (const sim_child_t *self)
 static record_t *write_record (sim_child_t *self, record_kind_t kind)
 {
     record_t *record = dp_must_alloc (sizeof *record);
+    record->n = 1;
     dp_list_init (&record->in_ring);
     record->kind = kind;
     dp_list_append (&self->ring, &record->in_ring);
@@ -396,8 +397,23 @@ static void pass_on (const sim_child_t *self, const record_t *record)
     else if (record->kind == RECORD_IS_UNFIT)
         crew_child_initializer_failed (crew, now_ms, self->place, &unfit);
     else
-        crew_item_finished (crew, now_ms, self->place, record->serial, record->outcome.data,
-                            record->outcome.len, record->run_us);
+        crew_items_finished (crew, now_ms, self->place, record->serial, record->n, record->outcome.data,
+                             record->outcome.len, record->run_us);
+}
+
+/* As place_gather does. */
+static void gather (sim_child_t *self, record_t *record)
+{
+    while (record->kind == RECORD_IS_OUTCOME && record->in_ring.next != &self->ring) {
+        record_t *next = DP_CONTAINER (record->in_ring.next, record_t, in_ring);
+        if (next->kind != RECORD_IS_OUTCOME || next->serial != record->serial)
+            return;
+        if (dp_buffer_append (&record->outcome, next->outcome.data, next->outcome.len) < 0)
+            dp_no_memory (next->outcome.len);
+        record->n += next->n;
+        record->run_us += next->run_us;
+        free_record (next);
+    }
 }
 
 static crew_slot_t read_slot (const sim_child_t *self)
@@ -410,8 +426,9 @@ static crew_slot_t read_slot (const sim_child_t *self)
 void sim_child_hear (sim_child_t *self)
 {
     int64_t now_ms = schedule_now_ms (&sim_of (self)->schedule);
-    DP_LIST_EACH (&self->ring, node) {
-        record_t *record = DP_CONTAINER (node, record_t, in_ring);
+    while (!dp_list_is_empty (&self->ring)) {
+        record_t *record = DP_CONTAINER (self->ring.next, record_t, in_ring);
+        gather (self, record);
         pass_on (self, record);
         free_record (record);
     }

@@ -34,6 +34,7 @@ typedef struct record_s {
     dp_list_t in_ring;
     record_kind_t kind;
     uint64_t serial, run_us;
+    size_t n; /* outcomes */
     dp_buffer_t outcome;
 } record_t;
 

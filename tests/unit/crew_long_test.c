@@ -47,6 +47,22 @@ static void a_long_outcome_is_a_part_of_its_own_and_is_not_copied (void **state)
     assert_int_equal (n_released, 2);
 }
 
+/* Short ones, several at once. */
+static void outcomes_that_come_together_are_a_part_of_that_many_items (void **state)
+{
+    static const uint8_t values[] = { OUTCOME_VALUE, 1, OUTCOME_VALUE, 2, OUTCOME_VALUE, 3 };
+    WITH_RIG (1);
+    rig_task (rig, 0, &(rig_task_t) { .id = 7, .n_items = 3 });
+    rig_turn (rig, 0);
+    crew_items_finished (rig->crew, rig->now_ms, 0, 1, 4, values, sizeof values,
+                         1); /* there are only three */
+    crew_items_finished (rig->crew, rig->now_ms, 0, 1, 3, values, sizeof values, 1);
+    rig_forget (rig);
+    rig_turn (rig, 0);
+    rig_expect_part (rig, "7.1 value final 0+3 VVV\n");
+    rig_destroy (&rig);
+}
+
 static void a_long_outcome_of_nobody_is_dropped (void **state)
 {
     WITH_RIG (1);
@@ -62,6 +78,7 @@ int main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (a_long_outcome_is_a_part_of_its_own_and_is_not_copied),
+        cmocka_unit_test (outcomes_that_come_together_are_a_part_of_that_many_items),
         cmocka_unit_test (a_long_outcome_of_nobody_is_dropped),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -311,7 +311,7 @@ void rig_claim (rig_t *self, size_t place, uint64_t serial, uint64_t item)
 void rig_value (rig_t *self, size_t place, uint64_t serial, uint64_t run_us)
 {
     static const uint8_t value[] = { OUTCOME_VALUE, 0x2a };
-    crew_item_finished (self->crew, self->now_ms, place, serial, value, sizeof value, run_us);
+    crew_items_finished (self->crew, self->now_ms, place, serial, 1, value, sizeof value, run_us);
 }
 
 void rig_exit (rig_t *self, size_t place, int signal, int status, uint64_t serial, uint64_t item)

@@ -76,8 +76,8 @@ static void child_finishes (crew_walk_t *self, size_t place)
     if (++run->n_done == run->n_items)
         memmove (run, run + 1, --child->n_queue * sizeof *run);
     static const uint64_t times_us[] = { 1, 10, 100, 1000, 10000 };
-    crew_item_finished (self->rig->crew, self->rig->now_ms, place, serial, outcome, 6,
-                        times_us[crew_walk_roll (self, 5)]);
+    crew_items_finished (self->rig->crew, self->rig->now_ms, place, serial, 1, outcome, 6,
+                         times_us[crew_walk_roll (self, 5)]);
 }
 
 static void child_step (crew_walk_t *self, size_t place)

@@ -75,6 +75,27 @@ static void gives_an_unread_record_again (void **state)
     rig_fini (&rig);
 }
 
+static void gives_a_row_of_records_that_are_alike (void **state)
+{
+    rig_t rig;
+    (void) state;
+    rig_init (&rig);
+    assert_true (put (&rig, 5, "one", 3));
+    assert_true (put (&rig, 5, "two", 3));
+    assert_true (put (&rig, 6, "three", 5));
+    ring_record_t record;
+    const uint8_t *bytes;
+    assert_int_equal (ring_next (&rig.consumer, &record, &bytes), 1);
+    assert_int_equal (ring_next_alike (&rig.consumer, &record, &bytes), 1);
+    assert_memory_equal (bytes, "two", 3);
+    assert_int_equal (ring_next_alike (&rig.consumer, &record, &bytes), 0);
+    assert_int_equal (record.serial, 5);
+    assert_int_equal (ring_next (&rig.consumer, &record, &bytes), 1);
+    assert_memory_equal (bytes, "three", 5);
+    assert_int_equal (ring_next_alike (&rig.consumer, &record, &bytes), 0);
+    rig_fini (&rig);
+}
+
 static void refuses_what_has_no_room_until_it_is_released (void **state)
 {
     rig_t rig;
@@ -221,6 +242,7 @@ int main (void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (gives_records_in_the_order_of_their_coming),
         cmocka_unit_test (gives_an_unread_record_again),
+        cmocka_unit_test (gives_a_row_of_records_that_are_alike),
         cmocka_unit_test (refuses_what_has_no_room_until_it_is_released),
         cmocka_unit_test (goes_round_with_records_of_all_lengths),
         cmocka_unit_test (wakes_only_a_consumer_that_sleeps_and_only_once),
