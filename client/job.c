@@ -25,27 +25,6 @@ enum {
     APPETITE_BYTES = 64 << 20
 };
 
-static size_t place_of (const job_t *self, size_t index)
-{
-    return self->is_stream ? index & (self->capacity - 1) : index;
-}
-
-job_item_t *job_item (const job_t *self, size_t index)
-{
-    return index >= self->base && index < self->next ? &self->items[place_of (self, index)] : NULL;
-}
-
-bool job_is_unfinished (const job_t *self, size_t index)
-{
-    const job_item_t *item = job_item (self, index);
-    return item != NULL && item->state != ITEM_FINISHED;
-}
-
-job_call_t *job_call (const job_t *self, size_t index)
-{
-    return &self->calls[place_of (self, index)];
-}
-
 static int init_list (job_t *self, dpool_items_t *items)
 {
     size_t n = dpool_items_count (items);
@@ -108,8 +87,30 @@ job_t *job_new (const job_spec_t *spec)
 void job_fini_item (job_item_t *item)
 {
     dp_value_fini (&item->value);
-    dp_free (item->error);
+    if (item->error != NULL)
+        dp_free (item->error);
     item->error = NULL;
+}
+
+/* Values that stand side by side lie in one blob for the most part: its holds are counted first. */
+static void fini_items (job_t *self)
+{
+    dp_blob_t *blob = NULL;
+    size_t n = 0;
+    for (size_t i = self->base; self->items != NULL && i < self->next; i++) {
+        job_item_t *item = &self->items[job_place (self, i)];
+        if (item->value.blob != blob) {
+            dp_blob_drop_many (blob, n);
+            blob = item->value.blob;
+            n = 0;
+        }
+        n++;
+        item->value.blob = NULL;
+        job_fini_item (item);
+        if (self->is_stream)
+            dp_blob_release (&self->arguments[job_place (self, i)]);
+    }
+    dp_blob_drop_many (blob, n);
 }
 
 void job_destroy (job_t **self_p)
@@ -118,11 +119,7 @@ void job_destroy (job_t **self_p)
     if (self == NULL)
         return;
     *self_p = NULL;
-    for (size_t i = self->base; self->items != NULL && i < self->next; i++) {
-        job_fini_item (&self->items[place_of (self, i)]);
-        if (self->is_stream)
-            dp_blob_release (&self->arguments[place_of (self, i)]);
-    }
+    fini_items (self);
     dp_list_remove (&self->in_session);
     dp_list_remove (&self->in_ready);
     dp_list_remove (&self->in_changed);
@@ -152,10 +149,10 @@ static int grow (job_t *self)
         return -1;
     }
     for (size_t i = self->base; i < self->next; i++) {
-        items[i & (capacity - 1)] = self->items[place_of (self, i)];
-        arguments[i & (capacity - 1)] = self->arguments[place_of (self, i)];
+        items[i & (capacity - 1)] = self->items[job_place (self, i)];
+        arguments[i & (capacity - 1)] = self->arguments[job_place (self, i)];
         if (self->is_calls)
-            calls[i & (capacity - 1)] = self->calls[place_of (self, i)];
+            calls[i & (capacity - 1)] = self->calls[job_place (self, i)];
     }
     dp_free (self->items);
     dp_free (self->arguments);
@@ -186,7 +183,7 @@ int job_append (job_t *self, dp_blob_t *arguments)
 {
     if (self->next - self->base == self->capacity && grow (self) < 0)
         return -1;
-    size_t place = place_of (self, self->next);
+    size_t place = job_place (self, self->next);
     memset (&self->items[place], 0, sizeof self->items[place]);
     self->arguments[place] = dp_blob_hold (arguments);
     self->argument_bytes += dp_blob_len (arguments);
@@ -235,11 +232,11 @@ static bool goes_alone (const job_t *self, const dp_blob_t *arguments)
 /* How many of a stream's next items fit into a payload. A call that was cancelled has none. */
 static size_t fit (const job_t *self, size_t most, size_t max_len)
 {
-    if (goes_alone (self, self->arguments[place_of (self, self->unsent)]))
+    if (goes_alone (self, self->arguments[job_place (self, self->unsent)]))
         return 1;
-    size_t n = 1, len = dp_blob_len (self->arguments[place_of (self, self->unsent)]);
+    size_t n = 1, len = dp_blob_len (self->arguments[job_place (self, self->unsent)]);
     while (n < most) {
-        const dp_blob_t *next = self->arguments[place_of (self, self->unsent + n)];
+        const dp_blob_t *next = self->arguments[job_place (self, self->unsent + n)];
         if (next == NULL || len + dp_blob_len (next) > max_len || goes_alone (self, next))
             break;
         len += dp_blob_len (next);
@@ -253,7 +250,7 @@ void job_skip_cancelled (job_t *self)
     if (self->unsent < self->base)
         self->unsent = self->base;
     while (self->is_calls && self->unsent < self->next
-           && self->items[place_of (self, self->unsent)].state == ITEM_FINISHED)
+           && self->items[job_place (self, self->unsent)].state == ITEM_FINISHED)
         self->unsent++;
 }
 
@@ -337,7 +334,7 @@ size_t job_payload_len (const job_t *self, size_t first, size_t n)
         dp_items_slice (self->list, first, n, &len);
     else
         for (size_t i = first; i < first + n; i++)
-            len += dp_blob_len (self->arguments[place_of (self, i)]);
+            len += dp_blob_len (self->arguments[job_place (self, i)]);
     return len;
 }
 
@@ -350,7 +347,7 @@ wire_bytes_t job_payload (job_t *self, size_t first, size_t n, dp_buffer_t *scra
         return payload;
     }
     if (n == 1) {
-        *blob = self->arguments[place_of (self, first)];
+        *blob = self->arguments[job_place (self, first)];
         payload.data = dp_blob_data (*blob);
         payload.len = dp_blob_len (*blob);
         return payload;
@@ -358,7 +355,7 @@ wire_bytes_t job_payload (job_t *self, size_t first, size_t n, dp_buffer_t *scra
     *blob = NULL;
     dp_buffer_reset (scratch);
     for (size_t i = first; i < first + n; i++) {
-        const dp_blob_t *argument = self->arguments[place_of (self, i)];
+        const dp_blob_t *argument = self->arguments[job_place (self, i)];
         uint8_t *room = dp_buffer_extend (scratch, dp_blob_len (argument));
         if (room != NULL)
             memcpy (room, dp_blob_data (argument), dp_blob_len (argument));
@@ -379,7 +376,7 @@ static void finish (job_t *self, size_t index, job_item_t *item)
     if (!self->is_stream)
         return;
     /* What it was called with is needed no more. */
-    dp_blob_t **argument = &self->arguments[place_of (self, index)];
+    dp_blob_t **argument = &self->arguments[job_place (self, index)];
     self->argument_bytes -= dp_blob_len (*argument);
     dp_blob_release (argument);
     if (self->is_calls)
@@ -399,15 +396,17 @@ size_t job_told_index (const job_t *self, size_t index)
     return self->is_calls ? 0 : index;
 }
 
-void job_succeed (job_t *self, size_t index, dp_blob_t *blob, const uint8_t *data, size_t len)
+bool job_succeed (job_t *self, size_t index, dp_blob_t *blob, const uint8_t *data, size_t len)
 {
     job_item_t *item = job_item (self, index);
     if (item == NULL || item->state == ITEM_FINISHED)
-        return;
-    dp_free (item->error);
+        return false;
+    if (item->error != NULL)
+        dp_free (item->error);
     item->error = NULL;
-    dp_value_init (&item->value, blob, data, len);
+    dp_value_init_held (&item->value, blob, data, len);
     finish (self, index, item);
+    return true;
 }
 
 /* What an attempt ended by, as a line behind those of the attempts before it. */
@@ -499,7 +498,7 @@ void job_forget (job_t *self, size_t index)
     job_fini_item (item);
     item->is_taken = true;
     self->n_forgotten++;
-    while (self->base < self->next && self->items[place_of (self, self->base)].is_taken)
+    while (self->base < self->next && self->items[job_place (self, self->base)].is_taken)
         self->base++;
     shrink (self);
 }

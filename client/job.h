@@ -126,12 +126,30 @@ int job_append (job_t *self, dp_blob_t *arguments);
 /* The same of a stream of calls. */
 int job_append_call (job_t *self, dp_blob_t *arguments, void *owner);
 
+/* Where an item stands in its rows. */
+static inline size_t job_place (const job_t *self, size_t index)
+{
+    return self->is_stream ? index & (self->capacity - 1) : index;
+}
+
 /* The item, or NULL when it is not held (taken from a stream, or beyond its end). */
-job_item_t *job_item (const job_t *self, size_t index);
+static inline job_item_t *job_item (const job_t *self, size_t index)
+{
+    return index >= self->base && index < self->next ? &self->items[job_place (self, index)] : NULL;
+}
+
 /* Is it held, and without its outcome? */
-bool job_is_unfinished (const job_t *self, size_t index);
+static inline bool job_is_unfinished (const job_t *self, size_t index)
+{
+    const job_item_t *item = job_item (self, index);
+    return item != NULL && item->state != ITEM_FINISHED;
+}
+
 /* What the call (held, of a stream of calls) has besides. */
-job_call_t *job_call (const job_t *self, size_t index);
+static inline job_call_t *job_call (const job_t *self, size_t index)
+{
+    return &self->calls[job_place (self, index)];
+}
 
 /* Free what it owns: its value and its error. */
 void job_fini_item (job_item_t *item);
@@ -160,8 +178,9 @@ size_t job_payload_len (const job_t *self, size_t first, size_t n);
 /* The item's number as its caller knows it: each call is the only one of its result. */
 size_t job_told_index (const job_t *self, size_t index);
 
-/* An item is finished. The value's bytes lie inside blob. Each does nothing when it is finished already. */
-void job_succeed (job_t *self, size_t index, dp_blob_t *blob, const uint8_t *data, size_t len);
+/* An item is finished. Each does nothing when it is finished already. The value's bytes lie inside blob, of
+   which it takes over a hold: true, or false where it did nothing. */
+bool job_succeed (job_t *self, size_t index, dp_blob_t *blob, const uint8_t *data, size_t len);
 /* error->function and index are filled in. */
 void job_fail (job_t *self, size_t index, const dpool_error_t *error);
 /* A crash that does not end the item: it waits for another try. Its error is kept, for the history of the one

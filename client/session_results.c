@@ -12,7 +12,8 @@
 typedef struct delivery_s {
     job_task_t *task;
     const wire_result_t *result;
-    dp_blob_t *blob;       /* the row's bytes: values share it */
+    dp_blob_t *blob;       /* the row's bytes: values share it, */
+    size_t n_holds;        /* and take over these holds */
     const uint8_t *row;    /* the same, in the message */
     uint64_t n_starts;     /* how often the items were started, this run included */
     bool has_culprit;      /* the row names the item that ended the task */
@@ -119,7 +120,7 @@ static void apply_outcome (session_t *self, delivery_t *delivery, size_t index, 
         return;
     if (status == OUTCOME_VALUE) {
         const uint8_t *data = dp_blob_data (delivery->blob) + (body - delivery->row);
-        job_succeed (job, index, delivery->blob, data, body_len);
+        delivery->n_holds -= job_succeed (job, index, delivery->blob, data, body_len);
     } else if (item->state != ITEM_SENT)
         return;
     else if (status == OUTCOME_CANCELLED)
@@ -143,6 +144,8 @@ static void apply_row (session_t *self, delivery_t *delivery)
     dp_reader_t row;
     dp_reader_init (&row, delivery->row, result->payload.len);
     bool is_malformed = false;
+    dp_blob_hold_many (delivery->blob, n);
+    delivery->n_holds = n;
     for (size_t i = task->first + first; i < task->first + first + n; i++) {
         outcome_status_t status;
         const uint8_t *body;
@@ -154,6 +157,7 @@ static void apply_row (session_t *self, delivery_t *delivery)
         else
             apply_outcome (self, delivery, i, status, body, body_len);
     }
+    dp_blob_drop_many (delivery->blob, delivery->n_holds);
 }
 
 /* ---- The end of a task ---------------------------------------------------------------------- */

@@ -55,23 +55,33 @@ dp_blob_t *dp_blob_adopt (const void *data, size_t len, dp_blob_free_t *free_fun
     return self;
 }
 
-dp_blob_t *dp_blob_hold (dp_blob_t *self)
+void dp_blob_hold_many (dp_blob_t *self, size_t n)
 {
     if (self)
-        atomic_fetch_add_explicit (&self->n_holds, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit (&self->n_holds, n, memory_order_relaxed);
+}
+
+dp_blob_t *dp_blob_hold (dp_blob_t *self)
+{
+    dp_blob_hold_many (self, 1);
     return self;
+}
+
+void dp_blob_drop_many (dp_blob_t *self, size_t n)
+{
+    /* Acquire and release: whoever frees must see all that other holders did before they let go. */
+    if (!self || n == 0 || atomic_fetch_sub_explicit (&self->n_holds, n, memory_order_acq_rel) != n)
+        return;
+    if (self->free_function)
+        self->free_function (self->hint);
+    dp_free (self);
 }
 
 void dp_blob_release (dp_blob_t **self_p)
 {
     dp_blob_t *self = *self_p;
     *self_p = NULL;
-    /* Acquire and release: whoever frees must see all that other holders did before they let go. */
-    if (!self || atomic_fetch_sub_explicit (&self->n_holds, 1, memory_order_acq_rel) != 1)
-        return;
-    if (self->free_function)
-        self->free_function (self->hint);
-    dp_free (self);
+    dp_blob_drop_many (self, 1);
 }
 
 const uint8_t *dp_blob_data (const dp_blob_t *self)

@@ -27,6 +27,10 @@ dp_blob_t *dp_blob_hold (dp_blob_t *self);
 /* Drop one hold, clear the pointer. NULL-safe. */
 void dp_blob_release (dp_blob_t **self_p);
 
+/* n more holds, or n fewer, by one atomic step: for rows of values in one blob. NULL-safe. */
+void dp_blob_hold_many (dp_blob_t *self, size_t n);
+void dp_blob_drop_many (dp_blob_t *self, size_t n);
+
 const uint8_t *dp_blob_data (const dp_blob_t *self);
 size_t dp_blob_len (const dp_blob_t *self);
 

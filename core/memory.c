@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static _Thread_local long n_until_failure; /* 0 = allocations do not fail on purpose */
 
@@ -19,11 +21,26 @@ static bool fails_on_purpose (void)
     return n_until_failure > 0 && --n_until_failure == 0;
 }
 
+/* Rows of millions of items are touched once: most of what that costs is the kernel's, a page at a time,
+   unless the pages are large. */
+static void wish_for_large_pages (void *block, size_t len)
+{
+    enum { PAGE = 4096, LONG = 8 << 20 };
+    if (len < LONG)
+        return;
+    size_t skipped = (PAGE - (uintptr_t) block % PAGE) % PAGE;
+    int code = errno;
+    madvise ((char *) block + skipped, (len - skipped) / PAGE * PAGE, MADV_HUGEPAGE);
+    errno = code; /* some kernels have none */
+}
+
 void *dp_alloc (size_t len)
 {
     void *block = fails_on_purpose () ? NULL : calloc (1, len > 0 ? len : 1);
     if (!block)
         errno = ENOMEM;
+    else
+        wish_for_large_pages (block, len);
     return block;
 }
 

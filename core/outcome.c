@@ -174,7 +174,10 @@ int outcome_put_error (dp_buffer_t *buffer, outcome_status_t status, const dpool
 
 int outcome_next (dp_reader_t *row, outcome_status_t *status, const uint8_t **body, size_t *body_len)
 {
-    *status = known (dp_reader_uint (row));
+    if (!row->is_failed && row->at < row->end && *row->at < OUTCOME_COUNT)
+        *status = (outcome_status_t) *row->at++;
+    else
+        *status = known (dp_reader_uint (row));
     *body = dp_reader_skip (row, body_len);
     return *body ? 0 : -1;
 }

@@ -7,12 +7,17 @@
 #include <errno.h>
 #include <string.h>
 
-void dp_value_init (dpool_value_t *self, dp_blob_t *blob, const uint8_t *data, size_t len)
+void dp_value_init_held (dpool_value_t *self, dp_blob_t *blob, const uint8_t *data, size_t len)
 {
-    self->blob = dp_blob_hold (blob);
+    self->blob = blob;
     self->data = data;
     self->len = len;
     atomic_init (&self->texts.first, NULL);
+}
+
+void dp_value_init (dpool_value_t *self, dp_blob_t *blob, const uint8_t *data, size_t len)
+{
+    dp_value_init_held (self, dp_blob_hold (blob), data, len);
 }
 
 void dp_value_settle (dpool_value_t *self, uint8_t *room)

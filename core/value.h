@@ -19,6 +19,9 @@ struct dpool_value_s {
 /* Fill an embedded value (all zero before) with len bytes at data inside blob, of which it takes a hold. */
 void dp_value_init (dpool_value_t *self, dp_blob_t *blob, const uint8_t *data, size_t len);
 
+/* The same, with a hold that the caller has and gives away. */
+void dp_value_init_held (dpool_value_t *self, dp_blob_t *blob, const uint8_t *data, size_t len);
+
 /* Have a short value's bytes in memory of its owner instead, and drop the hold. */
 void dp_value_settle (dpool_value_t *self, uint8_t *room);
 

@@ -17,7 +17,7 @@ static void append_blob (job_t *job, size_t len)
 static void succeed (job_t *job, size_t index)
 {
     dp_blob_t *blob = fixture_argument ((int) index + 1000);
-    job_succeed (job, index, blob, dp_blob_data (blob), dp_blob_len (blob));
+    job_succeed (job, index, dp_blob_hold (blob), dp_blob_data (blob), dp_blob_len (blob));
     dp_blob_release (&blob);
 }
 
@@ -412,7 +412,7 @@ static void one_slow_item_stops_the_drawing_after_a_million (void **state)
     for (size_t i = 0; i <= 1 << 20; i++) {
         assert_int_equal (job_append (job, blob), 0);
         if (i > 0) {
-            job_succeed (job, i, blob, dp_blob_data (blob), dp_blob_len (blob));
+            job_succeed (job, i, dp_blob_hold (blob), dp_blob_data (blob), dp_blob_len (blob));
             assert_int_equal (job_next_finished (job), i);
             job_forget (job, i);
         }
