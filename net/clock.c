@@ -20,6 +20,13 @@ int64_t dp_clock_ms (void)
     return dp_clock_us () / 1000;
 }
 
+int64_t dp_clock_tick (void)
+{
+    struct timespec now;
+    clock_gettime (CLOCK_MONOTONIC_COARSE, &now);
+    return (int64_t) now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 int dp_clock_until (int64_t deadline_ms, int64_t now_ms)
 {
     if (deadline_ms == DP_NEVER)

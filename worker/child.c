@@ -3,12 +3,12 @@
 
 #include "core/memory.h"
 #include "core/reader.h"
-#include "net/clock.h"
 #include "worker/call.h"
 #include "worker/descriptors.h"
 #include "worker/frame.h"
 #include "worker/limits.h"
 #include "worker/offers.h"
+#include "worker/stopwatch.h"
 #include "worker/view.h"
 
 #include <errno.h>
@@ -18,6 +18,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -34,6 +35,7 @@ typedef struct child_s {
     shared_t *shared;
     ring_t ring;
     shelf_t shelf;
+    stopwatch_t stopwatch;
     view_t arena;
     dp_buffer_t input;      /* read from the channel */
     size_t at;              /* of it was used */
@@ -44,10 +46,13 @@ typedef struct child_s {
     char host[HOST_NAME_MAX + 1];
 } child_t;
 
+/* To ask whether there is anything costs less than to flush nothing. */
 static void flush_output (void)
 {
-    fflush (stdout);
-    fflush (stderr);
+    if (__fpending (stdout) > 0)
+        fflush (stdout);
+    if (__fpending (stderr) > 0)
+        fflush (stderr);
 }
 
 static _Noreturn void leave (int status)
@@ -223,7 +228,8 @@ static void run_task (child_t *self, const frame_t *frame, const uint8_t *name)
     call->max_result = frame->max_result;
     dp_reader_t values;
     dp_reader_init (&values, body_of (self, frame, name), (size_t) frame->body_len);
-    int64_t started_at_us = dp_clock_us ();
+    stopwatch_start (&self->stopwatch);
+    int64_t started_at_us = self->stopwatch.at_us;
     for (uint64_t i = 0; i < frame->n_items; i++) {
         if (!slot_claim (slot, frame->serial + i)) {
             flush_output ();
@@ -233,9 +239,10 @@ static void run_task (child_t *self, const frame_t *frame, const uint8_t *name)
         limits_renew ();
         slot_begin (slot, frame->serial + i, started_at_us / 1000);
         run_item (self, &values);
-        if (frame->is_loose || i + 1 == frame->n_items)
+        bool is_last = i + 1 == frame->n_items;
+        if (frame->is_loose || is_last)
             flush_output ();
-        int64_t now_us = dp_clock_us ();
+        int64_t now_us = stopwatch_lap (&self->stopwatch, is_last || frame->is_timed);
         ring_record_t record = { .kind = RECORD_OUTCOME,
                                  .serial = frame->serial,
                                  .item = i,

@@ -130,6 +130,7 @@ typedef struct crew_task_s {
     uint64_t session_seed, job, first, n_items, attempt;
     uint64_t max_result;  /* bytes of an item's value that the broker takes; 0 = the default */
     bool is_loose;        /* its items are calls of their own */
+    bool is_timed;        /* its items have a time limit */
     wire_bytes_t payload; /* n_items packed values */
     dp_blob_t *blob;      /* which they are the whole of; NULL = of none */
 } crew_task_t;

@@ -88,7 +88,8 @@ void crew_want_hand (crew_t *self, size_t place, const crew_run_t *run)
                                    .first = run->first,
                                    .n_items = run->n_items,
                                    .attempt = run->attempt,
-                                   .is_loose = run->is_loose };
+                                   .is_loose = run->is_loose,
+                                   .is_timed = run->time_limit_ms > 0 };
     action->task.payload.data = dp_blob_data (run->payload);
     action->task.payload.len = dp_blob_len (run->payload);
     action->task.blob = run->payload;

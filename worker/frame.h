@@ -31,6 +31,7 @@ typedef struct frame_s {
     uint64_t serial, seed, job, first, n_items, attempt; /* of a task; the greeting has the seed only */
     uint64_t max_result;                                 /* likewise; 0 = the default */
     uint64_t is_loose; /* likewise: what an item printed goes out before its outcome */
+    uint64_t is_timed; /* likewise: since when an item runs must be exact */
     uint64_t body_at;  /* in the arena, where the body lies there */
     bool is_in_arena;
 } frame_t;

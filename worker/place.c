@@ -245,6 +245,7 @@ void place_hand (place_t *self, uint64_t serial, const crew_task_t *task)
         .attempt = task->attempt,
         .max_result = task->max_result,
         .is_loose = task->is_loose,
+        .is_timed = task->is_timed,
     };
     self->has_work = true;
     lend (self, serial, task, &frame);
