@@ -100,8 +100,6 @@ void stage_init (stage_t *self, const stage_size_t *size, uint64_t seed, const c
         fail_msg ("cannot write %s", path);
     snprintf (path, sizeof path, "%s/runs.records", folder);
     setenv ("DPOOL_CHAOS_RUNS", path, 1);
-    /* Brokers listen for the namespaces too, without keys. As a variable, which an older one passes over. */
-    setenv ("DPOOL_INSECURE", "yes", 1);
     self->history = history_new ();
     history_follow (self->history, path);
     for (size_t i = 0; i < size->n_brokers; i++)
