@@ -144,8 +144,8 @@ static void pass_on (hand_t *self, int64_t now_ms, const news_t *news)
         crew_child_ready (self->crew, now_ms, news->place, 1 + (int64_t) news->place);
         return;
     case NEWS_OUTCOME:
-        crew_item_finished (self->crew, now_ms, news->place, news->serial, news->outcome.data,
-                            news->outcome.len, 1);
+        crew_items_finished (self->crew, now_ms, news->place, news->serial, 1, news->outcome.data,
+                             news->outcome.len, 1);
         return;
     case NEWS_TAKEN_BACK:
         crew_taken_back (self->crew, now_ms, news->place, news->serial);
