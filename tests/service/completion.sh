@@ -34,13 +34,17 @@ expect () {
 
 # expect_options <word>...: all that the --help of these words shows.
 expect_options () {
-    local option n=0
+    local option offered n=0
+    offered=$(complete_words "$@" --)
     for option in $("$@" --help | grep -oE '^ +(-[a-zA-Z?], )?--[a-z-]+' | grep -oE -e '--[a-z-]+'); do
-        expect "$option" "$@" --
-        expect "$option" "$@" "${option%?}"
+        if ! grep -qxF -e "$option" <<< "$offered"; then
+            echo "'$* --' is not completed to $option"
+            fault=1
+        fi
         n=$((n + 1))
     done
     [ $n -ge 2 ] || { echo "$*: --help shows $n options"; fault=1; }
+    expect "$option" "$@" "${option%?}"
 }
 
 for program in "$@"; do
