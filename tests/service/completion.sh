@@ -34,7 +34,7 @@ expect () {
 
 # expect_options <word>...: all that the --help of these words shows.
 expect_options () {
-    local option= offered n=0
+    local option='' offered n=0
     offered=$(complete_words "$@" --)
     for option in $("$@" --help | grep -oE '^ +(-[a-zA-Z?], )?--[a-z-]+' | grep -oE -e '--[a-z-]+'); do
         if ! grep -qxF -e "$option" <<< "$offered"; then
