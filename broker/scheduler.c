@@ -43,8 +43,7 @@ scheduler_t *scheduler_new (const scheduler_config_t *config, int64_t now_ms)
     dp_list_init (&self->touched);
     dp_list_init (&self->acking);
     dp_list_init (&self->events);
-    dp_slabs_init (&self->runs, sizeof (task_runs_t), SCHEDULER_MAX_SLABS);
-    dp_slabs_init (&self->held, sizeof (held_t), SCHEDULER_MAX_SLABS);
+    scheduler_init_records (self);
     return self;
 }
 
@@ -80,8 +79,7 @@ void scheduler_destroy (scheduler_t **self_p)
     dp_heap_fini (&self->idle);
     dp_outbox_fini (&self->outbox);
     dp_buffer_fini (&self->scratch);
-    dp_slabs_fini (&self->runs);
-    dp_slabs_fini (&self->held);
+    scheduler_trim_records (self);
     for (dp_list_t *node; (node = dp_list_pop (&self->events)) != NULL;)
         dp_free (DP_CONTAINER (node, event_t, in_events));
     dp_free (self->event);
@@ -164,8 +162,7 @@ uint64_t scheduler_weight (const scheduler_t *self)
 
 void scheduler_tidy (scheduler_t *self)
 {
-    dp_slabs_trim (&self->runs);
-    dp_slabs_trim (&self->held);
+    scheduler_trim_records (self);
     for (dp_map_node_t *node = dp_map_first (&self->sessions); node != NULL;
          node = dp_map_next (&self->sessions, node))
         dp_map_shrink (&DP_CONTAINER (node, session_record_t, peer.by_id)->tasks);

@@ -4,34 +4,40 @@
 
 #include "core/memory.h"
 
+#include <string.h>
+
 static uint64_t weight_of (const held_t *held)
 {
-    return dp_blob_len (held->blob) + WIRE_RECORD_BYTES;
+    return held->len + WIRE_RECORD_BYTES;
 }
 
 static void free_held (scheduler_t *self, session_record_t *session, held_t *held)
 {
     dp_list_remove (&held->in_session);
     dp_list_remove (&held->in_task);
-    scheduler_weigh_held (self, session, dp_blob_len (held->blob), false);
+    scheduler_weigh_held (self, session, held->len, false);
     session->sent_bytes -= held->is_sent ? weight_of (held) : 0;
-    self->stats.payload_bytes -= dp_blob_len (held->blob);
-    dp_blob_release (&held->blob);
-    dp_slabs_put (&self->held, held);
+    self->stats.payload_bytes -= held->len;
+    if (held->has_blob)
+        dp_blob_release (&held->payload.blob);
+    dp_slabs_put (&self->held, held, held->number);
 }
 
-static dp_blob_t *keep (const wire_result_t *result, dp_blob_t *blob)
+static void keep_payload (held_t *held, const wire_bytes_t *payload, dp_blob_t *blob)
 {
-    if (blob != NULL)
-        return dp_blob_hold (blob);
-    blob = dp_blob_copy (result->payload.data, result->payload.len);
-    if (blob == NULL)
-        dp_no_memory (result->payload.len);
-    return blob;
+    if (!held->has_blob) {
+        if (payload->len > 0)
+            memcpy (held->payload.bytes, payload->data, payload->len);
+        return;
+    }
+    held->payload.blob = blob != NULL ? dp_blob_hold (blob) : dp_blob_copy (payload->data, payload->len);
+    if (held->payload.blob == NULL)
+        dp_no_memory (payload->len);
 }
 
 static void send_one (scheduler_t *self, session_record_t *session, held_t *held)
 {
+    dp_blob_t *blob = held->has_blob ? held->payload.blob : NULL;
     wire_result_t result = {
         .id = held->task->by_id.key,
         .attempt = held->attempt,
@@ -40,9 +46,9 @@ static void send_one (scheduler_t *self, session_record_t *session, held_t *held
         .first = held->first,
         .n_items = held->n_items,
         .run_us = held->run_us,
-        .payload = { dp_blob_data (held->blob), dp_blob_len (held->blob), 0 },
+        .payload = { blob != NULL ? dp_blob_data (blob) : held->payload.bytes, held->len, 0 },
     };
-    wire_add_result (&session->results, &self->outbox, session->peer.connection, &result, held->blob);
+    wire_add_result (&session->results, &self->outbox, session->peer.connection, &result, blob);
     held->is_sent = true;
     session->sent_bytes += weight_of (held);
     dp_list_remove (&held->in_session);
@@ -61,7 +67,7 @@ void scheduler_send_held (scheduler_t *self, session_record_t *session)
 {
     while (is_listening (session) && !dp_list_is_empty (&session->unsent)) {
         held_t *held = DP_CONTAINER (session->unsent.next, held_t, in_session);
-        if (!scheduler_may_send (self, session, dp_blob_len (held->blob)))
+        if (!scheduler_may_send (self, session, held->len))
             return;
         send_one (self, session, held);
     }
@@ -92,17 +98,22 @@ static void note_told (task_runs_t *runs, const wire_result_t *result)
 void scheduler_hold (scheduler_t *self, task_t *task, const wire_result_t *result, dp_blob_t *blob)
 {
     session_record_t *session = scheduler_session_of (task);
-    held_t *held = dp_slabs_take (&self->held);
-    *held = (held_t) { .task = task,
-                       .attempt = result->attempt,
-                       .first = result->first,
-                       .n_items = result->n_items,
-                       .run_us = result->run_us,
-                       .status = result->status,
-                       .is_final = result->is_final,
-                       .blob = keep (result, blob) };
-    self->stats.payload_bytes += dp_blob_len (held->blob);
-    scheduler_weigh_held (self, session, dp_blob_len (held->blob), true);
+    uint8_t number;
+    held_t *held = dp_slabs_take (&self->held, &number);
+    held->task = task;
+    held->attempt = result->attempt;
+    held->first = result->first;
+    held->n_items = result->n_items;
+    held->run_us = result->run_us;
+    held->status = result->status;
+    held->is_final = result->is_final;
+    held->is_sent = false;
+    held->has_blob = result->payload.len > sizeof held->payload.bytes;
+    held->number = number;
+    held->len = result->payload.len;
+    keep_payload (held, &result->payload, blob);
+    self->stats.payload_bytes += held->len;
+    scheduler_weigh_held (self, session, held->len, true);
     dp_list_append (&session->unsent, &held->in_session);
     if (!result->is_final)
         note_told (scheduler_need_runs (self, task), result);

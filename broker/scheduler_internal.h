@@ -19,6 +19,8 @@ enum {
     SCHEDULER_ORPHAN_MS = 60000,       /* workers drop what nobody has claimed for so long */
     SCHEDULER_MAX_ORPHANS = 1 << 20,   /* of all workers */
     SCHEDULER_MAX_SLABS = 256,         /* of each kind that are kept for the next ones, 64 records each */
+    SCHEDULER_TASK_SIZES = 16,         /* of tasks in slabs: each is a word more than the one before */
+    SCHEDULER_INLINE_RESULT = 32,      /* bytes; a longer one is a blob of its own */
     SCHEDULER_MAX_CLAIMS = 1 << 22,    /* ranges of one CLAIM */
     SCHEDULER_MAX_STATUS = 512 * 1024, /* bytes of a status: it must fit into an envelope */
     SCHEDULER_MAX_IDLE_ROUTES = 64     /* of one session, kept for what was learned of their tasks */
@@ -180,6 +182,7 @@ typedef struct task_runs_s {
     uint64_t n_items;               /* is_cut: they are the first of those that its arguments are of */
     uint64_t n_told;                /* items from the first on whose outcomes are held or were sent */
     bool is_cut;
+    uint8_t number; /* of the block */
 } task_runs_t;
 
 /* Millions of these may wait, so it is small: what few need stands elsewhere. */
@@ -206,7 +209,8 @@ typedef struct task_s {
     bool was_given : 1;   /* its attempt is one more than it was submitted with; not has_runs */
     bool is_listed : 1;   /* ASSIGNED: RUNS of the worker's present connection have named it */
     bool has_started : 1;
-    uint8_t packed[]; /* the blob, its numbers, a short payload: scheduler_record.c knows */
+    uint8_t size, number; /* where its memory is from */
+    uint8_t packed[];     /* the blob, its numbers, a short payload: scheduler_record.c knows */
 } task_t;
 
 /* A result that its client has not acknowledged. */
@@ -216,7 +220,13 @@ typedef struct held_s {
     uint64_t attempt, first, n_items, run_us;
     outcome_status_t status;
     bool is_final, is_sent; /* sent on this connection */
-    dp_blob_t *blob;
+    bool has_blob;          /* its payload is long */
+    uint8_t number;         /* of the block */
+    size_t len;
+    union {
+        dp_blob_t *blob;
+        uint8_t bytes[SCHEDULER_INLINE_RESULT];
+    } payload;
 } held_t;
 
 /* A run that a worker has and no client has claimed yet. */
@@ -260,7 +270,7 @@ struct scheduler_s {
     event_t *event; /* the one that was read last */
     scheduler_stats_t stats;
     dp_buffer_t scratch;
-    dp_slabs_t runs, held; /* records: of task_runs_t, held_t */
+    dp_slabs_t tasks[SCHEDULER_TASK_SIZES], runs, held; /* records */
 };
 
 /* scheduler.c: life, the tick */
@@ -362,6 +372,8 @@ void scheduler_say_missing (scheduler_t *self, session_record_t *session, uint64
 void scheduler_end_grace (scheduler_t *self, int64_t now_ms);
 
 /* scheduler_record.c: a task's record */
+void scheduler_init_records (scheduler_t *self);
+void scheduler_trim_records (scheduler_t *self); /* free what is only kept for the next ones */
 static inline session_record_t *scheduler_session_of (const task_t *task)
 {
     return task->has_lane ? task->of.lane->route->session : task->of.session;
@@ -386,8 +398,8 @@ enum { SCHEDULER_INLINE_PAYLOAD = 512 }; /* a longer payload is a blob of its ow
 
 /* Neither in the session's map nor counted. Of the payload, of which there may be none, the blob is held if
    it is long, else the bytes are copied. */
-task_t *scheduler_new_record (uint64_t id, const task_numbers_t *numbers, const wire_bytes_t *payload,
-                              dp_blob_t *blob);
+task_t *scheduler_new_record (scheduler_t *self, uint64_t id, const task_numbers_t *numbers,
+                              const wire_bytes_t *payload, dp_blob_t *blob);
 void scheduler_free_record (scheduler_t *self, task_t *task); /* with its blob, and runs without results */
 void scheduler_drop_payload (task_t *task);
 uint64_t scheduler_n_items_of (const task_t *task);
@@ -418,7 +430,8 @@ void scheduler_submit (scheduler_t *self, int64_t now_ms, lane_t *lane, const wi
 /* It is not taken: its result says so at once. */
 void scheduler_reject (scheduler_t *self, session_record_t *session, const wire_task_t *from,
                        outcome_status_t status, const char *why);
-task_t *scheduler_new_bodyless (session_record_t *session, uint64_t id, bool is_at_most_once);
+task_t *scheduler_new_bodyless (scheduler_t *self, session_record_t *session, uint64_t id,
+                                bool is_at_most_once);
 void scheduler_put_session (scheduler_t *self, worker_record_t *worker, session_record_t *session);
 void scheduler_assign (scheduler_t *self, int64_t now_ms, task_t *task, worker_record_t *worker);
 void scheduler_adopt (scheduler_t *self, int64_t now_ms, task_t *task, worker_record_t *worker,

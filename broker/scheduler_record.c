@@ -173,15 +173,54 @@ void scheduler_drop_payload (task_t *task)
 
 /* ---- Life ----------------------------------------------------------------------------------- */
 
-task_t *scheduler_new_record (uint64_t id, const task_numbers_t *numbers, const wire_bytes_t *payload,
-                              dp_blob_t *blob)
+/* Short records come from slabs: malloc would take four times the instructions, and a word more. */
+static task_t *get_memory (scheduler_t *self, size_t len)
+{
+    size_t more = len > sizeof (task_t) ? len - sizeof (task_t) : 0;
+    size_t size = (more + sizeof (uint64_t) - 1) / sizeof (uint64_t);
+    uint8_t number = 0;
+    task_t *task
+        = size < SCHEDULER_TASK_SIZES ? dp_slabs_take (&self->tasks[size], &number) : dp_must_alloc_raw (len);
+    *task = (task_t) { .size = (uint8_t) (size < SCHEDULER_TASK_SIZES ? size : SCHEDULER_TASK_SIZES),
+                       .number = number };
+    return task;
+}
+
+static void free_memory (scheduler_t *self, task_t *task)
+{
+    if (task->size < SCHEDULER_TASK_SIZES)
+        dp_slabs_put (&self->tasks[task->size], task, task->number);
+    else
+        dp_free (task);
+}
+
+void scheduler_init_records (scheduler_t *self)
+{
+    for (size_t i = 0; i < SCHEDULER_TASK_SIZES; i++)
+        dp_slabs_init (&self->tasks[i], sizeof (task_t) + i * sizeof (uint64_t), SCHEDULER_MAX_SLABS);
+    dp_slabs_init (&self->runs, sizeof (task_runs_t), SCHEDULER_MAX_SLABS);
+    dp_slabs_init (&self->held, sizeof (held_t), SCHEDULER_MAX_SLABS);
+}
+
+void scheduler_trim_records (scheduler_t *self)
+{
+    for (size_t i = 0; i < SCHEDULER_TASK_SIZES; i++)
+        dp_slabs_trim (&self->tasks[i]);
+    dp_slabs_trim (&self->runs);
+    dp_slabs_trim (&self->held);
+}
+
+task_t *scheduler_new_record (scheduler_t *self, uint64_t id, const task_numbers_t *numbers,
+                              const wire_bytes_t *payload, dp_blob_t *blob)
 {
     uint8_t packed[N_NUMBERS * MOST_BYTES];
     size_t n_packed = pack_numbers (packed, numbers);
     bool has_blob = payload->len > SCHEDULER_INLINE_PAYLOAD;
     size_t len = n_packed + (has_blob ? sizeof blob : payload->len);
-    task_t *task = dp_must_alloc_raw (offsetof (task_t, packed) + len);
-    *task = (task_t) { .by_id.key = id, .payload_len = (uint32_t) payload->len, .has_blob = has_blob };
+    task_t *task = get_memory (self, offsetof (task_t, packed) + len);
+    task->by_id.key = id;
+    task->payload_len = (uint32_t) payload->len;
+    task->has_blob = has_blob;
     dp_list_init (&task->in_place);
     uint8_t *at = task->packed;
     if (has_blob) {
@@ -200,8 +239,8 @@ void scheduler_free_record (scheduler_t *self, task_t *task)
     dp_blob_t *blob = blob_of (task);
     dp_blob_release (&blob);
     if (task->has_runs)
-        dp_slabs_put (&self->runs, task->by.runs);
-    dp_free (task);
+        dp_slabs_put (&self->runs, task->by.runs, task->by.runs->number);
+    free_memory (self, task);
 }
 
 task_runs_t *scheduler_need_runs (scheduler_t *self, task_t *task)
@@ -209,8 +248,11 @@ task_runs_t *scheduler_need_runs (scheduler_t *self, task_t *task)
     if (task->has_runs)
         return task->by.runs;
     uint64_t attempt = scheduler_attempt_of (task);
-    task_runs_t *runs = dp_slabs_take (&self->runs);
-    *runs = (task_runs_t) { .worker = task->by.worker, .attempt = attempt, .last_attempt = attempt };
+    uint8_t number;
+    task_runs_t *runs = dp_slabs_take (&self->runs, &number);
+    *runs = (task_runs_t) {
+        .worker = task->by.worker, .attempt = attempt, .last_attempt = attempt, .number = number
+    };
     dp_list_init (&runs->held);
     task->by.runs = runs;
     task->has_runs = true;
@@ -226,7 +268,7 @@ void scheduler_shed_runs (scheduler_t *self, task_t *task)
     if (runs->is_cut || runs->n_told > 0 || !dp_list_is_empty (&runs->held)
         || runs->attempt != runs->last_attempt || n_given > 1)
         return;
-    dp_slabs_put (&self->runs, runs);
+    dp_slabs_put (&self->runs, runs, runs->number);
     task->by.worker = NULL;
     task->has_runs = false;
     task->was_given = n_given == 1;

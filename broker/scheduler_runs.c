@@ -165,7 +165,7 @@ static void adopt_if_claimed (scheduler_t *self, int64_t now_ms, session_record_
         return;
     task_t *task = scheduler_task (session, orphan->id);
     if (task == NULL)
-        task = scheduler_new_bodyless (session, orphan->id, claim->is_at_most_once);
+        task = scheduler_new_bodyless (self, session, orphan->id, claim->is_at_most_once);
     if (task->state == TASK_QUEUED && scheduler_has_say (orphan->worker, task))
         adopt (self, now_ms, task, orphan);
 }

@@ -40,9 +40,10 @@ static void enter_session (session_record_t *session, task_t *task)
     dp_map_put (&session->tasks, task->by_id.key, &task->by_id);
 }
 
-task_t *scheduler_new_bodyless (session_record_t *session, uint64_t id, bool is_at_most_once)
+task_t *scheduler_new_bodyless (scheduler_t *self, session_record_t *session, uint64_t id,
+                                bool is_at_most_once)
 {
-    task_t *task = scheduler_new_record (id, &(task_numbers_t) { 0 }, &(wire_bytes_t) { 0 }, NULL);
+    task_t *task = scheduler_new_record (self, id, &(task_numbers_t) { 0 }, &(wire_bytes_t) { 0 }, NULL);
     task->of.session = session;
     task->is_at_most_once = is_at_most_once;
     enter_session (session, task);
@@ -54,7 +55,7 @@ void scheduler_reject (scheduler_t *self, session_record_t *session, const wire_
 {
     task_numbers_t numbers
         = { .attempt = from->attempt, .n_items = from->n_items, .job = from->job, .first = from->first };
-    task_t *task = scheduler_new_record (from->id, &numbers, &(wire_bytes_t) { 0 }, NULL);
+    task_t *task = scheduler_new_record (self, from->id, &numbers, &(wire_bytes_t) { 0 }, NULL);
     task->of.session = session;
     enter_session (session, task);
     self->stats.total_submitted++;
@@ -69,7 +70,7 @@ static task_t *new_task (scheduler_t *self, lane_t *lane, const wire_group_t *gr
                                .time_limit_ms = group->time_limit_ms,
                                .job = from->job,
                                .first = from->first };
-    task_t *task = scheduler_new_record (from->id, &numbers, payload, blob);
+    task_t *task = scheduler_new_record (self, from->id, &numbers, payload, blob);
     scheduler_hold_lane (task->of.lane = lane);
     task->has_lane = true;
     task->is_at_most_once = group->is_at_most_once;

@@ -43,7 +43,7 @@ static void numbers_of_all_sizes_and_payloads_of_all_lengths_come_out_again (voi
             uint64_t power = UINT64_C (1) << bits;
             task_numbers_t numbers = { power, power - 1, ~power, power + 1, UINT64_MAX };
             wire_bytes_t bytes = { payload, lengths[l], 0 };
-            task_t *task = scheduler_new_record (5, &numbers, &bytes, NULL);
+            task_t *task = scheduler_new_record (scheduler, 5, &numbers, &bytes, NULL);
             check_body (task, &numbers, payload, lengths[l]);
             scheduler_free_record (scheduler, task);
         }
@@ -56,7 +56,7 @@ static void a_long_payload_is_held_and_not_copied (void **state)
     dp_blob_t *blob = dp_blob_new (5000, &data);
     memset (data, 'x', 5000);
     wire_bytes_t bytes = { data, 5000, 1 };
-    task_t *task = scheduler_new_record (5, &(task_numbers_t) { .n_items = 1 }, &bytes, blob);
+    task_t *task = scheduler_new_record (scheduler, 5, &(task_numbers_t) { .n_items = 1 }, &bytes, blob);
     assert_ptr_equal (scheduler_body_of (task).blob, blob);
     dp_blob_release (&blob);
     assert_memory_equal (scheduler_body_of (task).payload.data, data, 5000);
@@ -69,7 +69,8 @@ static void a_long_payload_is_held_and_not_copied (void **state)
 static task_t *new_task (uint64_t attempt)
 {
     task_numbers_t numbers = { .attempt = attempt, .n_items = 3 };
-    return scheduler_new_record (5, &numbers, &(wire_bytes_t) { (const uint8_t *) "\1\2\3", 3, 0 }, NULL);
+    return scheduler_new_record (scheduler, 5, &numbers, &(wire_bytes_t) { (const uint8_t *) "\1\2\3", 3, 0 },
+                                 NULL);
 }
 
 static void attempts_are_counted_from_the_submitted_one (void **state)

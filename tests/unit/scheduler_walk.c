@@ -418,7 +418,7 @@ static uint64_t check_held (const dp_list_t *list, bool is_sent)
         const held_t *held = DP_CONTAINER (node, held_t, in_session);
         assert_true (held->is_sent == is_sent);
         assert_true (held->task != NULL || held->is_sent);
-        bytes += dp_blob_len (held->blob);
+        bytes += held->len;
     }
     return bytes;
 }

@@ -8,23 +8,38 @@
 
 enum { SIZE = 20, MANY = 1000 };
 
+typedef struct block_s {
+    uint8_t *bytes, number;
+} block_t;
+
+static block_t take (dp_slabs_t *slabs)
+{
+    block_t block;
+    block.bytes = dp_slabs_take (slabs, &block.number);
+    return block;
+}
+
+static void put (dp_slabs_t *slabs, block_t block)
+{
+    dp_slabs_put (slabs, block.bytes, block.number);
+}
+
 static void blocks_are_apart_from_each_other (void **state)
 {
     (void) state;
     dp_slabs_t slabs;
-    uint8_t *blocks[MANY];
+    block_t blocks[MANY];
     dp_slabs_init (&slabs, SIZE, 1);
     for (int i = 0; i < MANY; i++) {
-        blocks[i] = dp_slabs_take (&slabs);
-        assert_int_equal ((uintptr_t) blocks[i] % sizeof (uint64_t), 0);
-        memset (blocks[i], i & 0xff, SIZE);
+        blocks[i] = take (&slabs);
+        assert_int_equal ((uintptr_t) blocks[i].bytes % sizeof (uint64_t), 0);
+        memset (blocks[i].bytes, i & 0xff, SIZE);
     }
     for (int i = 0; i < MANY; i++)
         for (int at = 0; at < SIZE; at++)
-            assert_int_equal (blocks[i][at], i & 0xff);
+            assert_int_equal (blocks[i].bytes[at], i & 0xff);
     for (int i = 0; i < MANY; i++)
-        dp_slabs_put (&slabs, blocks[i]);
-    dp_slabs_put (&slabs, NULL);
+        put (&slabs, blocks[i]);
     dp_slabs_fini (&slabs);
 }
 
@@ -33,18 +48,18 @@ static void what_went_comes_again_in_the_order_of_addresses (void **state)
 {
     (void) state;
     dp_slabs_t slabs;
-    uint8_t *blocks[DP_SLAB_BLOCKS], *again[DP_SLAB_BLOCKS];
+    block_t blocks[DP_SLAB_BLOCKS], again[DP_SLAB_BLOCKS];
     dp_slabs_init (&slabs, SIZE, 1);
     for (int i = 0; i < DP_SLAB_BLOCKS; i++)
-        blocks[i] = dp_slabs_take (&slabs);
+        blocks[i] = take (&slabs);
     for (int i = 0; i < DP_SLAB_BLOCKS; i++)
-        dp_slabs_put (&slabs, blocks[i * 37 % DP_SLAB_BLOCKS]);
+        put (&slabs, blocks[i * 37 % DP_SLAB_BLOCKS]);
     for (int i = 0; i < DP_SLAB_BLOCKS; i++) {
-        again[i] = dp_slabs_take (&slabs);
-        assert_ptr_equal (again[i], blocks[i]);
+        again[i] = take (&slabs);
+        assert_ptr_equal (again[i].bytes, blocks[i].bytes);
     }
     for (int i = 0; i < DP_SLAB_BLOCKS; i++)
-        dp_slabs_put (&slabs, again[i]);
+        put (&slabs, again[i]);
     dp_slabs_fini (&slabs);
 }
 
@@ -52,20 +67,20 @@ static void holes_are_filled_before_there_are_new_slabs (void **state)
 {
     (void) state;
     dp_slabs_t slabs;
-    uint8_t *blocks[3 * DP_SLAB_BLOCKS];
+    block_t blocks[3 * DP_SLAB_BLOCKS];
     dp_slabs_init (&slabs, SIZE, 1);
     for (int i = 0; i < 3 * DP_SLAB_BLOCKS; i++)
-        blocks[i] = dp_slabs_take (&slabs);
+        blocks[i] = take (&slabs);
     assert_true (dp_list_is_empty (&slabs.open));
     for (int i = 0; i < 3 * DP_SLAB_BLOCKS; i += 2)
-        dp_slabs_put (&slabs, blocks[i]);
+        put (&slabs, blocks[i]);
     for (int i = 0; i < 3 * DP_SLAB_BLOCKS; i += 2) {
         assert_false (dp_list_is_empty (&slabs.open));
-        blocks[i] = dp_slabs_take (&slabs);
+        blocks[i] = take (&slabs);
     }
     assert_true (dp_list_is_empty (&slabs.open));
     for (int i = 0; i < 3 * DP_SLAB_BLOCKS; i++)
-        dp_slabs_put (&slabs, blocks[i]);
+        put (&slabs, blocks[i]);
     dp_slabs_fini (&slabs);
 }
 
@@ -73,21 +88,21 @@ static void only_so_many_unused_slabs_are_kept (void **state)
 {
     (void) state;
     dp_slabs_t slabs;
-    void *blocks[MANY];
+    block_t blocks[MANY];
     dp_slabs_init (&slabs, SIZE, 2);
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < MANY; i++)
-            blocks[i] = dp_slabs_take (&slabs);
+            blocks[i] = take (&slabs);
         assert_int_equal (slabs.n_unused, 0);
         for (int i = 0; i < MANY; i++)
-            dp_slabs_put (&slabs, blocks[i]);
+            put (&slabs, blocks[i]);
         assert_int_equal (slabs.n_unused, 2);
     }
-    blocks[0] = dp_slabs_take (&slabs);
+    blocks[0] = take (&slabs);
     assert_int_equal (slabs.n_unused, 1);
     dp_slabs_trim (&slabs);
     assert_int_equal (slabs.n_unused, 0);
-    dp_slabs_put (&slabs, blocks[0]);
+    put (&slabs, blocks[0]);
     assert_int_equal (slabs.n_unused, 1);
     dp_slabs_fini (&slabs);
 }
