@@ -16,24 +16,48 @@ static const char *name_of (const worker_record_t *worker)
     return worker->peer.name;
 }
 
-/* How many tasks will be given out before this one, in its own session. Tasks of other routes and its own
-   priority are not counted. */
+/* Whoever asks, however often, and however much waits: an answer takes so many steps of each kind at most. */
+enum { MOST_TASKS = 1024, MOST_LANES = 1024 };
+
+static uint64_t id_at (const dp_list_t *node)
+{
+    return DP_CONTAINER (node, task_t, in_place)->by_id.key;
+}
+
+/* How many stand before it in its lane: exact near either end, else by its id, since ids there grow. */
+static size_t place_in_lane (const task_t *task, const lane_t *lane)
+{
+    const dp_list_t *before = task->in_place.previous, *behind = task->in_place.next;
+    for (size_t n = 0; n < MOST_TASKS; n++, before = before->previous, behind = behind->next) {
+        if (before == &lane->queue)
+            return n;
+        if (behind == &lane->queue)
+            return lane->n_queued - 1 - n;
+    }
+    uint64_t first = id_at (lane->queue.next), last = id_at (lane->queue.previous), id = task->by_id.key;
+    if (first >= last || id <= first || id >= last)
+        return lane->n_queued / 2;
+    return (size_t) ((double) (id - first) / (double) (last - first) * (double) (lane->n_queued - 1));
+}
+
+/* How many tasks will be given out before this one, in its own session, more or less. Tasks of other routes
+   and its own priority are not counted. */
 static size_t count_ahead (const task_t *task)
 {
-    size_t n = 0;
     const lane_t *its = task->of.lane;
     const session_record_t *session = its->route->session;
     if (task->is_graced)
         return session->n_queued - 1;
-    for (const dp_list_t *node = task->in_place.previous; node != &its->queue; node = node->previous)
-        n++;
+    size_t n = place_in_lane (task, its), n_lanes = 0;
     for (const dp_list_t *node = session->waiting.next; node != &session->waiting; node = node->next) {
         const route_t *route = DP_CONTAINER (node, route_t, in_waiting);
-        for (size_t i = 0; i < route->ranks.n_nodes; i++) {
+        for (size_t i = 0; i < route->ranks.n_nodes && n_lanes < MOST_LANES; i++, n_lanes++) {
             const lane_t *lane = DP_CONTAINER (route->ranks.nodes[i], lane_t, by_rank);
             if ((int64_t) lane->by_priority.key > (int64_t) its->by_priority.key)
                 n += lane->n_queued;
         }
+        if (n_lanes == MOST_LANES)
+            break;
     }
     return n;
 }

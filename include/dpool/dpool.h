@@ -341,7 +341,7 @@ typedef struct dpool_explanation_s {
     dpool_reason_t reason;
     char sentence[256]; /* for people */
     char worker[64];    /* where it runs; or "" */
-    size_t ahead;       /* tasks in front of it */
+    size_t ahead;       /* tasks in front of it; of many thousands about so many */
     int64_t since_ms;   /* how long it has been so */
     unsigned attempt;   /* 1, 2, … */
 } dpool_explanation_t;
