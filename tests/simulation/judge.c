@@ -251,6 +251,9 @@ void judge_client (sim_t *sim, const sim_client_t *client)
 void judge_broker (sim_t *sim, const sim_broker_t *broker)
 {
     char text[256];
+    sim_broker_audit_connections (broker, text, sizeof text);
+    if (text[0] != '\0')
+        sim_violate (sim, "a peer has one connection at a time", "%s", text);
     if (broker->node.n_turns % AUDIT_TURNS != 0)
         return;
     sim_broker_audit (broker, text, sizeof text);

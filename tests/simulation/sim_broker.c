@@ -290,3 +290,21 @@ void sim_broker_audit (const sim_broker_t *self, char *text, size_t size)
             self->node.name, (unsigned long long) stats->n_queued, (unsigned long long) stats->n_assigned,
             (unsigned long long) stats->n_finished, n_queued, n_runs, n_tasks);
 }
+
+static size_t count_connected (const dp_map_t *peers)
+{
+    size_t n = 0;
+    for (dp_map_node_t *node = dp_map_first (peers); node != NULL; node = dp_map_next (peers, node))
+        n += DP_CONTAINER (node, peer_t, by_id)->connection != 0;
+    return n;
+}
+
+void sim_broker_audit_connections (const sim_broker_t *self, char *text, size_t size)
+{
+    const scheduler_t *scheduler = self->scheduler;
+    size_t n_connected = count_connected (&scheduler->sessions) + count_connected (&scheduler->workers);
+    text[0] = '\0';
+    if (scheduler->connections.count != n_connected)
+        snprintf (text, size, "%s has %zu connections of %zu peers", self->node.name,
+                  scheduler->connections.count, n_connected);
+}

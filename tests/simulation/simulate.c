@@ -166,7 +166,10 @@ static int play_many (const options_t *options)
         return 0;
     }
     uint64_t seed = reports[failed].seed;
-    play_again (options, seed);
+    if (play_again (options, seed) == 0)
+        printf ("seed %" PRIu64 ": broken: no program crashes or hangs\n"
+                "    only behind other seeds that were played in the same process\n",
+                seed);
     printf ("    play it again: %s --seed %" PRIu64 " --trace\n", options->program, seed);
     return 1;
 }
