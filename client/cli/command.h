@@ -20,7 +20,8 @@ enum { COMMAND_ANSWER_MS = 1800 }; /* how long a broker may take to be reached, 
 /* Each runs one command with its own arguments, argv[0] being "dpool status" and so on; returns how dpool
    ends. */
 typedef int (command_run_t) (int argc, char **argv);
-command_run_t command_apply, command_drain, command_keygen, command_map, command_status, command_wait;
+command_run_t command_apply, command_doctor, command_drain, command_keygen, command_map, command_status,
+    command_wait;
 
 /* The option --endpoint, for a command's struct argp_child. Its input is a const char **, which begins with
    NULL and is then what was given. */

@@ -21,6 +21,7 @@ static const struct {
     { "wait", command_wait, "Wait until enough workers are there" },
     { "apply", command_apply, "Call a function with arguments in JSON, and print its value" },
     { "map", command_map, "Call a function with each line of stdin, and print the values in order" },
+    { "doctor", command_doctor, "Look for what may keep a program from working, with what to do" },
     { "keygen", command_keygen, "Make a key, by which a broker knows a client or a worker" },
     { "drain", command_drain, "Let a worker finish what it runs, and end" },
 };
