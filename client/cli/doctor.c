@@ -141,7 +141,7 @@ static void look_at_broker (findings_t *findings, inquiry_t *inquiry, const char
     findings_add (findings, FINDING_OK, "broker", "'%s', with version %llu of the protocol",
                   inquiry_broker (inquiry), (unsigned long long) inquiry_version (inquiry));
     if (n_processes > 0)
-        findings_add (findings, FINDING_OK, "workers", "%llu processes take tasks", n_processes);
+        findings_add (findings, FINDING_OK, "workers", "processes that take tasks: %llu", n_processes);
     else
         findings_add (findings, FINDING_WARNING, "workers",
                       "none takes tasks now, so that calls wait: start dpool-worker");

@@ -34,9 +34,11 @@ struct inquiry_s {
     size_t n_endpoints, endpoint; /* in use */
     uint64_t id, n_opened, n_asked;
     dp_reach_t reach; /* of the last connection that failed */
-    char *answer;     /* to the question number n_asked; NULL = none yet */
-    uint64_t reason;  /* of the answer */
-    bool has_change;  /* of the processes */
+    dp_reach_t
+        rejection;   /* of one that was told why it is not let in: DP_OTHER_WAY, DP_KEY_UNKNOWN; else 0 */
+    char *answer;    /* to the question number n_asked; NULL = none yet */
+    uint64_t reason; /* of the answer */
+    bool has_change; /* of the processes */
     wire_refusal_t refusal;
     char *refusal_text, *broker;
     uint64_t version, processes; /* as it said */
@@ -166,6 +168,8 @@ static void say (inquiry_t *self, wire_kind_t kind)
 static void break_link (inquiry_t *self)
 {
     self->reach = dp_connection_reach (self->connection);
+    if (self->reach == DP_OTHER_WAY || self->reach == DP_KEY_UNKNOWN)
+        self->rejection = self->reach;
     dp_link_broken (&self->link, dp_clock_ms ());
 }
 
@@ -281,10 +285,14 @@ static int fail_refused (const inquiry_t *self)
                     inquiry_endpoint (self), self->refusal_text);
 }
 
-/* A port that is closed or not ours will hardly change. */
-static bool is_hopeless (const inquiry_t *self)
+/* A port that is closed or not ours will hardly change; one that takes its time for a WELCOME may be busy. */
+static bool is_hopeless (const inquiry_t *self, int64_t now_ms, int64_t trouble_ms, int64_t deadline_ms)
 {
-    return self->reach != DP_CONNECTING && self->reach != DP_LOOKING_UP;
+    if (self->rejection != 0 && self->n_endpoints == 1)
+        return true; /* it said so: no other answer will come */
+    return now_ms >= deadline_ms
+           || (now_ms >= trouble_ms && self->reach != DP_CONNECTING && self->reach != DP_LOOKING_UP
+               && self->reach != DP_HANDSHAKEN);
 }
 
 int inquiry_connect (inquiry_t *self, int timeout_ms, bool is_patient)
@@ -292,14 +300,16 @@ int inquiry_connect (inquiry_t *self, int timeout_ms, bool is_patient)
     int64_t start_ms = dp_clock_ms (), deadline_ms = start_ms + timeout_ms;
     int64_t trouble_ms = is_patient || timeout_ms < TROUBLE_MS ? deadline_ms : start_ms + TROUBLE_MS;
     self->reach = DP_CONNECTING;
+    self->rejection = 0;
     while (self->link.state != LINK_UP) {
         int64_t now_ms = dp_clock_ms ();
         if (self->refusal != 0)
             return fail_refused (self);
-        if (now_ms >= deadline_ms && self->link.state == LINK_GREETING)
+        if (now_ms >= trouble_ms && self->link.state == LINK_GREETING)
             self->reach = dp_connection_reach (self->connection);
-        if (now_ms >= deadline_ms || (now_ms >= trouble_ms && is_hopeless (self)))
-            return dp_reach_fail (self->reach, inquiry_endpoint (self), self->is_secure ? &self->keys : NULL,
+        if (is_hopeless (self, now_ms, trouble_ms, deadline_ms))
+            return dp_reach_fail (self->rejection != 0 ? self->rejection : self->reach,
+                                  inquiry_endpoint (self), self->is_secure ? &self->keys : NULL,
                                   self->context);
         turn (self, now_ms < trouble_ms ? trouble_ms : deadline_ms);
     }

@@ -2,16 +2,22 @@
 /* A broker with keys: who gets in, what those are told that do not, and what a change of the list does. */
 #include "tests/support/test.h"
 
+#include "net/keys.h"
+#include "net/message.h"
+
 #include <dpool/dpool.h>
 
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <zmq.h>
 
 #include "tests/support/check.h"
 #include "tests/support/cluster.h"
@@ -75,12 +81,57 @@ static dpool_t *open_as (fixture_t *self, const char *endpoint, const char *name
     return dpool_open (endpoint, &options);
 }
 
-/* It fails with this code within two seconds (and what a loaded machine adds), and the message has the words.
- */
+/* What dpool prints with these arguments, in this folder; and how it ends. */
+static int run_dpool (const char *folder, const char *const arguments[], char *text, size_t size)
+{
+    const char *argv[12] = { DPOOL_BIN_DIR "/dpool" };
+    char before[PATH_MAX];
+    for (size_t n = 1; *arguments != NULL; n++)
+        argv[n] = *arguments++;
+    assert_non_null (getcwd (before, sizeof before));
+    assert_int_equal (chdir (folder), 0);
+    process_t *dpool = process_new (argv, "/dev/null");
+    assert_int_equal (chdir (before), 0);
+    process_read_all (dpool, text, size);
+    int status = process_wait (dpool);
+    process_destroy (&dpool);
+    return WIFEXITED (status) ? WEXITSTATUS (status) : -1;
+}
+
+/* What dpool doctor says to the same, and how it ends. */
+static int ask_doctor (fixture_t *self, const char *endpoint, const char *name, const char *server,
+                       char *text, size_t size)
+{
+    const char *const doctor[] = { "doctor", "--endpoint", endpoint, "--function", "square", NULL };
+    if (name != NULL)
+        setenv ("DPOOL_KEY_FILE", keyring_file (self->keyring, name), 1);
+    if (server != NULL)
+        setenv ("DPOOL_SERVER_KEY", keyring_public (self->keyring, server), 1);
+    int status = run_dpool (".", doctor, text, size);
+    unsetenv ("DPOOL_KEY_FILE");
+    unsetenv ("DPOOL_SERVER_KEY");
+    return status;
+}
+
+/* At which of its lines the doctor finds what dpool_open has this code for. */
+static const char *check_of (int code)
+{
+    return code == DPOOL_ENOBROKER    ? "port "
+           : code == DPOOL_ENOTDPOOL  ? "protocol "
+           : code == DPOOL_ESERVERKEY ? "server key "
+           : code == DPOOL_ECLIENTKEY ? "allowlist "
+           : code == DPOOL_EVERSION   ? "version "
+           : code == DPOOL_EROLE      ? "role "
+                                      : "own key ";
+}
+
+/* dpool_open fails with this code, and dpool doctor at the line that is for it, each within two seconds (and
+   what a loaded machine adds), and the messages have the words. */
 static void assert_refused (fixture_t *self, const char *endpoint, const char *name, const char *server,
                             int code, const char *words)
 {
     enum { AT_MOST_MS = 2000, LOAD_MS = 1000 };
+    char text[8192];
     int64_t start_ms = now_ms ();
     assert_not_made (open_as (self, endpoint, name, server), code);
     int64_t took_ms = now_ms () - start_ms;
@@ -88,6 +139,39 @@ static void assert_refused (fixture_t *self, const char *endpoint, const char *n
             dpool_last_error ()->message);
     assert_true (took_ms < AT_MOST_MS + LOAD_MS);
     assert_says (words);
+
+    start_ms = now_ms ();
+    int status = ask_doctor (self, endpoint, name, server, text, sizeof text);
+    took_ms = now_ms () - start_ms;
+    assert_int_equal (status, 3);
+    char *failed = strstr (text, "FAILED   ");
+    assert_non_null (failed);
+    printf ("dpool doctor after %lld ms: %.200s\n", (long long) took_ms, failed);
+    assert_int_equal (strncmp (failed + strlen ("FAILED   "), check_of (code), strlen (check_of (code))), 0);
+    assert_contains (failed, words);
+    assert_true (took_ms < AT_MOST_MS + LOAD_MS);
+}
+
+typedef struct words_s {
+    cluster_t *cluster;
+    const char *words;
+} words_t;
+
+static bool has_said (void *argument)
+{
+    words_t *self = argument;
+    char *log = cluster_log (self->cluster, -1);
+    bool has = strstr (log, self->words) != NULL;
+    free (log);
+    return has;
+}
+
+static void change_list (fixture_t *self, const char *text, const char *answer)
+{
+    words_t words = { self->cluster, answer };
+    keyring_allow (self->keyring, text);
+    process_signal (cluster_broker (self->cluster), SIGHUP);
+    assert_true (wait_until (has_said, &words));
 }
 
 /* ---- Getting in ------------------------------------------------------------------------------- */
@@ -156,10 +240,96 @@ static void tells_of_what_is_no_broker (void **state)
     cluster_destroy (&plain);
 }
 
+/* ---- A broker of another time */
+
+typedef struct foreigner_s {
+    pthread_t thread;
+    void *context, *router;
+    char endpoint[256];
+    atomic_bool is_over;
+} foreigner_t;
+
+/* It refuses whatever is said to it. */
+static void *refuse_all (void *argument)
+{
+    foreigner_t *self = argument;
+    zmq_pollitem_t item = { self->router, 0, ZMQ_POLLIN, 0 };
+    dp_incoming_t incoming;
+    while (!atomic_load (&self->is_over)) {
+        if (zmq_poll (&item, 1, 20) != 1 || dp_incoming_receive (&incoming, self->router, true, 1 << 20) <= 0)
+            continue;
+        dp_outbox_t out = { NULL, NULL, 0 };
+        wire_put_refused (&out, 0, WIRE_REFUSED_VERSION,
+                          "it speaks the protocol versions 1 to 1, this broker 7 to 9: update the older one");
+        dp_outgoing_t *message = dp_outbox_take (&out);
+        dp_outgoing_send (message, self->router, incoming.routing_id, incoming.routing_id_len);
+        dp_outgoing_destroy (&message);
+        dp_incoming_fini (&incoming);
+    }
+    return NULL;
+}
+
+static void foreigner_start (foreigner_t *self, const char *key_file)
+{
+    static const int linger = 0;
+    size_t size = sizeof self->endpoint;
+    dp_keys_t keys = { .server_key = "" };
+    self->context = zmq_ctx_new ();
+    self->router = zmq_socket (self->context, ZMQ_ROUTER);
+    assert_non_null (self->router);
+    zmq_setsockopt (self->router, ZMQ_LINGER, &linger, sizeof linger);
+    if (key_file != NULL) {
+        assert_ok (dp_keys_load (&keys, key_file));
+        assert_ok (dp_keys_apply (&keys, self->router));
+    }
+    assert_int_equal (zmq_bind (self->router, "tcp://127.0.0.1:*"), 0);
+    assert_int_equal (zmq_getsockopt (self->router, ZMQ_LAST_ENDPOINT, self->endpoint, &size), 0);
+    assert_int_equal (pthread_create (&self->thread, NULL, refuse_all, self), 0);
+}
+
+static void foreigner_stop (foreigner_t *self)
+{
+    atomic_store (&self->is_over, true);
+    pthread_join (self->thread, NULL);
+    zmq_close (self->router);
+    zmq_ctx_term (self->context);
+}
+
+static void tells_of_another_protocol_version (void **state)
+{
+    fixture_t *self = *state;
+    foreigner_t foreigner = { .context = NULL };
+    foreigner_start (&foreigner, keyring_file (self->keyring, "other"));
+    assert_refused (self, foreigner.endpoint, "alice", "other", DPOOL_EVERSION, "update the older one");
+    foreigner_stop (&foreigner);
+    foreigner = (foreigner_t) { .context = NULL };
+    foreigner_start (&foreigner, NULL);
+    assert_refused (self, foreigner.endpoint, NULL, NULL, DPOOL_EVERSION, "update the older one");
+    foreigner_stop (&foreigner);
+}
+
 static void tells_that_nobody_listens (void **state)
 {
     fixture_t *self = *state;
     assert_refused (self, "tcp://127.0.0.1:1", "alice", "broker", DPOOL_ENOBROKER, "start dpool-broker");
+}
+
+static void a_doctor_finds_nothing_where_all_is_well (void **state)
+{
+    fixture_t *self = *state;
+    char text[8192];
+    const char *endpoint = cluster_endpoint (self->cluster);
+    dpool_t *pool = assert_made (open_as (self, endpoint, "alice", "broker"));
+    assert_ok (dpool_wait_workers (pool, 1, PATIENCE_MS));
+    dpool_destroy (&pool);
+    assert_int_equal (ask_doctor (self, endpoint, "alice", "broker", text, sizeof text), 0);
+    assert_null (strstr (text, "FAILED"));
+    assert_contains (text, "'square' is offered by 1 worker");
+    assert_contains (text, "that take tasks: 1");
+    change_list (self, WITHOUT_CAROL "carol\n    key = \"%carol%\"\n    role = client\n    functions = pid\n",
+                 "5 keys are let in");
+    assert_int_equal (ask_doctor (self, endpoint, "carol", "broker", text, sizeof text), 1);
+    assert_contains (text, "may not call 'square'");
 }
 
 static void tells_what_is_wrong_with_its_own_keys (void **state)
@@ -204,28 +374,6 @@ static void lets_a_monitor_look_but_not_call (void **state)
 
 /* ---- Changes ---------------------------------------------------------------------------------- */
 
-typedef struct words_s {
-    cluster_t *cluster;
-    const char *words;
-} words_t;
-
-static bool has_said (void *argument)
-{
-    words_t *self = argument;
-    char *log = cluster_log (self->cluster, -1);
-    bool has = strstr (log, self->words) != NULL;
-    free (log);
-    return has;
-}
-
-static void change_list (fixture_t *self, const char *text, const char *answer)
-{
-    words_t words = { self->cluster, answer };
-    keyring_allow (self->keyring, text);
-    process_signal (cluster_broker (self->cluster), SIGHUP);
-    assert_true (wait_until (has_said, &words));
-}
-
 static void shuts_out_a_revoked_key_by_its_next_message (void **state)
 {
     fixture_t *self = *state;
@@ -251,23 +399,6 @@ static void keeps_the_old_list_where_the_new_one_is_wrong (void **state)
 }
 
 /* ---- The command line ------------------------------------------------------------------------- */
-
-/* What dpool prints with these arguments, in this folder; and how it ends. */
-static int run_dpool (const char *folder, const char *const arguments[], char *text, size_t size)
-{
-    const char *argv[12] = { DPOOL_BIN_DIR "/dpool" };
-    char before[PATH_MAX];
-    for (size_t n = 1; *arguments != NULL; n++)
-        argv[n] = *arguments++;
-    assert_non_null (getcwd (before, sizeof before));
-    assert_int_equal (chdir (folder), 0);
-    process_t *dpool = process_new (argv, "/dev/null");
-    assert_int_equal (chdir (before), 0);
-    process_read_all (dpool, text, size);
-    int status = process_wait (dpool);
-    process_destroy (&dpool);
-    return WIFEXITED (status) ? WEXITSTATUS (status) : -1;
-}
 
 static void gets_in_with_keys_that_dpool_made (void **state)
 {
@@ -345,7 +476,9 @@ int main (int argc, char **argv)
         CASE (tells_of_a_key_that_the_broker_does_not_know),
         CASE (tells_of_a_role_that_is_not_allowed),
         CASE (tells_of_what_is_no_broker),
+        CASE (tells_of_another_protocol_version),
         CASE (tells_that_nobody_listens),
+        CASE (a_doctor_finds_nothing_where_all_is_well),
         CASE (tells_what_is_wrong_with_its_own_keys),
         CASE (refuses_functions_that_a_key_may_not_call),
         CASE (lets_a_monitor_look_but_not_call),
