@@ -202,8 +202,8 @@ static const dp_setting_t table[] = {
       .letter = 'Q',
       .argument = "QUOTA",
       .help = "How much each key may have and ask for where the allowlist says nothing, or without keys each "
-              "client: tasks=N bytes=N sessions=N, and a minute hellos=N queries=N, with blanks between; none "
-              "is no limit (default: " QUOTA ")" },
+              "client: tasks=N bytes=N sessions=N, and a minute hellos=N queries=N; none is no limit "
+              "(default: " QUOTA ")" },
 };
 
 static int check_security (const void *target)

@@ -125,13 +125,13 @@ void scheduler_admit (scheduler_t *self, const access_t *access)
    sessions share it, and half of its bytes are for results. */
 uint64_t scheduler_tasks_allowed (const quota_t *quota, size_t n_sessions)
 {
-    uint64_t most = quota->tasks / n_sessions;
+    uint64_t most = quota->tasks / (n_sessions > 0 ? n_sessions : 1);
     return quota->tasks == QUOTA_NONE ? 0 : most > 0 ? most : 1;
 }
 
 uint64_t scheduler_bytes_allowed (const quota_t *quota, size_t n_sessions)
 {
-    uint64_t most = quota->bytes / 2 / n_sessions;
+    uint64_t most = quota->bytes / 2 / (n_sessions > 0 ? n_sessions : 1);
     return quota->bytes == QUOTA_NONE ? 0 : most > 0 ? most : 1;
 }
 

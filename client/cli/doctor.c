@@ -201,16 +201,15 @@ static bool look_at_brokers (findings_t *findings, const char *list, const char 
 
 int command_doctor (int argc, char **argv)
 {
-    static const struct argp argp = {
-        options,
-        take_option,
-        "[ENDPOINT]",
-        "Look for what may keep a program from working here: the machine's limits, keys, the way to the broker, "
-        "and what it offers. A line a check, with what to do.",
-        children,
-        NULL,
-        NULL
-    };
+    static const struct argp argp
+        = { options,
+            take_option,
+            "[ENDPOINT]",
+            "Look for what may keep a program from working here: the machine's limits, keys, the way to the "
+            "broker, and what it offers. A line a check, with what to do.",
+            children,
+            NULL,
+            NULL };
     doctor_options_t taken = { .endpoint = NULL };
     argp_parse (&argp, argc, argv, 0, NULL, &taken);
     findings_t *findings = findings_new ();

@@ -394,6 +394,8 @@ static void keeps_the_old_list_where_the_new_one_is_wrong (void **state)
 {
     fixture_t *self = *state;
     change_list (self, "carol\n    key = \"%carol%\"\n    role = king\n", "role 'king' is unknown");
+    change_list (self, "carol\n    key = \"%carol%\"\n    role = client\n    quota = \"tasks=lots\"\n",
+                 "'carol': quota 'tasks=lots'");
     dpool_t *pool = assert_made (open_as (self, cluster_endpoint (self->cluster), "alice", "broker"));
     dpool_destroy (&pool);
 }
