@@ -7,7 +7,7 @@
 #include "broker/access.h"
 
 /*
- * A section for each key, by the name of whom it is:
+ * A section for each key, by the name of whom it is, who may have several keys:
  *
  *   alice
  *       key = "…40 characters of Z85…"
@@ -15,8 +15,8 @@
  *       functions = "square cube"
  *       quota = "tasks=1000 bytes=64M sessions=4 hellos=60 queries=60"
  *
- * All of it is read, or nothing: NULL with the thread's last error, which names file and section and says
- * what to do. Others may read the file, but not write to it.
+ * functions may stand there several times. All of it is read, or nothing: NULL with the thread's last error,
+ * which names file, line and section and says what to do. Others may read the file, but not write to it.
  */
 access_t *allowlist_read (const char *path);
 

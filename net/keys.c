@@ -58,20 +58,27 @@ static int read_file (int fd, const char *path, char text[MAX_FILE + 1])
     return 0;
 }
 
-/* Is what lies in the open file a secret? */
-static int check_secrecy (int fd, const char *path)
+/* Is what lies in the open file ours, and a secret, or at least what we were given? */
+static int check_file (int fd, const char *path, bool is_secret)
 {
     struct stat status;
     if (fstat (fd, &status) < 0)
         return dp_fail_errno ("cannot look at the key file %s", path);
+    if (!S_ISREG (status.st_mode))
+        return dp_fail (EINVAL, "%s is no key file: it is no file at all", path);
     if (status.st_uid != geteuid () && status.st_uid != 0)
         return dp_fail (EACCES, "the key file %s belongs to another user: take one of your own", path);
-    if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+    if (is_secret && (status.st_mode & (S_IRWXG | S_IRWXO)) != 0)
         return dp_fail (
             EACCES,
             "others can read or write the key file %s: chmod 600 it, or make a new key if somebody "
             "may have read it",
             path);
+    if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        return dp_fail (EACCES,
+                        "others can write to the key file %s, and put the key of a broker of their own "
+                        "there: see that it is the right one, and chmod go-w it",
+                        path);
     return 0;
 }
 
@@ -81,7 +88,7 @@ static int load (const char *path, bool is_secret, dp_key_t public_key, dp_key_t
     int fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
         return dp_fail_errno ("cannot read the key file %s", path);
-    int rc = is_secret ? check_secrecy (fd, path) : 0;
+    int rc = check_file (fd, path, is_secret);
     if (rc == 0)
         rc = read_file (fd, path, text);
     int code = errno;

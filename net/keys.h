@@ -25,7 +25,8 @@ bool dp_key_is_valid (const char *text);
    error, which names the file and says what to do. */
 int dp_keys_load (dp_keys_t *self, const char *path);
 
-/* The broker's public key: the key itself, or the file of its certificate. 0, or -1 likewise. */
+/* The broker's public key: the key itself, or the file of its certificate, which nobody else may be able to
+   change. 0, or -1 likewise. */
 int dp_keys_load_server (dp_keys_t *self, const char *key_or_path);
 
 /* Both, for a client or a worker; either alone is an error. */

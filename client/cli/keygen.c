@@ -48,8 +48,9 @@ static error_t take_option (int key, char *value, struct argp_state *state)
     case ARGP_KEY_ARG:
         if (taken->name != NULL)
             argp_error (state, "unexpected argument '%s': one key at a time is made", value);
-        if (!dp_name_is_valid (value, strlen (value)))
-            argp_error (state, "'%s' is no name: use 1 to %d of A-Z a-z 0-9 _ . : -", value, DP_NAME_MAX);
+        /* A colon cannot stand in the allowlist's form. */
+        if (!dp_name_is_valid (value, strlen (value)) || strchr (value, ':') != NULL)
+            argp_error (state, "'%s' is no name: use 1 to %d of A-Z a-z 0-9 _ . -", value, DP_NAME_MAX);
         taken->name = value;
         return 0;
     case ARGP_KEY_END:
