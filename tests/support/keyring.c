@@ -14,7 +14,7 @@
 enum { MAX_KEYS = 16, KEY_SIZE = 41 };
 
 typedef struct held_s {
-    char name[32], public_key[KEY_SIZE];
+    char name[32], public_key[KEY_SIZE], secret_key[KEY_SIZE];
     const char *file;
 } held_t;
 
@@ -44,11 +44,10 @@ void keyring_destroy (keyring_t **self_p)
 
 const char *keyring_add (keyring_t *self, const char *name)
 {
-    char secret_key[KEY_SIZE];
     assert_true (self->n_keys < MAX_KEYS);
     held_t *key = &self->keys[self->n_keys++];
     snprintf (key->name, sizeof key->name, "%s", name);
-    assert_int_equal (zmq_curve_keypair (key->public_key, secret_key), 0);
+    assert_int_equal (zmq_curve_keypair (key->public_key, key->secret_key), 0);
     key->file = folder_path (self->folder, name);
     FILE *file = fopen (key->file, "we");
     if (file == NULL)
@@ -56,7 +55,7 @@ const char *keyring_add (keyring_t *self, const char *name)
     fprintf (file,
              "#   A key of a test\n\nmetadata\n    name = \"%s\"\n"
              "curve\n    public-key = \"%s\"\n    secret-key = \"%s\"\n",
-             name, key->public_key, secret_key);
+             name, key->public_key, key->secret_key);
     fclose (file);
     assert_int_equal (chmod (key->file, 0600), 0);
     return key->file;
@@ -79,6 +78,11 @@ const char *keyring_file (keyring_t *self, const char *name)
 const char *keyring_public (keyring_t *self, const char *name)
 {
     return find (self, name, strlen (name))->public_key;
+}
+
+void keyring_secret (keyring_t *self, const char *name, char secret_key[KEY_SIZE])
+{
+    memcpy (secret_key, find (self, name, strlen (name))->secret_key, KEY_SIZE);
 }
 
 const char *keyring_allow (keyring_t *self, const char *text)

@@ -16,6 +16,9 @@ const char *keyring_add (keyring_t *self, const char *name);
 const char *keyring_file (keyring_t *self, const char *name);
 const char *keyring_public (keyring_t *self, const char *name);
 
+/* The secret key of a name that was added, of 40 characters. */
+void keyring_secret (keyring_t *self, const char *name, char secret_key[41]);
+
 /* Write the allowlist anew: the text, in which %NAME% stands for the public key of NAME. Its path. */
 const char *keyring_allow (keyring_t *self, const char *text);
 
