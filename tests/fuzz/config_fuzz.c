@@ -6,10 +6,7 @@
 
 #include <dpool/dpool.h>
 
-#include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 static void check (const config_t *config)
 {
@@ -24,14 +21,14 @@ static void check (const config_t *config)
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
     char path[64];
-    int fd = memfd_create ("broker.conf", MFD_CLOEXEC);
-    FUZZ_CHECK (fd >= 0 && write (fd, data, size) == (ssize_t) size);
-    snprintf (path, sizeof path, "/proc/self/fd/%d", fd);
+    int fd = fuzz_file (data, size, path, sizeof path);
+    fuzz_bound_begin ();
     config_t *config = config_new ();
     int rc = dp_settings_take_file (config->settings, path);
     FUZZ_CHECK (rc == 0 || (rc == -1 && strstr (dpool_last_error ()->message, path) != NULL));
     check (config);
     config_destroy (&config);
-    close (fd);
+    fuzz_bound_end_of_tree (size);
+    fuzz_file_close (fd);
     return 0;
 }

@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -145,18 +148,46 @@ void fuzz_bound_begin (void)
     n_now = n_most = 0;
 }
 
-void fuzz_bound_end (size_t n_input)
+static void end (size_t n_input, int64_t factor)
 {
     is_counting = false;
-    FUZZ_CHECK (n_most <= 2 * (int64_t) n_input + (64 << 10));
+    if (n_most > factor * (int64_t) n_input + (64 << 10))
+        fprintf (stderr, "%lld bytes for an input of %zu\n", (long long) n_most, n_input);
+    FUZZ_CHECK (n_most <= factor * (int64_t) n_input + (64 << 10));
 }
 #else
 void fuzz_bound_begin (void)
 {
 }
 
-void fuzz_bound_end (size_t n_input)
+static void end (size_t n_input, int64_t factor)
 {
     (void) n_input;
+    (void) factor;
 }
 #endif
+
+void fuzz_bound_end (size_t n_input)
+{
+    end (n_input, 2);
+}
+
+void fuzz_bound_end_of_tree (size_t n_input)
+{
+    end (n_input, 128);
+}
+
+/* ---- Files --------------------------------------------------------------------------------------- */
+
+int fuzz_file (const uint8_t *data, size_t size, char *path, size_t path_size)
+{
+    int fd = memfd_create ("input", MFD_CLOEXEC);
+    FUZZ_CHECK (fd >= 0 && fchmod (fd, 0600) == 0 && write (fd, data, size) == (ssize_t) size);
+    snprintf (path, path_size, "/proc/self/fd/%d", fd);
+    return fd;
+}
+
+void fuzz_file_close (int file)
+{
+    close (file);
+}

@@ -57,9 +57,16 @@ void fuzz_check_outgoing (dp_outgoing_t *outgoing);
 _Noreturn void fuzz_fail (const char *text, const char *file, int line);
 #define FUZZ_CHECK(condition) ((condition) ? (void) 0 : fuzz_fail (#condition, __FILE__, __LINE__))
 
+/* A file of these bytes that only its owner can reach, and its path: what it returns keeps it there. */
+int fuzz_file (const uint8_t *data, size_t size, char *path, size_t path_size);
+void fuzz_file_close (int file);
+
 /* Memory that is allocated between the two must never be more than 2 × input + 64 KiB at a time, or it
    aborts. Counted under clang's AddressSanitizer only. */
 void fuzz_bound_begin (void);
 void fuzz_bound_end (size_t n_input);
+/* For a file of which CZMQ makes a tree, with a node of some hundred bytes for each line: never more than
+   128 × input + 64 KiB. Only the administrator can write such a file. */
+void fuzz_bound_end_of_tree (size_t n_input);
 
 #endif

@@ -168,6 +168,60 @@ static void seeds_of_config (void)
     }
 }
 
+#define KEY_A "&o5qPrSsfOTIm8)WaB$([N*ijUJKM1=dX1a((HZJ"
+
+/* A pair that was made for this only. */
+#define PUBLIC_KEY "0^fmAwPHO@>E]6/**N>LMqL$MUd*4SPb$J2OY<@2"
+#define SECRET_KEY ")64d+fJm=[Qv^5BgviKy5fC5P-&VT3g)4y/LD6Dp"
+
+static void seeds_of_allowlist (void)
+{
+    static const struct {
+        const char *name, *text;
+    } files[] = {
+        { "all", "# whoever may\nalice\n    key = \"" KEY_A "\"\n    role = client\n"
+                 "    functions = \"square, cube geo.area\"\n    functions = root\n\n"
+                 "bob\n    key = \"" PUBLIC_KEY "\"  # a worker\n    role = worker\n" },
+        { "roles", "m\n    role = monitor\n    key = '" KEY_A "'\na\n    key = \"" PUBLIC_KEY
+                   "\"\n    role = admin\n" },
+        { "quota", "alice\n    key = \"" KEY_A "\"\n    role = client\n    quota = \"tasks=10 bytes=1M\"\n" },
+        { "same-key",
+          "a\n    key = \"" KEY_A "\"\n    role = client\na\n    key = \"" KEY_A "\"\n    role = client\n" },
+        { "unknown-role", "a\n    key = \"" KEY_A "\"\n    role = king\n" },
+        { "unknown-setting", "a\n    rights = all\n" },
+        { "twice", "a\n    role = client\n    role = admin\n" },
+        { "deep", "a\n    role = client\n        key = x\n" },
+        { "value", "a = client\n" },
+        { "half", "a\n    key = \"" },
+        { "empty", "" },
+    };
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        FILE *file = seed_open ("allowlist", files[i].name);
+        seed_bytes (file, files[i].text, strlen (files[i].text));
+        seed_close (&file);
+    }
+}
+
+static void seeds_of_keys (void)
+{
+    static const struct {
+        const char *name, *text;
+    } files[] = {
+        { "pair",
+          "#   ****  Generated\n#   by CZMQ\n\nmetadata\n    role = \"client\"\ncurve\n    public-key = "
+          "\"" PUBLIC_KEY "\"\n    secret-key = \"" SECRET_KEY "\"\n" },
+        { "public", "curve\n    public-key = \"" PUBLIC_KEY "\"\n" },
+        { "mixed", "public-key = '" KEY_A "'\nsecret-key = " SECRET_KEY "\n" },
+        { "short", "public-key = \"too short\"\n" },
+        { "half", "curve\n    public-key = \"" },
+    };
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        FILE *file = seed_open ("keys", files[i].name);
+        seed_bytes (file, files[i].text, strlen (files[i].text));
+        seed_close (&file);
+    }
+}
+
 int main (int argc, char **argv)
 {
     if (argc != 2) {
@@ -179,6 +233,8 @@ int main (int argc, char **argv)
     seeds_of_values ();
     seed_error ();
     seeds_of_config ();
+    seeds_of_allowlist ();
+    seeds_of_keys ();
     seeds_of_machines ();
     return 0;
 }
