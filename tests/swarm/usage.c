@@ -18,6 +18,20 @@ int64_t usage_cpu_us (pid_t pid)
     return (int64_t) time.tv_sec * 1000000 + time.tv_nsec / 1000;
 }
 
+int64_t usage_machine_us (void)
+{
+    long long user = 0, nice = 0, system = 0, idle, wait, irq = 0, softirq = 0, steal = 0;
+    FILE *file = fopen ("/proc/stat", "re");
+    if (!file)
+        return 0;
+    if (fscanf (file, "cpu %lld %lld %lld %lld %lld %lld %lld %lld", &user, &nice, &system, &idle, &wait,
+                &irq, &softirq, &steal)
+        != 8)
+        user = nice = system = irq = softirq = steal = 0;
+    fclose (file);
+    return (user + nice + system + irq + softirq + steal) * (1000000 / sysconf (_SC_CLK_TCK));
+}
+
 static size_t read_status_kib (pid_t pid, const char *key)
 {
     char path[64], line[256];

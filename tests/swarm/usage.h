@@ -10,6 +10,9 @@
 /* CPU time of all its threads since its start, in microseconds. 0 when it is gone. */
 int64_t usage_cpu_us (pid_t pid);
 
+/* CPU time of all programs of the machine since its start, in microseconds. */
+int64_t usage_machine_us (void);
+
 /* Memory that it has in RAM, in KiB: now, and at most since usage_reset_peak. 0 when it is gone. */
 size_t usage_memory_kib (pid_t pid);
 size_t usage_peak_kib (pid_t pid);
