@@ -30,12 +30,14 @@ enum {
 #define SCHEDULER_MAX_RUN_US (UINT64_C (1) << 40)
 
 /* A name that workers offer or tasks ask for: a function, or a label. Interned. Lives as long as a route or
-   a worker uses it, and once a worker has offered it as long as the scheduler. */
+   a worker uses it, and once a worker has offered it as long as the scheduler; but of very many names those
+   that nobody uses are forgotten, so that workers that come and go cannot fill the memory with them. */
+#define SCHEDULER_MAX_NAMES 65536
 typedef struct offer_s {
     dp_map_node_t by_hash;
     struct offer_s *next_same; /* of the same hash */
     uint64_t serial;           /* no other was ever given */
-    size_t n_users;            /* routes */
+    size_t n_users;            /* routes, and workers: each as often as it offers it */
     char kind;                 /* 'f' function, 'l' label */
     bool was_offered;          /* by any worker since the broker's start */
     size_t len;
@@ -303,6 +305,7 @@ const char *scheduler_over_queries (scheduler_t *self, int64_t now_ms, account_t
 
 /* scheduler_offers.c: names, and who can run what */
 offer_t *scheduler_offer (scheduler_t *self, char kind, wire_text_t name);
+void scheduler_drop_offers (scheduler_t *self, worker_record_t *worker);
 void scheduler_take_offers (scheduler_t *self, worker_record_t *worker, wire_hello_t *hello);
 void scheduler_release_offer (scheduler_t *self, offer_t *offer);
 bool scheduler_can_run (const worker_record_t *worker, const route_t *route);

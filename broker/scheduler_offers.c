@@ -43,11 +43,12 @@ offer_t *scheduler_offer (scheduler_t *self, char kind, wire_text_t name)
     return offer;
 }
 
-/* A route is done with it. What no worker ever offered is only as interesting as the tasks that ask for it.
+/* A route or a worker is done with it. What no worker ever offered is only as interesting as the tasks that
+ * ask for it.
  */
 void scheduler_release_offer (scheduler_t *self, offer_t *offer)
 {
-    if (--offer->n_users > 0 || offer->was_offered)
+    if (--offer->n_users > 0 || (offer->was_offered && self->offers.count <= SCHEDULER_MAX_NAMES))
         return;
     uint64_t hash = offer->by_hash.key;
     offer_t *first = DP_CONTAINER (dp_map_get (&self->offers, hash), offer_t, by_hash);
@@ -78,15 +79,25 @@ static offer_t **take_names (scheduler_t *self, char kind, dp_reader_t *names, s
     for (size_t i = 0, left = n; wire_next_name (names, &left, &name); i++) {
         offers[i] = scheduler_offer (self, kind, name);
         offers[i]->was_offered = true;
+        offers[i]->n_users++;
     }
     qsort (offers, n, sizeof *offers, compare_addresses);
     return offers;
 }
 
-void scheduler_take_offers (scheduler_t *self, worker_record_t *worker, wire_hello_t *hello)
+void scheduler_drop_offers (scheduler_t *self, worker_record_t *worker)
 {
+    for (size_t i = 0; i < worker->n_functions; i++)
+        scheduler_release_offer (self, worker->functions[i]);
+    for (size_t i = 0; i < worker->n_labels; i++)
+        scheduler_release_offer (self, worker->labels[i]);
     dp_free (worker->functions);
     dp_free (worker->labels);
+}
+
+void scheduler_take_offers (scheduler_t *self, worker_record_t *worker, wire_hello_t *hello)
+{
+    scheduler_drop_offers (self, worker);
     worker->functions = take_names (self, 'f', &hello->functions, hello->n_functions);
     worker->labels = take_names (self, 'l', &hello->labels, hello->n_labels);
     worker->n_functions = hello->n_functions;

@@ -255,8 +255,7 @@ static void free_worker (scheduler_t *self, worker_record_t *worker)
     dp_list_remove (&worker->peer.in_touched);
     dp_list_remove (&worker->peer.in_acking);
     scheduler_leave_account (self, &worker->peer);
-    dp_free (worker->functions);
-    dp_free (worker->labels);
+    scheduler_drop_offers (self, worker);
     dp_free (worker);
 }
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* scheduler_liars_test.c - workers that say what cannot be. */
+#include "broker/scheduler_internal.h"
 #include "tests/unit/scheduler_rig.h"
+
+#include <stdio.h>
 
 static srig_t *t;
 
@@ -54,12 +57,31 @@ static void gives_no_task_to_a_worker_that_says_it_has_it_and_cannot (void **sta
     assert_int_equal (t->workers[2].n_kinds[WIRE_ADOPT], 0);
 }
 
+/* Names that a worker has offered are remembered when it is gone, but not of all who ever come. */
+static void remembers_so_many_names_and_no_more (void **state)
+{
+    (void) state;
+    srig_submit_as (t, 1, 1, 1, (srig_submit_t) { .function = "work" });
+    srig_turn (t);
+    for (unsigned i = 0; i < SCHEDULER_MAX_NAMES / 2 + 1000; i++) {
+        char function[16], label[16];
+        snprintf (function, sizeof function, "f%u", i);
+        snprintf (label, sizeof label, "l%u", i);
+        srig_worker_as (t, 2, (srig_hello_t) { .functions = { "work", function }, .labels = { label } });
+        srig_bare (t, &t->workers[2], WIRE_BYE);
+    }
+    assert_int_equal (t->scheduler->offers.count, SCHEDULER_MAX_NAMES);
+    assert_int_equal (srig_work (t), 1); /* who is there is not forgotten */
+    srig_expect_results (t, 1, "1");
+}
+
 int main (void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown (believes_no_worker_of_what_it_could_not_have_run, setup, teardown),
         cmocka_unit_test_setup_teardown (gives_no_task_to_a_worker_that_says_it_has_it_and_cannot, setup,
                                          teardown),
+        cmocka_unit_test_setup_teardown (remembers_so_many_names_and_no_more, setup, teardown),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
