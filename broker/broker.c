@@ -25,7 +25,9 @@ enum {
     BACKLOG = 4096,       /* all peers return at once after a restart */
     MOST_UNSENT = 100000, /* messages for one peer: windows bound them, but not everybody keeps to his */
     MOST_UNREAD = 1000,   /* of one peer, who has to wait then */
-    MOST_FAULTS = 10,     /* messages that no peer sends, and the connection is closed */
+    FAULT_REFUSED = 200,  /* what a message weighs that is refused … */
+    FAULT_STRAY = 1,      /* … and one of whoever has not said HELLO: there may be many on their way … */
+    MOST_FAULTS = 2000,   /* … until the connection is closed */
     KEEPALIVE_IDLE_S = 10,
     KEEPALIVE_EVERY_S = 5,
     MAX_RETRANSMIT_MS = 20000,
@@ -239,9 +241,9 @@ static void turn_away (broker_t *self, const dp_incoming_t *incoming)
 /* Who goes on with what is refused is hung up on: such messages cost us more than him. ZeroMQ cannot do that,
    but takes it as if he had closed the connection. The descriptor may be another's by now: of one who has
    said HELLO that is known, any other comes back. */
-static void blame (broker_t *self, int fd)
+static void blame (broker_t *self, int fd, unsigned weight)
 {
-    if (peers_blame (self->peers, fd) >= MOST_FAULTS && peers_on_fd (self->peers, fd, NULL, 0) == 0)
+    if (peers_blame (self->peers, fd, weight) >= MOST_FAULTS && peers_on_fd (self->peers, fd, NULL, 0) == 0)
         shutdown (fd, SHUT_RDWR);
 }
 
@@ -274,16 +276,18 @@ static void handle (broker_t *self, dp_incoming_t *incoming)
         return;
     }
     if (self->gate != NULL && !is_admitted (self, connection, incoming)) {
-        blame (self, incoming->source_fd);
+        blame (self, incoming->source_fd, FAULT_REFUSED);
         return;
     }
     if (incoming->malformed != NULL) {
-        blame (self, incoming->source_fd);
+        blame (self, incoming->source_fd, FAULT_REFUSED);
         scheduler_malformed (self->scheduler, self->now_ms, connection, incoming->malformed);
         return;
     }
     if (incoming->message.kind == WIRE_HELLO)
         peers_greet (self->peers, connection);
+    else if (peers_is_stranger (self->peers, connection))
+        blame (self, incoming->source_fd, FAULT_STRAY);
     scheduler_receive (self->scheduler, self->now_ms, connection, &incoming->message, incoming->blobs);
 }
 

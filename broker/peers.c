@@ -182,12 +182,12 @@ size_t peers_on_fd (const peers_t *self, int fd, uint64_t *connections, size_t m
     return n;
 }
 
-unsigned peers_blame (peers_t *self, int fd)
+unsigned peers_blame (peers_t *self, int fd, unsigned weight)
 {
     if (!has_place (self, fd))
         return 0;
-    if (self->faults[fd] < UINT_MAX)
-        self->faults[fd]++;
+    if (self->faults[fd] < UINT_MAX - weight)
+        self->faults[fd] += weight;
     return self->faults[fd];
 }
 
@@ -259,6 +259,12 @@ void peers_greet (peers_t *self, uint64_t connection)
     entry_t *entry = entry_of_connection (self, connection);
     if (entry != NULL)
         dp_list_remove (&entry->in_strangers);
+}
+
+bool peers_is_stranger (const peers_t *self, uint64_t connection)
+{
+    const entry_t *entry = entry_of_connection (self, connection);
+    return entry != NULL && !dp_list_is_empty (&entry->in_strangers);
 }
 
 const uint8_t *peers_routing_id (const peers_t *self, uint64_t connection, size_t *len)

@@ -9,6 +9,7 @@
 #ifndef PEERS_H_INCLUDED
 #define PEERS_H_INCLUDED
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,9 @@ uint64_t peers_meet (peers_t *self, int64_t now_ms, const void *routing_id, size
 /* The connection has said HELLO: it is no stranger any more. Harmless for unknown ones. */
 void peers_greet (peers_t *self, uint64_t connection);
 
+/* It has not said HELLO, as far as is known. */
+bool peers_is_stranger (const peers_t *self, uint64_t connection);
+
 /* Where to send to it; NULL when it is unknown. Borrowed until the next call that changes the table. */
 const uint8_t *peers_routing_id (const peers_t *self, uint64_t connection, size_t *len);
 
@@ -38,9 +42,9 @@ void peers_forget (peers_t *self, uint64_t connection);
    stored. */
 size_t peers_on_fd (const peers_t *self, int fd, uint64_t *connections, size_t most);
 
-/* Something that no peer says came by this descriptor: how often that was since peers_absolve, this time
-   included. 0 where it cannot be counted. */
-unsigned peers_blame (peers_t *self, int fd);
+/* Something that a peer does not say came by this descriptor, and so much does it weigh: what all of it
+   weighs since peers_absolve. 0 where it cannot be counted. */
+unsigned peers_blame (peers_t *self, int fd, unsigned weight);
 /* The descriptor's connection is gone: whoever has its number next is another. */
 void peers_absolve (peers_t *self, int fd);
 

@@ -307,6 +307,18 @@ static void assert_is_hung_up_on (fixture_t *self, void *dealer, void *monitor)
     close_socket (self, dealer);
 }
 
+static void hangs_up_on_whoever_never_says_hello (void **state)
+{
+    fixture_t *self = *state;
+    enum { ENOUGH = 2000 };
+    static const uint8_t ping[] = "\x92\x05\x00";
+    void *monitor, *dealer = open_watched_dealer (self, &monitor);
+    for (int i = 0; i < ENOUGH; i++)
+        zmq_send (dealer, ping, 3, 0);
+    assert_is_hung_up_on (self, dealer, monitor);
+    assert_serves (self);
+}
+
 static void hangs_up_on_frames_beyond_its_limit (void **state)
 {
     fixture_t *self = *state;
@@ -425,6 +437,7 @@ int main (int argc, char **argv)
         cmocka_unit_test_setup_teardown (refuses_too_many_frames_and_goes_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown (asks_who_is_there, set_up, tear_down),
         cmocka_unit_test_setup_teardown (hangs_up_on_frames_beyond_its_limit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown (hangs_up_on_whoever_never_says_hello, set_up, tear_down),
         cmocka_unit_test_setup_teardown (hangs_up_on_whoever_goes_on_with_what_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown (serves_peers_that_chose_a_routing_id, set_up, tear_down),
         cmocka_unit_test_setup_teardown (serves_many_at_once, set_up, tear_down),

@@ -137,7 +137,9 @@ static void calls_those_strangers_that_said_no_hello (void **state)
     meet (peers, 40, 1, 1, &nobody); /* more words do not make it less of a stranger */
     assert_int_equal (peers_first_stranger (peers, &met_at_ms), one);
     assert_int_equal (met_at_ms, 10);
+    assert_true (peers_is_stranger (peers, one) && peers_is_stranger (peers, two));
     peers_greet (peers, one);
+    assert_false (peers_is_stranger (peers, one) || peers_is_stranger (peers, 12345));
     peers_greet (peers, one);
     peers_greet (peers, 12345);
     assert_int_equal (peers_first_stranger (peers, &met_at_ms), two);
@@ -178,12 +180,12 @@ static void counts_faults_until_the_connection_is_gone (void **state)
     (void) state;
     peers_t *peers = peers_new (100);
     for (unsigned i = 1; i <= 20; i++)
-        assert_int_equal (peers_blame (peers, 1000), i);
-    assert_int_equal (peers_blame (peers, 5), 1);
+        assert_int_equal (peers_blame (peers, 1000, 3), i * 3);
+    assert_int_equal (peers_blame (peers, 5, 1), 1);
     peers_absolve (peers, 1000);
-    assert_int_equal (peers_blame (peers, 1000), 1);
-    assert_int_equal (peers_blame (peers, 5), 2);
-    assert_int_equal (peers_blame (peers, -1), 0); /* unknown */
+    assert_int_equal (peers_blame (peers, 1000, 1), 1);
+    assert_int_equal (peers_blame (peers, 5, 1), 2);
+    assert_int_equal (peers_blame (peers, -1, 1), 0); /* unknown */
     peers_absolve (peers, -1);
     peers_absolve (peers, 1 << 20);
     peers_destroy (&peers);
