@@ -32,7 +32,7 @@ enum {
 /* A name that workers offer or tasks ask for: a function, or a label. Interned. Lives as long as a route or
    a worker uses it, and once a worker has offered it as long as the scheduler; but of very many names those
    that nobody uses are forgotten, so that workers that come and go cannot fill the memory with them. */
-#define SCHEDULER_MAX_NAMES 65536
+#define SCHEDULER_MAX_NAMES 10000
 typedef struct offer_s {
     dp_map_node_t by_hash;
     struct offer_s *next_same; /* of the same hash */

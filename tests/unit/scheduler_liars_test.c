@@ -63,11 +63,13 @@ static void remembers_so_many_names_and_no_more (void **state)
     (void) state;
     srig_submit_as (t, 1, 1, 1, (srig_submit_t) { .function = "work" });
     srig_turn (t);
-    for (unsigned i = 0; i < SCHEDULER_MAX_NAMES / 2 + 1000; i++) {
-        char function[16], label[16];
-        snprintf (function, sizeof function, "f%u", i);
-        snprintf (label, sizeof label, "l%u", i);
-        srig_worker_as (t, 2, (srig_hello_t) { .functions = { "work", function }, .labels = { label } });
+    for (unsigned i = 0; i < SCHEDULER_MAX_NAMES / 6 + 100; i++) {
+        char names[6][16];
+        for (unsigned k = 0; k < 6; k++)
+            snprintf (names[k], sizeof names[k], "n%u", i * 6 + k);
+        srig_worker_as (t, 2,
+                        (srig_hello_t) { .functions = { "work", names[0], names[1], names[2] },
+                                         .labels = { names[3], names[4], names[5] } });
         srig_bare (t, &t->workers[2], WIRE_BYE);
     }
     assert_int_equal (t->scheduler->offers.count, SCHEDULER_MAX_NAMES);
