@@ -10,6 +10,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+enum { SHORT_ARGUMENTS = 256 }; /* bytes: so many need no memory while they are packed */
+
 static int check_pool (const dpool_t *self)
 {
     return self != NULL ? 0 : dp_fail (EINVAL, "the pool is NULL: did dpool_open fail?");
@@ -62,7 +64,8 @@ static int wait_for_window (dpool_t *self, size_t len)
 /* Pack the arguments into a blob. NULL with the thread's last error. */
 static dp_blob_t *pack (dpool_t *self, const char *picture, va_list *arguments)
 {
-    dp_buffer_t packed = { .source = dp_arena_source (self->arena) };
+    uint8_t room[SHORT_ARGUMENTS];
+    dp_buffer_t packed = DP_BUFFER_IN (room, dp_arena_source (self->arena));
     dp_blob_t *blob = NULL;
     if (dp_picture_pack (&packed, picture, arguments) == 0) {
         blob = dp_arena_take_over (self->arena, &packed);

@@ -108,7 +108,7 @@ static void fini_items (job_t *self)
         item->value.blob = NULL;
         job_fini_item (item);
         if (self->is_stream)
-            dp_blob_release (&self->arguments[job_place (self, i)]);
+            argument_fini (&self->arguments[job_place (self, i)]);
     }
     dp_blob_drop_many (blob, n);
 }
@@ -140,7 +140,7 @@ static int grow (job_t *self)
     enum { FEWEST = 4 }; /* calls that are all unlike have a job each */
     size_t capacity = self->capacity == 0 ? FEWEST : self->capacity * 2;
     job_item_t *items = dp_alloc (capacity * sizeof *items);
-    dp_blob_t **arguments = dp_alloc (capacity * sizeof (dp_blob_t *));
+    argument_t *arguments = dp_alloc (capacity * sizeof *arguments);
     job_call_t *calls = self->is_calls ? dp_alloc (capacity * sizeof *calls) : NULL;
     if (items == NULL || arguments == NULL || (self->is_calls && calls == NULL)) {
         dp_free (items);
@@ -185,7 +185,7 @@ int job_append (job_t *self, dp_blob_t *arguments)
         return -1;
     size_t place = job_place (self, self->next);
     memset (&self->items[place], 0, sizeof self->items[place]);
-    self->arguments[place] = dp_blob_hold (arguments);
+    argument_init (&self->arguments[place], arguments);
     self->argument_bytes += dp_blob_len (arguments);
     self->next++;
     return 0;
@@ -224,23 +224,27 @@ static bool is_stuck (const job_t *self)
 }
 
 /* Long arguments are passed on where they lie, if they are the whole payload; several would be copied. */
-static bool goes_alone (const job_t *self, const dp_blob_t *arguments)
+static bool goes_alone (const job_t *self, size_t len)
 {
-    return self->chunk_size == 0 && dp_blob_len (arguments) > WIRE_INLINE_MAX;
+    return self->chunk_size == 0 && len > WIRE_INLINE_MAX;
+}
+
+static size_t argument_len_at (const job_t *self, size_t index)
+{
+    return argument_len (&self->arguments[job_place (self, index)]);
 }
 
 /* How many of a stream's next items fit into a payload. A call that was cancelled has none. */
 static size_t fit (const job_t *self, size_t most, size_t max_len)
 {
-    if (goes_alone (self, self->arguments[job_place (self, self->unsent)]))
+    size_t n = 1, len = argument_len_at (self, self->unsent);
+    if (goes_alone (self, len))
         return 1;
-    size_t n = 1, len = dp_blob_len (self->arguments[job_place (self, self->unsent)]);
-    while (n < most) {
-        const dp_blob_t *next = self->arguments[job_place (self, self->unsent + n)];
-        if (next == NULL || len + dp_blob_len (next) > max_len || goes_alone (self, next))
+    for (; n < most; n++) {
+        size_t next = argument_len_at (self, self->unsent + n);
+        if (next == 0 || len + next > max_len || goes_alone (self, next))
             break;
-        len += dp_blob_len (next);
-        n++;
+        len += next;
     }
     return n;
 }
@@ -334,7 +338,7 @@ size_t job_payload_len (const job_t *self, size_t first, size_t n)
         dp_items_slice (self->list, first, n, &len);
     else
         for (size_t i = first; i < first + n; i++)
-            len += dp_blob_len (self->arguments[job_place (self, i)]);
+            len += argument_len_at (self, i);
     return len;
 }
 
@@ -346,8 +350,8 @@ wire_bytes_t job_payload (job_t *self, size_t first, size_t n, dp_buffer_t *scra
         *blob = self->list_blob;
         return payload;
     }
-    if (n == 1) {
-        *blob = self->arguments[job_place (self, first)];
+    *blob = argument_blob (&self->arguments[job_place (self, first)]);
+    if (n == 1 && *blob != NULL) {
         payload.data = dp_blob_data (*blob);
         payload.len = dp_blob_len (*blob);
         return payload;
@@ -355,12 +359,13 @@ wire_bytes_t job_payload (job_t *self, size_t first, size_t n, dp_buffer_t *scra
     *blob = NULL;
     dp_buffer_reset (scratch);
     for (size_t i = first; i < first + n; i++) {
-        const dp_blob_t *argument = self->arguments[job_place (self, i)];
-        uint8_t *room = dp_buffer_extend (scratch, dp_blob_len (argument));
+        const argument_t *argument = &self->arguments[job_place (self, i)];
+        size_t len = argument_len (argument);
+        uint8_t *room = dp_buffer_extend (scratch, len);
         if (room != NULL)
-            memcpy (room, dp_blob_data (argument), dp_blob_len (argument));
+            memcpy (room, argument_data (argument), len);
         else /* a task without its arguments must not go out */
-            dp_no_memory (dp_blob_len (argument));
+            dp_no_memory (len);
     }
     payload.data = scratch->data;
     payload.len = scratch->len;
@@ -376,9 +381,9 @@ static void finish (job_t *self, size_t index, job_item_t *item)
     if (!self->is_stream)
         return;
     /* What it was called with is needed no more. */
-    dp_blob_t **argument = &self->arguments[job_place (self, index)];
-    self->argument_bytes -= dp_blob_len (*argument);
-    dp_blob_release (argument);
+    argument_t *argument = &self->arguments[job_place (self, index)];
+    self->argument_bytes -= argument_len (argument);
+    argument_fini (argument);
     if (self->is_calls)
         job_call (self, index)->task = NULL;
     if (!self->is_unordered)

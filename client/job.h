@@ -10,6 +10,7 @@
 #ifndef JOB_H_INCLUDED
 #define JOB_H_INCLUDED
 
+#include "client/argument.h"
 #include "core/items.h"
 #include "core/list.h"
 #include "core/map.h"
@@ -92,7 +93,7 @@ typedef struct job_s {
     bool is_closed; /* its owner was told that it is finished */
     dpool_items_t *list;
     dp_blob_t *list_blob;  /* the list's bytes, shared by the messages that carry them */
-    dp_blob_t **arguments; /* of a stream's items */
+    argument_t *arguments; /* of a stream's items */
     job_call_t *calls;     /* likewise, where they are calls */
     job_item_t *items;
     size_t capacity;   /* of arguments, calls and items; a power of two in a stream */
@@ -120,7 +121,7 @@ typedef struct job_s {
 job_t *job_new (const job_spec_t *spec);
 void job_destroy (job_t **self_p);
 
-/* Append an item to a stream. Takes a hold of the blob. 0 or -1 with ENOMEM. */
+/* Append an item to a stream. Takes a hold of the blob, or copies it if it is short. 0 or -1 with ENOMEM. */
 int job_append (job_t *self, dp_blob_t *arguments);
 
 /* The same of a stream of calls. */
@@ -171,7 +172,7 @@ bool job_has_room (const job_t *self, size_t processes);
 size_t job_appetite (const job_t *self, size_t processes);
 
 /* The bytes of some unfinished items: of a list a part of it (*blob is what holds it), of a stream's single
-   item its blob, of several a copy in scratch (*blob NULL). Without memory it aborts. */
+   item its blob, if it is long, of others a copy in scratch (*blob NULL). Without memory it aborts. */
 wire_bytes_t job_payload (job_t *self, size_t first, size_t n, dp_buffer_t *scratch, dp_blob_t **blob);
 size_t job_payload_len (const job_t *self, size_t first, size_t n);
 

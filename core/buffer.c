@@ -21,18 +21,20 @@ static void free_data (dp_buffer_t *self)
 {
     if (self->is_lent)
         self->source->give_back (self->source->context, self->data);
-    else
+    else if (!self->is_room)
         dp_free (self->data);
 }
 
-/* From one kind of memory to the other, or to a larger block of the source's. */
+/* From one kind of memory to another, or to a larger block of the source's. */
 static int move (dp_buffer_t *self, size_t wanted)
 {
     bool is_lent = true;
     size_t capacity;
     /* The first block is hardly longer than needed: often it is the whole of one long value. */
-    uint8_t *data = self->source->take (self->source->context,
-                                        self->is_lent ? capacity_for (self, wanted) : wanted, &capacity);
+    uint8_t *data = NULL;
+    if (self->source && wanted >= DP_BUFFER_LONG)
+        data = self->source->take (self->source->context,
+                                   self->is_lent ? capacity_for (self, wanted) : wanted, &capacity);
     if (!data) {
         is_lent = false;
         capacity = capacity_for (self, wanted);
@@ -46,12 +48,14 @@ static int move (dp_buffer_t *self, size_t wanted)
     self->data = data;
     self->capacity = capacity;
     self->is_lent = is_lent;
+    self->is_room = false;
     return 0;
 }
 
 static int grow (dp_buffer_t *self, size_t wanted)
 {
-    if (self->is_lent || (self->source && wanted >= DP_BUFFER_LONG && self->capacity <= DP_BUFFER_LONG))
+    if (self->is_lent || self->is_room
+        || (self->source && wanted >= DP_BUFFER_LONG && self->capacity <= DP_BUFFER_LONG))
         return move (self, wanted);
     size_t capacity = capacity_for (self, wanted);
     uint8_t *data = dp_realloc (self->data, capacity);

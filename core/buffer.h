@@ -23,13 +23,20 @@ typedef struct dp_buffer_s {
     size_t capacity;
     bool is_failed; /* memory ran out in an append: the content is incomplete; sticky until reset */
     bool is_lent;   /* data is the source's */
+    bool is_room;   /* data is room of the user's, such as on the stack: it is left when it gets too small */
     const dp_buffer_source_t *source; /* NULL = the heap only; stays as it is in reset and fini */
 } dp_buffer_t;
 
 /* An all-zero struct is an empty buffer. */
-#define DP_BUFFER_INIT                 \
-    {                                  \
-        NULL, 0, 0, false, false, NULL \
+#define DP_BUFFER_INIT                        \
+    {                                         \
+        NULL, 0, 0, false, false, false, NULL \
+    }
+
+/* An empty buffer that begins in room of the user's, which stays valid until dp_buffer_fini. */
+#define DP_BUFFER_IN(room, its_source)                                                   \
+    {                                                                                    \
+        .data = (room), .capacity = sizeof (room), .is_room = true, .source = its_source \
     }
 
 /* Make room for len more bytes and return where they go (len is counted in); NULL with ENOMEM. */

@@ -67,6 +67,20 @@ static void marks_itself_failed_when_memory_runs_out (void **state)
     dp_buffer_fini (&buffer);
 }
 
+static void begins_in_room_of_the_user_and_leaves_it_when_that_is_too_small (void **state)
+{
+    uint8_t room[8] = "";
+    dp_buffer_t buffer = DP_BUFFER_IN (room, NULL);
+    (void) state;
+    assert_int_equal (dp_buffer_append (&buffer, "12345678", 8), 0);
+    assert_ptr_equal (buffer.data, room);
+    assert_int_equal (dp_buffer_append (&buffer, "9", 1), 0);
+    assert_ptr_not_equal (buffer.data, room);
+    assert_memory_equal (buffer.data, "123456789", 9);
+    dp_buffer_fini (&buffer);
+    assert_int_equal (buffer.capacity, 0);
+}
+
 static void serves_as_a_msgpack_sink (void **state)
 {
     (void) state;
@@ -85,6 +99,7 @@ int main (void)
         cmocka_unit_test (takes_nothing_and_null),
         cmocka_unit_test (consumes_from_the_front),
         cmocka_unit_test (marks_itself_failed_when_memory_runs_out),
+        cmocka_unit_test (begins_in_room_of_the_user_and_leaves_it_when_that_is_too_small),
         cmocka_unit_test (serves_as_a_msgpack_sink),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -428,13 +428,22 @@ static void one_slow_item_stops_the_drawing_after_a_million (void **state)
 static void a_single_argument_is_sent_without_a_copy (void **state)
 {
     (void) state;
+    static const uint8_t bytes[ARGUMENT_SHORT + 1] = { 0xc4, ARGUMENT_SHORT - 1 };
     job_t *job = fixture_stream (NULL, (job_spec_t) { 0 });
-    fixture_append (NULL, job, 2);
+    dp_blob_t *argument = dp_blob_copy (bytes, sizeof bytes), *blob;
+    assert_int_equal (job_append (job, argument), 0);
+    fixture_append (NULL, job, 1); /* but for a short one */
     dp_buffer_t scratch = DP_BUFFER_INIT;
-    dp_blob_t *blob;
-    wire_bytes_t payload = job_payload (job, 1, 1, &scratch, &blob);
+    wire_bytes_t payload = job_payload (job, 0, 1, &scratch, &blob);
+    assert_ptr_equal (blob, argument);
     assert_ptr_equal (payload.data, dp_blob_data (blob));
     assert_int_equal (scratch.len, 0);
+    payload = job_payload (job, 1, 1, &scratch, &blob);
+    assert_null (blob);
+    assert_ptr_equal (payload.data, scratch.data);
+    assert_int_equal (payload.len, 5);
+    dp_buffer_fini (&scratch);
+    dp_blob_release (&argument);
     job_destroy (&job);
 }
 

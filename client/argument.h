@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * argument.h - what one item of a stream is called with, packed. Pure.
+ *
+ * Short bytes stand in the row of arguments itself: a block of memory for each, which one thread gets and
+ * another gives back, cost more than all else that a session does for a short call.
+ */
+#ifndef ARGUMENT_H_INCLUDED
+#define ARGUMENT_H_INCLUDED
+
+#include "core/blob.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+enum { ARGUMENT_SHORT = 23 };
+
+/* All zero: none, since a packed value has a byte at least. */
+typedef union argument_u {
+    dp_blob_t *blob; /* a hold of long bytes, where len is 0 */
+    struct {
+        uint8_t bytes[ARGUMENT_SHORT];
+        uint8_t len;
+    } brief;
+} argument_t;
+
+/* NULL: it is short, or none. */
+static inline dp_blob_t *argument_blob (const argument_t *self)
+{
+    return self->brief.len > 0 ? NULL : self->blob;
+}
+
+/* Copies short bytes, else takes a hold of the blob. */
+static inline void argument_init (argument_t *self, dp_blob_t *blob)
+{
+    size_t len = dp_blob_len (blob);
+    memset (self, 0, sizeof *self);
+    if (len == 0 || len > ARGUMENT_SHORT) {
+        self->blob = dp_blob_hold (blob);
+        return;
+    }
+    self->brief.len = (uint8_t) len;
+    memcpy (self->brief.bytes, dp_blob_data (blob), len);
+}
+
+/* It is all zero again. */
+static inline void argument_fini (argument_t *self)
+{
+    dp_blob_t *blob = argument_blob (self);
+    if (blob != NULL)
+        dp_blob_release (&blob);
+    memset (self, 0, sizeof *self);
+}
+
+static inline size_t argument_len (const argument_t *self)
+{
+    const dp_blob_t *blob = argument_blob (self);
+    return blob != NULL ? dp_blob_len (blob) : self->brief.len;
+}
+
+/* Until the argument moves, or is freed. */
+static inline const uint8_t *argument_data (const argument_t *self)
+{
+    const dp_blob_t *blob = argument_blob (self);
+    return blob != NULL ? dp_blob_data (blob) : self->brief.bytes;
+}
+
+#endif
