@@ -16,6 +16,11 @@ static bool is_ready_here (const dpool_async_result_t *self)
     return self->is_ready || (self->is_finished && pool_is_callback_thread (self->pool));
 }
 
+static size_t count_of (const dpool_async_result_t *self)
+{
+    return self->is_call ? 1 : self->job->next;
+}
+
 static int check (const dpool_async_result_t *self)
 {
     return self != NULL ? 0 : dp_fail (EINVAL, "the result is NULL: did the call that makes it fail?");
@@ -99,7 +104,7 @@ bool dpool_async_result_successful (const dpool_async_result_t *self)
 
 size_t dpool_async_result_count (const dpool_async_result_t *self)
 {
-    return self == NULL ? 0 : self->is_call ? 1 : self->job->next;
+    return self == NULL ? 0 : count_of (self);
 }
 
 /* ---- Items ---------------------------------------------------------------------------------- */
@@ -107,8 +112,8 @@ size_t dpool_async_result_count (const dpool_async_result_t *self)
 /* The finished item, or NULL with the thread's last error. Under the lock. */
 static job_item_t *finished_item (const dpool_async_result_t *self, size_t index)
 {
-    if (index >= dpool_async_result_count (self)) {
-        dp_fail (ERANGE, "there is no item %zu: the result has %zu", index, dpool_async_result_count (self));
+    if (index >= count_of (self)) {
+        dp_fail (ERANGE, "there is no item %zu: the result has %zu", index, count_of (self));
         return NULL;
     }
     job_item_t *item = async_result_item (self, index);
@@ -220,7 +225,7 @@ int dpool_async_result_progress (const dpool_async_result_t *self, dpool_progres
         return dp_fail (EINVAL, "the progress struct's size is 0: start from DPOOL_PROGRESS_INIT");
     dpool_progress_t now = DPOOL_PROGRESS_INIT;
     pool_lock (self->pool);
-    now.total = dpool_async_result_count (self);
+    now.total = count_of (self);
     if (self->is_call)
         tell_call (self, &now);
     else
