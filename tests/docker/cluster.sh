@@ -94,5 +94,5 @@ remove_cluster () {
     mapfile -t all < <(docker ps --all --quiet --filter "name=^$project-" \
         && docker ps --all --quiet --filter "label=com.docker.compose.project=$project")
     [ ${#all[@]} -eq 0 ] || docker rm --force --volumes "${all[@]}" > /dev/null 2>&1 || true
-    docker network rm "$network" > /dev/null 2>&1 || true
+    docker network rm "$network" "$project-pods" > /dev/null 2>&1 || true
 }
