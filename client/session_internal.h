@@ -47,6 +47,7 @@ struct session_s {
     dp_list_t submitted;  /* the same, in order of submission */
     dp_list_t again;      /* to be sent before anything new: missing ones, and retries under new ids */
     size_t n_bytes;       /* payload of the submitted ones */
+    uint64_t n_sent;      /* those that are at the broker */
     uint64_t sent_bytes;  /* of those that are sent: what they count for at the broker (R9) */
     uint64_t room;        /* what they may count for there; 0 = no limit */
     uint64_t most_tasks;  /* that may be under way there, by a quota; 0 = no limit */

@@ -36,15 +36,18 @@ job_task_t *session_find_task (const session_t *self, uint64_t id)
     return node != NULL ? DP_CONTAINER (node, job_task_t, by_id) : NULL;
 }
 
-static uint64_t weight_of (const job_task_t *task)
+/* It is at the broker now, or no more. */
+static void weigh (session_t *self, const job_task_t *task, bool is_coming)
 {
-    return task->payload_len + WIRE_RECORD_BYTES;
+    uint64_t bytes = task->payload_len + WIRE_RECORD_BYTES;
+    self->sent_bytes += is_coming ? bytes : 0 - bytes;
+    self->n_sent += is_coming ? 1 : 0 - UINT64_C (1);
 }
 
 static void note_unsent (session_t *self, job_task_t *task)
 {
     if (task->is_sent)
-        self->sent_bytes -= weight_of (task);
+        weigh (self, task, false);
     task->is_sent = false;
 }
 
@@ -168,7 +171,7 @@ static void send_task (session_t *self, job_task_t *task)
         record.attempt = task->base + (uint64_t) SESSION_SUBMISSION_STEP * task->n_submissions;
     task->n_submissions++;
     task->is_sent = true;
-    self->sent_bytes += weight_of (task);
+    weigh (self, task, true);
     dp_list_append (&self->submitted, &task->in_order);
     wire_add_task (&self->submits, &self->outbox, 0, WIRE_SUBMIT, &group, &record, blob);
 }
@@ -203,9 +206,11 @@ static void send_again (session_t *self, job_task_t *task)
     session_settle (self, job);
 }
 
-/* At the broker, whose memory it is. Whoever has nothing there may send anything. */
+/* At the broker, whose memory it is, and within the quota. Whoever has nothing there may send anything. */
 static bool has_room (const session_t *self, size_t payload_len)
 {
+    if (self->most_tasks != 0 && self->n_sent >= self->most_tasks)
+        return false;
     return self->room == 0 || self->sent_bytes == 0
            || self->sent_bytes + payload_len + WIRE_RECORD_BYTES <= self->room;
 }
@@ -214,8 +219,7 @@ static bool has_window (const session_t *self, size_t payload_len)
 {
     if (!has_room (self, payload_len))
         return false;
-    if (self->tasks.count >= self->max_tasks
-        || (self->most_tasks != 0 && self->tasks.count >= self->most_tasks))
+    if (self->tasks.count >= self->max_tasks)
         return false;
     return self->n_bytes == 0 || self->n_bytes + payload_len <= self->max_bytes;
 }

@@ -330,6 +330,24 @@ static void sends_no_more_tasks_than_the_broker_takes (void **state)
     fixture_free (&f);
 }
 
+static void what_a_broker_lacks_waits_for_its_quota_too (void **state)
+{
+    (void) state;
+    fixture_t *f = fixture_up (4);
+    fixture_list (f, 6, (job_spec_t) { .chunk_size = 1 });
+    fixture_turn (f);
+    assert_int_equal (f->n_tasks, 6);
+    fixture_reconnect (f, false);
+    fixture_forget (f);
+    give_room_for (f, 0, 2);
+    fixture_missing (f, 1, 6);
+    fixture_turn (f);
+    assert_int_equal (f->n_tasks, 2);
+    assert_int_equal (fixture_work_off (f), 6);
+    fixture_assert_clean (f);
+    fixture_free (&f);
+}
+
 static void one_task_is_sent_however_little_room_there_is (void **state)
 {
     (void) state;
@@ -466,6 +484,7 @@ int main (void)
         cmocka_unit_test (what_was_given_up_is_not_claimed_from_a_broker_that_returns),
         cmocka_unit_test (sends_no_more_than_the_broker_has_room_for),
         cmocka_unit_test (sends_no_more_tasks_than_the_broker_takes),
+        cmocka_unit_test (what_a_broker_lacks_waits_for_its_quota_too),
         cmocka_unit_test (one_task_is_sent_however_little_room_there_is),
         cmocka_unit_test (what_a_broker_lacks_waits_for_its_room_too),
         cmocka_unit_test (results_are_acknowledged_by_a_bare_ack_in_a_while),
