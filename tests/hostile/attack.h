@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define ATTACK_FUNCTION "lie" /* which attackers offer and ask for: nobody honest does */
 
@@ -27,6 +28,7 @@ typedef enum { AS_STRANGER, AS_CLIENT, AS_WORKER, N_ROLES } attack_role_t;
 typedef struct scene_s {
     const char *endpoint;
     int port;
+    pid_t broker;
     const dp_keys_t *keys[N_ROLES]; /* NULL = nothing is encrypted; a stranger has a key that nobody knows */
     victim_t victim;
     void *context; /* of ZeroMQ */

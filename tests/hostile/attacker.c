@@ -15,7 +15,14 @@
 #include "net/clock.h"
 #include "tests/swarm/usage.h"
 
-enum { ONE_OF_CPU = 5, ACTS_A_LOOK = 8, MOST_SOCKETS = 2000 };
+enum {
+    ONE_OF_CPU = 5,
+    ONE_OF_BROKER = 4,
+    BEGINNING_US = 2000, /* of CPU time, in which it is not compared with the broker */
+    REST_US = 1000,
+    ACTS_A_LOOK = 8,
+    MOST_SOCKETS = 2000
+};
 
 typedef struct order_s {
     const attack_t *attack; /* in the memory of both, as it was before the fork; NULL = end */
@@ -35,29 +42,38 @@ static bool is_ordered (int orders, int timeout_ms)
     return poll (&item, 1, timeout_ms) > 0;
 }
 
-/* By how much it has done too much since then. */
-static int64_t ahead_us (const scene_t *scene, const attack_t *attack, int64_t began_us, int64_t cpu_us)
+/* What was at the beginning of an attack. */
+typedef struct began_s {
+    int64_t at_us, cpu_us, broker_us;
+} began_t;
+
+/* For how long it has to rest, since it has done too much. */
+static int64_t rest_us (const scene_t *scene, const attack_t *attack, const began_t *began)
 {
-    int64_t passed_us = dp_clock_us () - began_us;
-    int64_t least_us = (usage_cpu_us (getpid ()) - cpu_us) * ONE_OF_CPU;
+    int64_t passed_us = dp_clock_us () - began->at_us;
+    int64_t used_us = usage_cpu_us (getpid ()) - began->cpu_us;
+    int64_t least_us = used_us * ONE_OF_CPU;
     if (attack->most_per_s > 0) {
         int64_t paced_us = (int64_t) scene->n_acts * 1000000 / attack->most_per_s;
         least_us = paced_us > least_us ? paced_us : least_us;
     }
-    return least_us - passed_us;
+    if (least_us > passed_us)
+        return least_us - passed_us;
+    int64_t broker_us = usage_cpu_us (scene->broker) - began->broker_us;
+    return used_us > BEGINNING_US && used_us * ONE_OF_BROKER > broker_us ? REST_US : 0;
 }
 
 /* Until the next order: act, and rest when that was too much. */
 static void attack (scene_t *scene, const attack_t *attack, int orders)
 {
-    int64_t began_us = dp_clock_us (), cpu_us = usage_cpu_us (getpid ());
+    began_t began = { dp_clock_us (), usage_cpu_us (getpid ()), usage_cpu_us (scene->broker) };
     for (int rest_ms = 0; !is_ordered (orders, rest_ms);) {
         for (int i = 0; i < ACTS_A_LOOK; i++) {
             attack->act (scene, attack->role);
             scene->n_acts++;
         }
-        int64_t ahead = ahead_us (scene, attack, began_us, cpu_us);
-        rest_ms = ahead > 0 ? (int) (ahead / 1000 + 1) : 0;
+        int64_t rest = rest_us (scene, attack, &began);
+        rest_ms = rest > 0 ? (int) (rest / 1000 + 1) : 0;
     }
 }
 

@@ -308,7 +308,8 @@ static void load_keys (fight_t *self)
 
 static void start_attacker (fight_t *self)
 {
-    scene_t scene = { .endpoint = cluster_endpoint (self->cluster), .random = dp_random () };
+    scene_t scene
+        = { .endpoint = cluster_endpoint (self->cluster), .broker = self->broker, .random = dp_random () };
     assert_int_equal (sscanf (scene.endpoint, "tcp://127.0.0.1:%d", &scene.port), 1);
     for (size_t i = 0; self->options.has_keys && i < N_ROLES; i++)
         scene.keys[i] = &self->keys[i];
