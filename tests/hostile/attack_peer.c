@@ -174,7 +174,6 @@ static void ask_and_never_read (scene_t *self, attack_role_t role)
     scene_send (self->client, &out);
 }
 
-/* How much a client may submit in the long run is a matter of quotas: here it comes 50 times a second. */
 const attack_t attack_peer_table[] = {
     { .name = "connections that come and go",
       .role = AS_STRANGER,
@@ -215,7 +214,6 @@ const attack_t attack_peer_table[] = {
       .role = AS_CLIENT,
       .begin = open_client,
       .act = submit_and_never_read,
-      .most_per_s = 50,
       .most_mib = 256,
       .left_mib = 128 },
     { .name = "questions, and never reads",

@@ -230,6 +230,6 @@ const attack_t attack_port_table[] = {
       .most_mib = 128,
       .left_mib = 48,
       .n_descriptors = 200,
-      .least_percent = 20 },
+      .least_percent = 10 },
     { .name = NULL },
 };

@@ -177,7 +177,6 @@ static void claim_to_be_another (scene_t *self, attack_role_t role)
     scene_list_nothing (dealer, WIRE_ROLE_WORKER); /* which would have all of its tasks run again */
 }
 
-/* As for what its client submits, see attack_peer.c. */
 const attack_t attack_worker_table[] = {
     { .name = "results of others' tasks", .role = AS_WORKER, .begin = open_worker, .act = answer_for_others },
     { .name = "runs of others", .role = AS_WORKER, .begin = open_worker, .act = claim_others_runs },
@@ -186,14 +185,12 @@ const attack_t attack_worker_table[] = {
       .role = AS_WORKER,
       .begin = open_greedy,
       .act = answer_wrongly,
-      .most_per_s = 50,
       .most_mib = 256,
       .left_mib = 128 },
     { .name = "takes all and never answers",
       .role = AS_WORKER,
       .begin = open_greedy,
       .act = submit_and_never_answer,
-      .most_per_s = 50,
       .most_mib = 256,
       .left_mib = 128 },
     { .name = "workers that come and go",

@@ -16,8 +16,8 @@
 #include "tests/swarm/usage.h"
 
 enum {
-    ONE_OF_CPU = 5,
-    ONE_OF_BROKER = 4,
+    ONE_OF_CPU = 8,
+    ONE_OF_BROKER = 6,
     BEGINNING_US = 2000, /* of CPU time, in which it is not compared with the broker */
     REST_US = 1000,
     ACTS_A_LOOK = 8,

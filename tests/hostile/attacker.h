@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * attacker.h - a process that attacks as it is told. It takes at most a fifth of a CPU, since it shares those
- * that broker and honest peers run on, which a real attacker would not, and at most a quarter of what the
+ * attacker.h - a process that attacks as it is told. It takes at most an eighth of a CPU, since it shares
+ * those that broker and honest peers run on, which a real attacker would not, and at most a sixth of what the
  * broker gets, so that it is no stronger where other programs leave that little. What it takes is told.
  */
 #ifndef ATTACKER_H_INCLUDED

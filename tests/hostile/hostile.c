@@ -33,8 +33,9 @@ enum {
     LOG_KIB = 256    /* that an attack may add to the broker's log */
 };
 
-#define MACHINE_BUSY 0.05  /* the share of its CPUs that other programs take */
-#define MEMORY_LIMIT "64M" /* of the broker */
+#define MACHINE_BUSY 0.05             /* the share of its CPUs that other programs take */
+#define MEMORY_LIMIT "64M"            /* of the broker */
+#define QUOTA "tasks=20000 bytes=16M" /* of each key, or session: ROOM is only asked for */
 
 static const attack_t *const tables[] = { attack_port_table, attack_peer_table, attack_worker_table };
 
@@ -300,9 +301,9 @@ static void load_keys (fight_t *self)
                               0);
     }
     static const char *arguments[]
-        = { "--memory-limit", MEMORY_LIMIT, "--key-file", NULL, "--allowlist", NULL, NULL };
-    arguments[3] = keyring_file (self->keyring, "broker");
-    arguments[5] = keyring_allow (self->keyring, allowlist);
+        = { "--memory-limit", MEMORY_LIMIT, "--quota", QUOTA, "--key-file", NULL, "--allowlist", NULL, NULL };
+    arguments[5] = keyring_file (self->keyring, "broker");
+    arguments[7] = keyring_allow (self->keyring, allowlist);
     self->cluster = cluster_new (arguments);
 }
 
@@ -318,7 +319,7 @@ static void start_attacker (fight_t *self)
 
 static void set_up (fight_t *self)
 {
-    static const char *const arguments[] = { "--memory-limit", MEMORY_LIMIT, NULL };
+    static const char *const arguments[] = { "--memory-limit", MEMORY_LIMIT, "--quota", QUOTA, NULL };
     if (self->options.has_keys)
         load_keys (self);
     else
