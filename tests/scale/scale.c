@@ -27,9 +27,12 @@ enum {
     TEN_THOUSAND = 10000
 };
 
+#define BUSY 0.25 /* the share of the machine that other programs take */
+
 /* What the broker has taken so far, and when. */
 typedef struct sample_s {
     int64_t at_us, cpu_us;
+    int64_t ours_us, machine_us;   /* CPU time of all of ours, and of all programs */
     size_t memory_kib, n_messages; /* that workers and clients received */
 } sample_t;
 
@@ -43,7 +46,7 @@ typedef struct scale_s {
     int call_pipe[2]; /* they end when nobody holds its writing end any more */
     swarm_t *clients;
     asker_t **askers;
-    size_t n_broken; /* connections of workers, until all were registered */
+    size_t n_welcomes; /* of workers, until all were registered */
     bool is_well;
 } scale_t;
 
@@ -51,10 +54,14 @@ static sample_t sample (const scale_t *self)
 {
     sample_t now = { .at_us = dp_clock_us (),
                      .cpu_us = usage_cpu_us (self->broker),
+                     .machine_us = usage_machine_us (),
                      .memory_kib = usage_memory_kib (self->broker),
                      .n_messages = atomic_load (&self->tally->n_received) };
     for (size_t i = 0; self->askers && i < self->options.n_clients; i++)
         now.n_messages += asker_n_received (self->askers[i]);
+    now.ours_us = now.cpu_us + usage_cpu_us (getpid ());
+    for (size_t i = 0; i < self->n_swarms; i++)
+        now.ours_us += usage_cpu_us (self->swarms[i]);
     return now;
 }
 
@@ -191,10 +198,11 @@ static void register_all (scale_t *self, const sample_t *before)
     go_on_until (self, sees_all_workers, NULL, "registration");
     sample_t now = sample (self);
     double took = seconds (before, &now);
-    self->n_broken = atomic_load (&self->tally->n_broken);
+    self->n_welcomes = atomic_load (&self->tally->n_welcomes);
     printf ("  registered in      %.2f s: %.0f peers a second, %.0f us of the broker's CPU a peer; %zu tried "
             "again\n",
-            took, n_peers / took, (double) (now.cpu_us - before->cpu_us) / n_peers, self->n_broken);
+            took, n_peers / took, (double) (now.cpu_us - before->cpu_us) / n_peers,
+            atomic_load (&self->tally->n_broken));
     if (options->within_s > 0 && took > options->within_s)
         complain (self, "that took too long");
 }
@@ -228,7 +236,8 @@ static void watch_idle (scale_t *self, const sample_t *before)
         cpu / (double) n_peers * TEN_THOUSAND * 100);
 }
 
-static void check_tasks (scale_t *self)
+/* others: the share of the machine that other programs took meanwhile. */
+static void check_tasks (scale_t *self, double others)
 {
     size_t n_never = 0, n_often = 0, n_wrong = 0, n_results = 0, never, often;
     for (size_t i = 0; i < self->options.n_clients; i++) {
@@ -240,7 +249,14 @@ static void check_tasks (scale_t *self)
     }
     printf ("  checked            %zu results: %zu wrong, %zu lost, %zu done more than once\n", n_results,
             n_wrong, n_never, n_often);
-    if (n_wrong > 0 || n_never > 0 || n_often > 0
+    size_t n_back = atomic_load (&self->tally->n_welcomes) - self->n_welcomes;
+    bool is_busy = others > BUSY; /* then workers fall silent for 5 s: what they had is done again */
+    if (n_back > 0)
+        printf ("  %zu workers came back; other programs took %.0f %% of the machine\n", n_back,
+                others * 100);
+    if (n_back > 0 && !is_busy)
+        complain (self, "workers were lost");
+    if (n_wrong > 0 || n_never > 0 || (n_often > 0 && n_back == 0)
         || n_results != self->options.n_clients * self->options.n_tasks)
         complain (self, "not every task was done once, and right");
 }
@@ -259,13 +275,13 @@ static void have_work_done (scale_t *self)
             n_tasks, (double) n_tasks / seconds (&from, &to), share (&from, &to) * 100,
             (double) (to.cpu_us - from.cpu_us) / (double) n_tasks,
             (double) usage_peak_kib (self->broker) / 1024, (double) to.memory_kib / 1024);
-    check_tasks (self);
+    double others = (double) (to.machine_us - from.machine_us - (to.ours_us - from.ours_us))
+                    / (double) (to.at_us - from.at_us) / (double) sysconf (_SC_NPROCESSORS_ONLN);
+    check_tasks (self, others);
 }
 
 static void end_all (scale_t *self)
 {
-    if (atomic_load (&self->tally->n_broken) > self->n_broken)
-        complain (self, "connections of workers broke");
     end_clients (self);
     end_workers (self);
     process_signal (cluster_broker (self->cluster), SIGTERM);
