@@ -186,8 +186,16 @@ static int check_folder (const char *address)
         snprintf (folder, sizeof folder, ".");
     else
         slash[slash == folder ? 1 : 0] = '\0';
-    if (stat (folder, &status) < 0 || (status.st_mode & (S_IWGRP | S_IWOTH)) == 0)
+    if (stat (folder, &status) < 0)
         return 0; /* where it is missing, binding says so */
+    if (status.st_uid != geteuid () && status.st_uid != 0)
+        return dp_fail (
+            EACCES,
+            "the folder of %s belongs to another user, who can put a socket of his own there: make one for "
+            "it (mkdir -m 700), or say --insecure if that is meant",
+            address);
+    if ((status.st_mode & (S_IWGRP | S_IWOTH)) == 0)
+        return 0;
     return dp_fail (
         EACCES,
         "others can write to the folder of %s, and put a socket of their own there: make one for it "

@@ -2,44 +2,9 @@
 #include "net/reach.h"
 
 #include "core/error.h"
-#include "net/clock.h"
+#include "net/greeting.h"
 
-#include <poll.h>
-
-/* How far one connection without keys comes. */
-static dp_reach_t probe_once (dp_connection_t *probe, const char *endpoint, int64_t deadline_ms)
-{
-    int64_t now_ms;
-    if (dp_connection_open (probe, endpoint) < 0)
-        return DP_CONNECTING;
-    while (!dp_connection_is_broken (probe) && dp_connection_reach (probe) != DP_HANDSHAKEN
-           && (now_ms = dp_clock_ms ()) < deadline_ms) {
-        struct pollfd items[DP_CONNECTION_POLL];
-        size_t n = dp_connection_poll (probe, items);
-        poll (items, (nfds_t) n, (int) (deadline_ms - now_ms));
-        dp_connection_hear (probe, items);
-    }
-    return dp_connection_reach (probe);
-}
-
-/* Who does not speak as the other side hangs up, as many things do that are no broker, and the reason that it
-   gives may be lost by that. So it is tried without keys: whoever does not encrypt lets us in then
-   (DP_HANDSHAKEN), and whoever does tells us (DP_OTHER_WAY), unless it hangs up before that has left, so that
-   several are tried. */
-static dp_reach_t probe_without_keys (const char *endpoint, void *context)
-{
-    enum { PROBE_MS = 300 };
-    dp_connection_t *probe = dp_connection_new (context);
-    if (probe == NULL)
-        return DP_CONNECTING;
-    int64_t deadline_ms = dp_clock_ms () + PROBE_MS;
-    dp_reach_t reach;
-    do
-        reach = probe_once (probe, endpoint, deadline_ms);
-    while (reach != DP_HANDSHAKEN && reach != DP_OTHER_WAY && dp_clock_ms () < deadline_ms);
-    dp_connection_destroy (&probe);
-    return reach;
-}
+enum { GREETING_MS = 300 };
 
 static int fail_other_way (const char *endpoint, bool is_secure)
 {
@@ -57,14 +22,16 @@ static int fail_other_way (const char *endpoint, bool is_secure)
 
 static int fail_stranger (const char *endpoint, const dp_keys_t *keys, void *context)
 {
-    dp_reach_t reach = probe_without_keys (endpoint, context);
-    if (keys != NULL && reach == DP_OTHER_WAY)
+    /* Whoever does not speak as we do hangs up, as many things do that are no broker, and the reason that it
+       gives is often lost by that. So it is asked. */
+    dp_greeting_t greeting = dp_greeting_of (context, endpoint, GREETING_MS);
+    if (keys != NULL && greeting == DP_GREETING_ENCRYPTED)
         return dp_fail (
             DPOOL_ESERVERKEY,
             "the broker at %s does not have the key %s that server_key says: check the endpoint, and "
             "compare with the public key that the broker prints when it starts",
             endpoint, keys->server_key);
-    if (keys != NULL ? reach == DP_HANDSHAKEN : reach == DP_OTHER_WAY)
+    if (greeting == (keys != NULL ? DP_GREETING_PLAIN : DP_GREETING_ENCRYPTED))
         return fail_other_way (endpoint, keys != NULL);
     return dp_fail (DPOOL_ENOTDPOOL, "what listens at %s is not a dpool broker: check the port", endpoint);
 }

@@ -33,7 +33,10 @@
     "quentin\n    key = \"%quentin%\"\n    role = client\n    functions = \"square, echo\"\n"
 #define ALL WITHOUT_CAROL "carol\n    key = \"%carol%\"\n    role = client\n"
 
-/* A broker that knows all keys but "stranger" and "other", and a worker. */
+#define ALICE_2 "alice\n    key = \"%alice2%\"\n    role = client\n"
+#define BEN "ben\n    key = \"%ben%\"\n    role = worker\n"
+
+/* A broker that knows all keys but "alice2", "ben", "stranger" and "other", and a worker. */
 typedef struct fixture_s {
     keyring_t *keyring;
     cluster_t *cluster;
@@ -43,7 +46,7 @@ typedef struct fixture_s {
 static int set_up (void **state)
 {
     static const char *const names[]
-        = { "broker", "alice", "bob", "carol", "mona", "quentin", "stranger", "other" };
+        = { "broker", "alice", "alice2", "bob", "ben", "carol", "mona", "quentin", "stranger", "other" };
     fixture_t *self = calloc (1, sizeof *self);
     assert_non_null (self);
     self->keyring = keyring_new ();
@@ -390,6 +393,63 @@ static void shuts_out_a_revoked_key_by_its_next_message (void **state)
     dpool_destroy (&alice);
 }
 
+/* What it was running runs elsewhere. */
+static void takes_the_tasks_from_a_worker_whose_key_is_revoked (void **state)
+{
+    fixture_t *self = *state;
+    const char *ben[] = { "--key-file", keyring_file (self->keyring, "ben"), "--server-key",
+                          keyring_public (self->keyring, "broker"), NULL };
+    folder_t *folder = folder_new ();
+    const char *started = folder_path (folder, "started"), *gate = folder_path (folder, "gate");
+    dpool_t *pool = assert_made (open_as (self, cluster_endpoint (self->cluster), "alice", "broker"));
+    dpool_async_result_t *result
+        = assert_made (dpool_apply_async (pool, "touch_then_wait", "ss", started, gate));
+    wait_for_size (started, 1);
+    change_list (self, BEN "alice\n    key = \"%alice%\"\n    role = client\n", "2 keys are let in");
+    cluster_set_worker_arguments (self->cluster, ben);
+    cluster_add_worker (self->cluster, 1, NULL, "second");
+    wait_for_size (started, 2);
+    make_file (gate);
+    assert_ok (dpool_async_result_get (result, PATIENCE_MS));
+    dpool_async_result_destroy (&result);
+    dpool_destroy (&pool);
+    folder_destroy (&folder);
+}
+
+/* As docs/security.md says: for a while a name has two keys. */
+static void exchanges_the_key_of_a_program_without_a_break (void **state)
+{
+    fixture_t *self = *state;
+    const char *endpoint = cluster_endpoint (self->cluster);
+    dpool_t *old = assert_made (open_as (self, endpoint, "alice", "broker"));
+    assert_refused (self, endpoint, "alice2", "broker", DPOOL_ECLIENTKEY, "allowlist");
+    change_list (self, WITHOUT_CAROL ALICE_2, "5 keys are let in");
+    dpool_t *new = assert_made (open_as (self, endpoint, "alice2", "broker"));
+    assert_ok (dpool_apply (old, NULL, "square", DPOOL_V (1)));
+    assert_ok (dpool_apply (new, NULL, "square", DPOOL_V (2)));
+    change_list (self, "bob\n    key = \"%bob%\"\n    role = worker\n" ALICE_2, "2 keys are let in");
+    assert_ok (dpool_apply (new, NULL, "square", DPOOL_V (3)));
+    assert_fails (dpool_apply (old, NULL, "square", DPOOL_V (4)), DPOOL_EREFUSED);
+    assert_says ("does not know the key");
+    dpool_destroy (&old);
+    dpool_destroy (&new);
+}
+
+/* All that know the old one are told, and those that know the new one get in. */
+static void exchanges_the_key_of_the_broker (void **state)
+{
+    fixture_t *self = *state;
+    const char *endpoint = cluster_endpoint (self->cluster);
+    self->broker_arguments[1] = keyring_file (self->keyring, "other");
+    cluster_restart_broker (self->cluster);
+    assert_refused (self, endpoint, "alice", "broker", DPOOL_ESERVERKEY, "compare");
+    self->worker_arguments[3] = keyring_public (self->keyring, "other");
+    cluster_add_worker (self->cluster, 1, NULL, "second");
+    dpool_t *pool = assert_made (open_as (self, endpoint, "alice", "other"));
+    assert_ok (dpool_apply (pool, NULL, "square", DPOOL_V (1)));
+    dpool_destroy (&pool);
+}
+
 static void keeps_the_old_list_where_the_new_one_is_wrong (void **state)
 {
     fixture_t *self = *state;
@@ -485,6 +545,9 @@ int main (int argc, char **argv)
         CASE (refuses_functions_that_a_key_may_not_call),
         CASE (lets_a_monitor_look_but_not_call),
         CASE (shuts_out_a_revoked_key_by_its_next_message),
+        CASE (takes_the_tasks_from_a_worker_whose_key_is_revoked),
+        CASE (exchanges_the_key_of_a_program_without_a_break),
+        CASE (exchanges_the_key_of_the_broker),
         CASE (keeps_the_old_list_where_the_new_one_is_wrong),
         CASE (gets_in_with_keys_that_dpool_made),
         CASE (does_not_start_open_to_all),

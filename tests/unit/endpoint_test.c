@@ -5,9 +5,11 @@
 #include "broker/endpoint.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -169,6 +171,51 @@ static void explains_ipc_paths_that_cannot_be (void **state)
     assert_says ("107");
 }
 
+/* ---- Who can reach it -------------------------------------------------------------------------- */
+
+static void keeps_to_this_machine_without_keys (void **state)
+{
+    (void) state;
+    static const char *const private[] = { "tcp://127.0.0.1:5555", "tcp://127.1.2.3:*", "tcp://[::1]:5555",
+                                           "tcp://lo:5555", "tcp://localhost:5555" };
+    static const char *const open_to_others[]
+        = { "tcp://*:5555",           "tcp://0.0.0.0:5555", "tcp://[::]:5555",
+            "tcp://192.168.7.1:5555", "tcp://eth0:*",       "ipc://@dpool" };
+    for (size_t i = 0; i < sizeof private / sizeof private[0]; i++)
+        assert_ok (endpoint_check_privacy (private[i]));
+    for (size_t i = 0; i < sizeof open_to_others / sizeof open_to_others[0]; i++) {
+        assert_fails (endpoint_check_privacy (open_to_others[i]), EACCES);
+        assert_says (open_to_others[i]);
+        assert_says ("--key-file");
+        assert_says ("--insecure");
+    }
+}
+
+static void keeps_to_folders_of_its_own (void **state)
+{
+    fixture_t *self = *state;
+    char folder[PATH_MAX];
+    snprintf (folder, sizeof folder, "%s", folder_path (self->folder, "x"));
+    *strrchr (folder, '/') = '\0';
+    static const mode_t good[] = { 0700, 0755, 0711 }, bad[] = { 0770, 0777, 01777, 0702 };
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_int_equal (chmod (folder, good[i]), 0);
+        assert_ok (endpoint_check_privacy (self->address));
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal (chmod (folder, bad[i]), 0);
+        assert_fails (endpoint_check_privacy (self->address), EACCES);
+        assert_says ("mkdir -m 700");
+    }
+    assert_int_equal (chmod (folder, 0700), 0);
+    if (geteuid () != 0)
+        return; /* only root can give a folder away */
+    assert_int_equal (chown (folder, 12345, (gid_t) -1), 0);
+    assert_fails (endpoint_check_privacy (self->address), EACCES);
+    assert_says ("belongs to another user");
+    assert_int_equal (chown (folder, 0, (gid_t) -1), 0);
+}
+
 int main (void)
 {
     static const struct CMUnitTest tests[] = {
@@ -180,6 +227,8 @@ int main (void)
         cmocka_unit_test_setup_teardown (takes_over_what_a_killed_broker_left, set_up, tear_down),
         cmocka_unit_test_setup_teardown (does_not_remove_a_file_of_that_name, set_up, tear_down),
         cmocka_unit_test_setup_teardown (explains_ipc_paths_that_cannot_be, set_up, tear_down),
+        cmocka_unit_test_setup_teardown (keeps_to_this_machine_without_keys, set_up, tear_down),
+        cmocka_unit_test_setup_teardown (keeps_to_folders_of_its_own, set_up, tear_down),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
