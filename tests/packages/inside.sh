@@ -26,8 +26,9 @@ quietly () {
 
 # All that a package could leave: files, users, groups. Not what apt and dpkg keep for themselves.
 everything () {
-    find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /run -o -path /var/lib/dpkg \
-        -o -path /var/lib/apt -o -path /var/cache -o -path /var/log \) -prune -o -print | sort
+    find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /run \
+        -o -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/cache -o -path /var/log \) -prune \
+        -o -print | sort
     cat /etc/passwd /etc/group
 }
 
@@ -46,7 +47,8 @@ all of dpool_imap_next (r)                            0.3 0.1 0.2
 r = dpool_imap_unordered (p, "f", ...)                an iterator
 all of dpool_imap_next (r)                            0.1 0.2 0.3
 END
-    sed -E 's/ +(took \(s\)|[0-9]+\.[0-9]{2})$//' "$1" | diff expected - || die "the table is wrong: $(cat "$1")"
+    sed -E 's/ +(took \(s\)|[0-9]+\.[0-9]{2})$//' "$1" | diff expected - \
+        || die "the table is wrong: $(cat "$1")"
 }
 
 prepare () {
