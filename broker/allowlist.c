@@ -227,7 +227,7 @@ static char *read_file (const char *path)
         dp_fail_errno ("cannot read the allowlist %s", path);
         return NULL;
     }
-    size_t size;
+    size_t size = 0;
     char *text = check_file (fd, path, &size) < 0 ? NULL : read_text (fd, path, size);
     int code = errno;
     close (fd);
