@@ -2,8 +2,8 @@
 #include "worker/module.h"
 
 #include "core/error.h"
-#include "worker/offers.h"
 #include "net/trust.h"
+#include "worker/offers.h"
 
 #include <dlfcn.h>
 #include <errno.h>
