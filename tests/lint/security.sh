@@ -25,8 +25,8 @@ documented () {
 
 # Those that nobody may say are not in the page's table.
 tested () {
-    sed -nE 's/^ *\{ "([^"]+)", WIRE_[A-Z_]+, [A-Z0-9_]+, "([cwma]+)" \},$/\1: \2/p' tests/support/role_matrix.c \
-        | sort
+    sed -nE 's/^ *\{ "([^"]+)", WIRE_[A-Z_]+, [A-Z0-9_]+, "([cwma]+)" \},$/\1: \2/p' \
+        tests/support/role_matrix.c | sort
 }
 
 if [ "$(tested | wc -l)" -lt 15 ]; then
