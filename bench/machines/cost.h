@@ -18,7 +18,7 @@ typedef struct {
     uint64_t payload; /* bytes of a task's arguments */
 } load_t;
 
-/* Seconds that were spent in the machine. The first part is all until the last task was there. */
+/* Seconds of a CPU that were spent in the machine. The first part is all until the last task was there. */
 typedef struct {
     double submit, serve;
 } cost_t;
@@ -39,9 +39,9 @@ extern const machine_t scheduler_machine, codec_machine, crew_machine, session_m
 /* Time what one statement takes. */
 #define COST(seconds, statement)                \
     do {                                        \
-        double cost_start = clock_now ();       \
+        double cost_start = clock_cpu ();       \
         statement;                              \
-        (seconds) += clock_now () - cost_start; \
+        (seconds) += clock_cpu () - cost_start; \
     } while (0)
 
 /* ---- Messages ---- */
