@@ -6,8 +6,8 @@
 
 #include <string.h>
 
-/* Whatever ids clients choose, they know neither where a session's keys begin nor how the map spreads them; and
-   ids that follow one another have keys that do. */
+/* Whatever ids clients choose, they know neither where a session's keys begin nor how the map spreads them;
+   and ids that follow one another have keys that do. */
 static uint64_t key_of (const crew_tenant_t *tenant, uint64_t id)
 {
     return tenant->first_key + id;
@@ -25,7 +25,8 @@ crew_run_t *crew_run_find (const crew_t *self, uint64_t session, uint64_t id, ui
     return run;
 }
 
-/* The attempts of one task, and names whose keys happen to be equal: those runs stand in a chain behind the one in the map. */
+/* The attempts of one task, and names whose keys happen to be equal: those runs stand in a chain behind the
+ * one in the map. */
 static void put_in_map (crew_t *self, crew_run_t *run)
 {
     uint64_t key = key_of (run->tenant, run->id);

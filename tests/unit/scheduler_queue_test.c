@@ -499,6 +499,23 @@ static void groups_without_tasks_leave_nothing_behind (void **state)
     assert_true (t->scheduler->offers.count <= SCHEDULER_MAX_IDLE_ROUTES);
 }
 
+/* Exact near both ends; between them what the ids say, which is right where they follow one another. */
+static void explains_how_much_is_ahead_without_counting_it (void **state)
+{
+    (void) state;
+    enum { FIRST = 101, LAST = 20100, RUNNING = 10 };
+    srig_worker (t, 1, RUNNING);
+    srig_submit (t, 1, FIRST, LAST);
+    srig_turn (t);
+    static const uint64_t ids[] = { FIRST + RUNNING, 600, 5000, 10000, 15000, LAST - 500, LAST };
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+        srig_query (t, 1, WIRE_QUERY_EXPLAIN, ids[i]);
+        assert_int_equal (t->clients[1].answer.reason, DPOOL_REASON_QUEUED);
+        uint64_t n = ids[i] - FIRST - RUNNING, ahead = t->clients[1].answer.ahead;
+        assert_in_range (ahead, n > 0 ? n - 1 : 0, n);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
 
 int main (void)
@@ -536,6 +553,7 @@ int main (void)
         TEST (a_session_that_is_away_gets_nothing_new_started),
         TEST (many_functions_and_priorities_leave_nothing_behind),
         TEST (groups_without_tasks_leave_nothing_behind),
+        TEST (explains_how_much_is_ahead_without_counting_it),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -449,21 +449,6 @@ static void explains_a_queued_task_by_what_is_ahead (void **state)
     assert_int_equal (t->clients[1].answer.ahead, 17);
 }
 
-/* Exact near both ends; between them what the ids say, which is right where they follow one another. */
-static void explains_how_much_is_ahead_without_counting_it (void **state)
-{
-    (void) state;
-    enum { FIRST = 101, LAST = 20100, RUNNING = 10 };
-    srig_submit (t, 1, FIRST, LAST);
-    srig_turn (t);
-    static const uint64_t ids[] = { FIRST + RUNNING, 600, 5000, 10000, 15000, LAST - 500, LAST };
-    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
-        assert_int_equal (reason (ids[i]), DPOOL_REASON_QUEUED);
-        uint64_t n = ids[i] - FIRST - RUNNING, ahead = t->clients[1].answer.ahead;
-        assert_in_range (ahead, n > 0 ? n - 1 : 0, n);
-    }
-}
-
 static void explains_what_runs_and_what_is_over (void **state)
 {
     (void) state;
@@ -599,7 +584,6 @@ int main (void)
         TEST (progress_of_others_runs_is_ignored),
         TEST (an_absurd_time_of_progress_is_not_believed),
         TEST (explains_a_queued_task_by_what_is_ahead),
-        TEST (explains_how_much_is_ahead_without_counting_it),
         TEST (explains_what_runs_and_what_is_over),
         TEST (explains_why_nothing_can_run),
         TEST (the_status_is_json_of_all_peers),
