@@ -78,10 +78,10 @@ static void leave_when_alone (child_t *self)
         leave (0);
 }
 
-static void put_record (child_t *self, const ring_record_t *record, const void *bytes)
+static void put_record (child_t *self, const ring_record_t *record, const void *bytes, bool is_urgent)
 {
     bool must_wake;
-    while (!ring_put (&self->ring, record, bytes, &must_wake)) {
+    while (!ring_put (&self->ring, record, bytes, is_urgent, &must_wake)) {
         if (ring_must_wake (&self->ring))
             wake_loop (self);
         ring_wait_for_room (&self->ring, record->len, LOOK_EVERY_MS);
@@ -106,22 +106,22 @@ static void send_all (child_t *self, const void *data, size_t len)
 }
 
 /* Hand over what is in self->outcome. */
-static void put_outcome (child_t *self, ring_record_t record)
+static void put_outcome (child_t *self, ring_record_t record, bool is_last)
 {
     uint64_t len = self->outcome.len;
     shelf_spot_t spot;
     if (shelf_hand_over (&self->shelf, &self->outcome, &spot)) {
         record.kind = RECORD_SHELF;
         record.len = sizeof spot;
-        put_record (self, &record, &spot);
+        put_record (self, &record, &spot, true);
     } else if (len <= RING_LONGEST) {
         record.len = (uint32_t) len;
-        put_record (self, &record, self->outcome.data);
+        put_record (self, &record, self->outcome.data, is_last);
     } else {
         const uint8_t tag = CHANNEL_LONG;
         record.kind = RECORD_LONG;
         record.len = 0;
-        put_record (self, &record, NULL);
+        put_record (self, &record, NULL, true);
         send_all (self, &tag, 1);
         send_all (self, &len, sizeof len);
         send_all (self, self->outcome.data, self->outcome.len);
@@ -233,6 +233,8 @@ static void run_task (child_t *self, const frame_t *frame, const uint8_t *name)
     for (uint64_t i = 0; i < frame->n_items; i++) {
         if (!slot_claim (slot, frame->serial + i)) {
             flush_output ();
+            if (ring_must_wake (&self->ring)) /* the item before it was the last */
+                wake_loop (self);
             return;
         }
         call->item = frame->first + i;
@@ -247,7 +249,7 @@ static void run_task (child_t *self, const frame_t *frame, const uint8_t *name)
                                  .serial = frame->serial,
                                  .item = i,
                                  .run_us = (uint64_t) (now_us - started_at_us) };
-        put_outcome (self, record);
+        put_outcome (self, record, is_last);
         started_at_us = now_us;
     }
 }
@@ -285,7 +287,7 @@ static void initialize (child_t *self)
         record.kind = RECORD_UNFIT;
         record.len = (uint32_t) self->outcome.len;
     }
-    put_record (self, &record, self->outcome.data);
+    put_record (self, &record, self->outcome.data, true);
     if (!has_succeeded)
         leave (1);
 }

@@ -97,6 +97,13 @@ void crew_item_finished_long (crew_t *self, int64_t now_ms, size_t place, uint64
     go_on (self, now_ms, run);
 }
 
+bool crew_will_report (const crew_t *self, size_t place)
+{
+    const crew_child_t *child = child_at (self, place);
+    const crew_run_t *run = child ? crew_child_current (child) : NULL;
+    return run && run->n_finished > run->part_first && !run->is_unwanted && run->cancel == CANCEL_NONE;
+}
+
 /* ---- The end of a child ------------------------------------------------------------------------ */
 
 static dpool_error_t error_of (const crew_t *self, const crew_child_t *child, const crew_exit_t *exit,

@@ -11,6 +11,9 @@
 
 enum { ALIGNMENT = 8, KIND_PADDING = 0 };
 
+/* What is_sleeping says. */
+enum { IS_AWAKE = 0, IS_ASLEEP = 1, IS_PATIENT = 2 };
+
 void ring_init (ring_t *self, ring_shared_t *shared)
 {
     self->shared = shared;
@@ -39,11 +42,11 @@ static bool has_room (ring_t *self, uint32_t len)
 
 bool ring_must_wake (ring_t *self)
 {
-    return atomic_load (&self->shared->is_sleeping) != 0
-           && atomic_exchange (&self->shared->is_sleeping, 0) != 0;
+    return atomic_load (&self->shared->is_sleeping) != IS_AWAKE
+           && atomic_exchange (&self->shared->is_sleeping, IS_AWAKE) != IS_AWAKE;
 }
 
-bool ring_put (ring_t *self, const ring_record_t *record, const void *bytes, bool *must_wake)
+bool ring_put (ring_t *self, const ring_record_t *record, const void *bytes, bool is_urgent, bool *must_wake)
 {
     *must_wake = false;
     if (!has_room (self, record->len))
@@ -61,7 +64,8 @@ bool ring_put (ring_t *self, const ring_record_t *record, const void *bytes, boo
         memcpy (target + sizeof *record, bytes, record->len);
     self->at += size;
     atomic_store (&self->shared->written, self->at);
-    *must_wake = ring_must_wake (self);
+    *must_wake
+        = (is_urgent || atomic_load (&self->shared->is_sleeping) != IS_PATIENT) && ring_must_wake (self);
     return true;
 }
 
@@ -137,17 +141,17 @@ void ring_release (ring_t *self)
         futex (&self->shared->is_waiting, FUTEX_WAKE, INT_MAX, NULL);
 }
 
-bool ring_sleep (ring_t *self)
+bool ring_sleep (ring_t *self, bool is_patient)
 {
-    atomic_store (&self->shared->is_sleeping, 1);
+    atomic_store (&self->shared->is_sleeping, is_patient ? IS_PATIENT : IS_ASLEEP);
     if (atomic_load (&self->shared->written) == self->at)
         return true;
-    atomic_store (&self->shared->is_sleeping, 0);
+    atomic_store (&self->shared->is_sleeping, IS_AWAKE);
     return false;
 }
 
 void ring_stay_awake (ring_t *self)
 {
-    if (atomic_load (&self->shared->is_sleeping) != 0)
-        atomic_store (&self->shared->is_sleeping, 0);
+    if (atomic_load (&self->shared->is_sleeping) != IS_AWAKE)
+        atomic_store (&self->shared->is_sleeping, IS_AWAKE);
 }

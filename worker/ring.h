@@ -45,8 +45,8 @@ void ring_init (ring_t *self, ring_shared_t *shared);
 /* ---- The producer's side ---- */
 
 /* Append a record of record->len <= RING_LONGEST bytes. False when there is no room. *must_wake is set when
-   the consumer sleeps and has not been woken yet: then wake it. */
-bool ring_put (ring_t *self, const ring_record_t *record, const void *bytes, bool *must_wake);
+   the consumer sleeps, has not been woken yet, and wants to be for such a record: then wake it. */
+bool ring_put (ring_t *self, const ring_record_t *record, const void *bytes, bool is_urgent, bool *must_wake);
 
 /* Wait until the consumer has made room since the last ring_put that failed, timeout_ms at most. Tells,
    before it waits, whether the consumer must be woken. Call ring_put again afterwards in any case. */
@@ -68,8 +68,9 @@ void ring_unread (ring_t *self, const ring_record_t *record);
 /* Give the room of what was read back. */
 void ring_release (ring_t *self);
 
-/* Say that it sleeps from now on. False when there is something to read: then do not. */
-bool ring_sleep (ring_t *self);
+/* Say that it sleeps from now on; if it is patient, that it will look by itself soon, and is to be woken for
+   what is urgent only. False when there is something to read: then do not. */
+bool ring_sleep (ring_t *self, bool is_patient);
 void ring_stay_awake (ring_t *self);
 
 #endif

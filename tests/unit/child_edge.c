@@ -52,7 +52,7 @@ static void look (edge_t *edge)
 void edge_turn (edge_t *edge)
 {
     place_flush (edge->place);
-    bool may_sleep = edge->place->is_long_awaited || ring_sleep (&edge->place->ring);
+    bool may_sleep = edge->place->is_long_awaited || ring_sleep (&edge->place->ring, false);
     struct pollfd items[] = {
         { zygote_client_fd (edge->zygote), POLLIN, 0 },
         { edge->place->is_channel_over ? -1 : edge->place->channel_fd,

@@ -38,7 +38,7 @@ static bool put (rig_t *rig, uint64_t serial, const void *bytes, uint32_t len)
 {
     bool must_wake;
     ring_record_t record = { .len = len, .kind = SOME_KIND, .serial = serial };
-    return ring_put (&rig->producer, &record, bytes, &must_wake);
+    return ring_put (&rig->producer, &record, bytes, true, &must_wake);
 }
 
 static void gives_records_in_the_order_of_their_coming (void **state)
@@ -147,16 +147,39 @@ static void wakes_only_a_consumer_that_sleeps_and_only_once (void **state)
     (void) state;
     rig_init (&rig);
     ring_record_t record = { .kind = SOME_KIND, .serial = 1 };
-    assert_true (ring_put (&rig.producer, &record, NULL, &must_wake));
+    assert_true (ring_put (&rig.producer, &record, NULL, true, &must_wake));
     assert_false (must_wake);
-    assert_false (ring_sleep (&rig.consumer)); /* there is something */
+    assert_false (ring_sleep (&rig.consumer, false)); /* there is something */
     const uint8_t *bytes;
     assert_int_equal (ring_next (&rig.consumer, &record, &bytes), 1);
-    assert_true (ring_sleep (&rig.consumer));
-    assert_true (ring_put (&rig.producer, &record, NULL, &must_wake));
+    assert_true (ring_sleep (&rig.consumer, false));
+    assert_true (ring_put (&rig.producer, &record, NULL, true, &must_wake));
     assert_true (must_wake);
-    assert_true (ring_put (&rig.producer, &record, NULL, &must_wake));
+    assert_true (ring_put (&rig.producer, &record, NULL, true, &must_wake));
     assert_false (must_wake);
+    rig_fini (&rig);
+}
+
+static void wakes_a_patient_consumer_only_for_what_is_urgent (void **state)
+{
+    rig_t rig;
+    bool must_wake;
+    (void) state;
+    rig_init (&rig);
+    ring_record_t record = { .kind = SOME_KIND, .serial = 1 };
+    assert_true (ring_sleep (&rig.consumer, true));
+    assert_true (ring_put (&rig.producer, &record, NULL, false, &must_wake));
+    assert_false (must_wake);
+    assert_true (ring_put (&rig.producer, &record, NULL, true, &must_wake));
+    assert_true (must_wake);
+    const uint8_t *bytes;
+    while (ring_next (&rig.consumer, &record, &bytes) == 1)
+        ;
+    assert_true (ring_sleep (&rig.consumer, true));
+    assert_true (ring_must_wake (&rig.producer)); /* there is no room, or nothing more */
+    assert_true (ring_sleep (&rig.consumer, false));
+    assert_true (ring_put (&rig.producer, &record, NULL, false, &must_wake));
+    assert_true (must_wake);
     rig_fini (&rig);
 }
 
@@ -195,7 +218,7 @@ static void *produce (void *argument)
         ring_record_t record = { .kind = SOME_KIND, .serial = i, .len = (uint32_t) (i % 64) * 8 };
         for (size_t k = 0; k < 64; k++)
             body[k] = i;
-        while (!ring_put (&rig->producer, &record, body, &must_wake)) {
+        while (!ring_put (&rig->producer, &record, body, true, &must_wake)) {
             if (ring_must_wake (&rig->producer))
                 eventfd_write (rig->wake_fd, 1);
             ring_wait_for_room (&rig->producer, record.len, 1000);
@@ -228,7 +251,7 @@ static void loses_nothing_between_two_threads (void **state)
             expected++;
         }
         ring_release (&rig.consumer);
-        if (expected <= MANY && ring_sleep (&rig.consumer)) {
+        if (expected <= MANY && ring_sleep (&rig.consumer, false)) {
             struct pollfd item = { rig.wake_fd, POLLIN, 0 };
             assert_int_equal (poll (&item, 1, 5000), 1);
         }
@@ -246,6 +269,7 @@ int main (void)
         cmocka_unit_test (refuses_what_has_no_room_until_it_is_released),
         cmocka_unit_test (goes_round_with_records_of_all_lengths),
         cmocka_unit_test (wakes_only_a_consumer_that_sleeps_and_only_once),
+        cmocka_unit_test (wakes_a_patient_consumer_only_for_what_is_urgent),
         cmocka_unit_test (survives_nonsense_in_the_shared_memory),
         cmocka_unit_test (loses_nothing_between_two_threads),
     };

@@ -312,7 +312,7 @@ static void a_late_value_saves_the_second_run (void **state)
     give_one ();
     srig_lose (t, 1);
     srig_worker_as (t, 2, (srig_hello_t) { .window = 0 }); /* which takes nothing new */
-    srig_result (t, 2, 1, 1, 1, OUTCOME_CRASHED); /* not the present attempt of anybody */
+    srig_result (t, 2, 1, 1, 1, OUTCOME_CRASHED);          /* not the present attempt of anybody */
     assert_int_equal (srig_stats (t).n_queued, 1);
     srig_result (t, 2, 1, 1, 1, OUTCOME_VALUE);
     srig_turn (t);
