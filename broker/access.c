@@ -162,6 +162,7 @@ static const unsigned may_say[WIRE_KINDS] = {
     [WIRE_BYE] = ALL,
     [WIRE_ACK] = ALL,
     [WIRE_LARGE] = ALL,
+    [WIRE_MEMORY] = ALL,
     [WIRE_CLAIM] = ASKING,
     [WIRE_QUERY] = ASKING, /* about what: see query */
     [WIRE_SUBMIT] = CALLING,

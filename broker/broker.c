@@ -7,7 +7,9 @@
 #include "core/error.h"
 #include "core/items.h"
 #include "core/memory.h"
+#include "net/arena.h"
 #include "net/clock.h"
+#include "net/machine.h"
 #include "net/message.h"
 #include "net/tidy.h"
 #include "net/watch.h"
@@ -49,6 +51,9 @@ struct broker_s {
     int64_t turned_away_at_ms; /* that one was told last; 0 = never */
     endpoint_t **endpoints;
     size_t n_endpoints;
+    dp_arena_t *arena; /* where long payloads lie for the peers of this machine; NULL = nowhere */
+    uint64_t machine;  /* 0 = none */
+    dp_sharing_totals_t shared;
     uint64_t max_payload;
     int64_t now_ms; /* of this turn */
     bool is_quiet;
@@ -123,6 +128,8 @@ static int open_router (broker_t *self, void *context, const broker_config_t *co
         return dp_fail_errno ("the broker cannot watch its connections");
     self->most_peers = config->most_peers > 0 ? config->most_peers : BROKER_MOST_PEERS;
     self->peers = peers_new (self->most_peers);
+    self->arena = dp_arena_new ();
+    self->machine = self->arena != NULL ? dp_machine () : 0;
     return self->peers != NULL ? 0 : dp_fail (ENOMEM, "no memory for the broker");
 }
 
@@ -173,6 +180,7 @@ void broker_destroy (broker_t **self_p)
     if (self->scheduler != NULL)
         scheduler_destroy (&self->scheduler);
     peers_destroy (&self->peers);
+    dp_arena_release (&self->arena);
     dp_free (self);
 }
 
@@ -216,6 +224,23 @@ static void disconnect (broker_t *self, uint64_t connection)
     if (self->peers != NULL)
         peers_forget (self->peers, connection);
     scheduler_disconnected (self->scheduler, self->now_ms, connection);
+}
+
+/* 0, or -1 when the peer is gone or takes nothing more: the connection is over. */
+static int send_to (broker_t *self, dp_outgoing_t *message)
+{
+    size_t len;
+    const uint8_t *routing_id = peers_routing_id (self->peers, message->to, &len);
+    if (routing_id == NULL)
+        return 0; /* it was told already that this one is gone */
+    dp_sharing_t *sharing = peers_sharing (self->peers, message->to);
+    if (sharing != NULL)
+        dp_sharing_lend (sharing, message);
+    dp_watch_used (&self->mail);
+    if (dp_outgoing_send (message, self->router, routing_id, len) == 0)
+        return 0;
+    disconnect (self, message->to);
+    return -1;
 }
 
 /* There is no room for another peer. */
@@ -264,6 +289,51 @@ static bool is_admitted (broker_t *self, uint64_t connection, const dp_incoming_
     return true;
 }
 
+/* It can, and it is to be asked whether it does. */
+static void offer_memory (broker_t *self, uint64_t connection)
+{
+    dp_sharing_t *sharing = dp_sharing_new (self->arena, self->arena, &self->shared);
+    if (sharing == NULL)
+        return;
+    dp_sharing_announce (sharing, scheduler_outbox (self->scheduler), connection);
+    peers_share (self->peers, connection, &sharing);
+}
+
+/* What could not be taken from where it lay counts as lost with the connection. */
+static void give_up (broker_t *self, uint64_t connection)
+{
+    dp_outbox_t out = { NULL, NULL, 0 };
+    wire_put_bare (&out, connection, WIRE_WHO, 0);
+    dp_outgoing_t *message = dp_outbox_take (&out);
+    send_to (self, message);
+    dp_outgoing_destroy (&message);
+    disconnect (self, connection);
+}
+
+/* True when that was all there is to do with it. */
+static bool is_of_memory (broker_t *self, uint64_t connection, const dp_incoming_t *incoming)
+{
+    dp_sharing_t *sharing = peers_sharing (self->peers, connection);
+    if (incoming->message.kind != WIRE_MEMORY || sharing == NULL)
+        return false;
+    dp_sharing_hear (sharing, &incoming->message.memory, scheduler_outbox (self->scheduler), connection);
+    return true;
+}
+
+static void act_on (broker_t *self, uint64_t connection, dp_incoming_t *incoming)
+{
+    bool is_hello = incoming->message.kind == WIRE_HELLO;
+    uint64_t machine = is_hello ? incoming->message.hello.machine : 0;
+    if (is_hello)
+        peers_greet (self->peers, connection);
+    else if (peers_is_stranger (self->peers, connection))
+        blame (self, incoming->source_fd, FAULT_STRAY);
+    if (!is_of_memory (self, connection, incoming))
+        scheduler_receive (self->scheduler, self->now_ms, connection, &incoming->message, incoming->blobs);
+    if (machine != 0 && machine == self->machine)
+        offer_memory (self, connection);
+}
+
 static void handle (broker_t *self, dp_incoming_t *incoming)
 {
     uint64_t gone;
@@ -275,6 +345,13 @@ static void handle (broker_t *self, dp_incoming_t *incoming)
         turn_away (self, incoming);
         return;
     }
+    dp_sharing_t *sharing = peers_sharing (self->peers, connection);
+    if (sharing != NULL && incoming->malformed == NULL
+        && !dp_sharing_take (sharing, incoming, self->max_payload)) {
+        give_up (self, connection);
+        return;
+    }
+    dp_incoming_decode (incoming);
     if (self->gate != NULL && !is_admitted (self, connection, incoming)) {
         blame (self, incoming->source_fd, FAULT_REFUSED);
         return;
@@ -284,11 +361,7 @@ static void handle (broker_t *self, dp_incoming_t *incoming)
         scheduler_malformed (self->scheduler, self->now_ms, connection, incoming->malformed);
         return;
     }
-    if (incoming->message.kind == WIRE_HELLO)
-        peers_greet (self->peers, connection);
-    else if (peers_is_stranger (self->peers, connection))
-        blame (self, incoming->source_fd, FAULT_STRAY);
-    scheduler_receive (self->scheduler, self->now_ms, connection, &incoming->message, incoming->blobs);
+    act_on (self, connection, incoming);
 }
 
 static void take_from_exchange (broker_t *self)
@@ -311,7 +384,7 @@ static void take_in (broker_t *self)
     if (self->exchange != NULL)
         take_from_exchange (self);
     for (int i = 1; i <= TURN_MESSAGES && self->mail.has_news; i++) {
-        if (dp_incoming_receive (&self->incoming, self->router, true, self->max_payload) <= 0) {
+        if (dp_incoming_fetch (&self->incoming, self->router, true, self->max_payload) <= 0) {
             dp_watch_emptied (&self->mail);
             break;
         }
@@ -323,20 +396,6 @@ static void take_in (broker_t *self)
 }
 
 /* ---- Out ------------------------------------------------------------------------------------- */
-
-/* 0, or -1 when the peer is gone or takes nothing more: the connection is over. */
-static int send_to (broker_t *self, dp_outgoing_t *message)
-{
-    size_t len;
-    const uint8_t *routing_id = peers_routing_id (self->peers, message->to, &len);
-    if (routing_id == NULL)
-        return 0; /* it was told already that this one is gone */
-    dp_watch_used (&self->mail);
-    if (dp_outgoing_send (message, self->router, routing_id, len) == 0)
-        return 0;
-    disconnect (self, message->to);
-    return -1;
-}
 
 static void send_by_exchange (broker_t *self)
 {
@@ -478,6 +537,7 @@ int64_t broker_turn (broker_t *self)
         gate_answer (self->gate, self->now_ms);
     take_in (self);
     int64_t deadline_ms = forget_strangers (self);
+    scheduler_set_shared (self->scheduler, self->shared.n_taken, self->shared.n_lent);
     int64_t tick_ms = scheduler_tick (self->scheduler, self->now_ms);
     bool is_lost = send_all (self);
     forget_dropped (self);

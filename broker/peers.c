@@ -20,6 +20,7 @@ typedef struct entry_s {
     uint64_t connection;
     int64_t met_at_ms;
     int fd; /* -1 = unknown */
+    dp_sharing_t *sharing;
     size_t len;
     uint8_t id[];
 } entry_t;
@@ -55,7 +56,9 @@ void peers_destroy (peers_t **self_p)
     dp_map_node_t *node = dp_map_first (&self->by_connection);
     while (node != NULL) {
         dp_map_node_t *next = dp_map_next (&self->by_connection, node);
-        dp_free (DP_CONTAINER (node, entry_t, by_connection));
+        entry_t *entry = DP_CONTAINER (node, entry_t, by_connection);
+        dp_sharing_destroy (&entry->sharing);
+        dp_free (entry);
         node = next;
     }
     dp_map_fini (&self->by_connection);
@@ -205,6 +208,7 @@ static void remove_entry (peers_t *self, entry_t *entry)
     unlink_id (self, entry);
     unlink_fd (self, entry);
     dp_list_remove (&entry->in_strangers);
+    dp_sharing_destroy (&entry->sharing);
     dp_free (entry);
 }
 
@@ -274,6 +278,23 @@ const uint8_t *peers_routing_id (const peers_t *self, uint64_t connection, size_
         return NULL;
     *len = entry->len;
     return entry->id;
+}
+
+void peers_share (peers_t *self, uint64_t connection, dp_sharing_t **sharing_p)
+{
+    entry_t *entry = entry_of_connection (self, connection);
+    if (entry != NULL) {
+        dp_sharing_destroy (&entry->sharing);
+        entry->sharing = *sharing_p;
+        *sharing_p = NULL;
+    }
+    dp_sharing_destroy (sharing_p);
+}
+
+dp_sharing_t *peers_sharing (const peers_t *self, uint64_t connection)
+{
+    const entry_t *entry = entry_of_connection (self, connection);
+    return entry != NULL ? entry->sharing : NULL;
 }
 
 void peers_forget (peers_t *self, uint64_t connection)

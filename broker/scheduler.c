@@ -145,6 +145,12 @@ bool scheduler_next_dropped (scheduler_t *self, uint64_t *connection)
     return true;
 }
 
+void scheduler_set_shared (scheduler_t *self, uint64_t in, uint64_t out)
+{
+    self->stats.shared_in = in;
+    self->stats.shared_out = out;
+}
+
 void scheduler_stats (const scheduler_t *self, scheduler_stats_t *stats)
 {
     *stats = self->stats;

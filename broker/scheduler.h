@@ -93,7 +93,10 @@ typedef struct scheduler_stats_s {
     uint64_t n_workers, n_processes, n_sessions, n_queued, n_assigned, n_finished; /* now */
     uint64_t total_submitted, total_results, total_requeued, total_late_results;   /* since the start */
     uint64_t payload_bytes;                                                        /* held now */
+    uint64_t shared_in, shared_out; /* payloads that came and went by shared memory, since the start */
 } scheduler_stats_t;
+/* What the edge knows of the figures. */
+void scheduler_set_shared (scheduler_t *self, uint64_t in, uint64_t out);
 void scheduler_stats (const scheduler_t *self, scheduler_stats_t *stats);
 
 #endif

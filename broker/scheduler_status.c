@@ -163,6 +163,8 @@ static void append_broker (const scheduler_t *self, int64_t now_ms, dp_buffer_t 
     append (buffer, ",\"submitted\":%llu,\"results\":%llu,\"requeued\":%llu,\"payload_bytes\":%llu",
             (unsigned long long) self->stats.total_submitted, (unsigned long long) self->stats.total_results,
             (unsigned long long) self->stats.total_requeued, (unsigned long long) self->stats.payload_bytes);
+    append (buffer, ",\"shared_in\":%llu,\"shared_out\":%llu", (unsigned long long) self->stats.shared_in,
+            (unsigned long long) self->stats.shared_out);
 }
 
 /* Of very many peers those that fit into a message: half of it for the workers, the

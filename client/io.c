@@ -227,6 +227,8 @@ int io_start (dpool_t *pool)
                                               : dp_connection_new (pool->context);
     if (pool->connection == NULL)
         return -1;
+    if (pool->inbox != NULL)
+        dp_connection_share (pool->connection, pool->arena, pool->inbox);
     if (pool->is_secure)
         dp_connection_secure (pool->connection, &pool->keys);
     /* The program's signals are the program's threads' business. */

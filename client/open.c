@@ -10,6 +10,7 @@
 #include "net/address.h"
 #include "net/clock.h"
 #include "net/context.h"
+#include "net/machine.h"
 #include "net/reach.h"
 
 #include <errno.h>
@@ -136,6 +137,7 @@ static int make_session (dpool_t *self, const dpool_options_t *options)
         .host = host,
         .name = program_invocation_short_name,
         .pid = (uint64_t) getpid (),
+        .machine = self->inbox != NULL ? dp_machine () : 0,
         .initializer = options->initializer,
         .seed = options->seed != 0 ? options->seed : dp_random (),
         .max_tasks_per_child = (uint64_t) options->max_tasks_per_child,
@@ -194,6 +196,11 @@ static int init (dpool_t *self, const char *endpoint, const dpool_options_t *opt
             return -1;
     } else if (take_endpoints (self, endpoint) < 0)
         return -1;
+    if (!is_embedded) {
+        /* Also for the sake of memory that is used again. What is kept of it is the user's, and a fork's. */
+        self->arena = dp_arena_new ();
+        self->inbox = self->arena != NULL ? dp_arena_new_private () : NULL;
+    }
     if (make_session (self, options) < 0)
         return -1;
     self->wake_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -207,8 +214,8 @@ static int init (dpool_t *self, const char *endpoint, const dpool_options_t *opt
         self->context = dp_context_new ();
     if (self->embedded == NULL && self->context == NULL)
         return -1;
-    /* On a cluster, for the sake of memory that is used again. */
-    self->arena = is_embedded ? dp_arena_hold (embedded_arena (self->embedded)) : dp_arena_new ();
+    if (is_embedded)
+        self->arena = dp_arena_hold (embedded_arena (self->embedded));
     return io_start (self) == 0 ? 0 : dp_fail_errno ("cannot start a thread");
 }
 

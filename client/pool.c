@@ -60,6 +60,7 @@ void pool_release (dpool_t *self)
         return;
     session_destroy (&self->session);
     dp_arena_release (&self->arena);
+    dp_arena_release (&self->inbox);
     for (size_t i = 0; i < self->n_endpoints; i++)
         dp_free (self->endpoints[i]);
     dp_free (self->endpoints);

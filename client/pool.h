@@ -41,6 +41,8 @@ struct dpool_s {
     size_t n_callbacks;            /* queued or running */
     size_t n_applies, max_applies; /* unfinished ones: the window of dpool_apply_async */
     size_t n_bytes, max_bytes;
+    dp_arena_t *inbox; /* where long results are copied from a broker of this machine; NULL = they come by the
+                          socket */
     dp_arena_t *arena; /* where long arguments are packed; NULL = nowhere. Needs no lock */
     int submit_timeout_ms;
     int failure; /* errno: why the pool cannot work any more; 0 */

@@ -25,6 +25,7 @@ session_t *session_new (const session_config_t *config, int64_t now_ms)
     dp_list_init (&self->questions);
     self->id = config->id;
     self->pid = config->pid;
+    self->machine = config->machine;
     self->seed = config->seed;
     self->max_tasks_per_child = config->max_tasks_per_child;
     self->max_tasks = config->max_tasks;
@@ -291,6 +292,7 @@ static void say_hello (session_t *self)
         .host = text_of (self->host),
         .name = text_of (self->name),
         .pid = self->pid,
+        .machine = self->machine,
         .initializer = text_of (self->initializer),
         .initializer_args = { self->initializer_args, self->initializer_args_len, 0 },
         .seed = self->seed,

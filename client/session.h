@@ -16,8 +16,8 @@ typedef struct session_s session_t;
 typedef struct session_config_s {
     uint64_t id; /* 64 random bits */
     size_t n_endpoints;
-    const char *host, *name; /* copied */
-    uint64_t pid;
+    const char *host, *name;         /* copied */
+    uint64_t pid, machine;           /* as in HELLO */
     const char *initializer;         /* copied; NULL = none */
     const uint8_t *initializer_args; /* copied */
     size_t initializer_args_len;

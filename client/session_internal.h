@@ -27,7 +27,7 @@ struct session_s {
     dp_outbox_t outbox;
     wire_batch_t submits, claims, cancels, recalls;
     /* who we are */
-    uint64_t id, pid, seed, max_tasks_per_child;
+    uint64_t id, pid, machine, seed, max_tasks_per_child;
     char *host, *name, *initializer;
     uint8_t *initializer_args;
     size_t initializer_args_len;

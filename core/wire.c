@@ -185,6 +185,11 @@ static const char *decode_large (wire_message_t *message, dp_reader_t *reader, w
     return NULL;
 }
 
+static const char *decode_memory (wire_message_t *message, dp_reader_t *reader, wire_frames_t *frames)
+{
+    return wire_fields_read (reader, frames, wire_memory_fields, WIRE_N_MEMORY, &message->memory);
+}
+
 static const char *decode_groups (wire_message_t *message, dp_reader_t *reader, wire_frames_t *frames)
 {
     return check_rows (message, reader, frames, check_group);
@@ -261,6 +266,7 @@ static const struct {
     [WIRE_DRAIN] = { "DRAIN", 0, decode_nothing },
     [WIRE_ROOM] = { "ROOM", 2, decode_room },
     [WIRE_LARGE] = { "LARGE", 1, decode_large },
+    [WIRE_MEMORY] = { "MEMORY", 1, decode_memory },
 };
 
 static bool is_known (uint64_t kind)

@@ -58,6 +58,7 @@ typedef enum {
     WIRE_DRAIN = 25,       /* both ways between broker and worker */
     WIRE_ROOM = 26,        /* broker → client, worker */
     WIRE_LARGE = 27,       /* both ways, in front of a large message */
+    WIRE_MEMORY = 28,      /* both ways: the edges' own, the state machines never see it */
     WIRE_KINDS
 } wire_kind_t;
 
@@ -102,7 +103,8 @@ typedef struct wire_hello_s {
     wire_text_t initializer; /* "" = none */
     wire_bytes_t initializer_args;
     uint64_t seed, max_tasks_per_child;
-    bool is_watcher; /* it only asks: it is neither counted nor logged */
+    bool is_watcher;  /* it only asks: it is neither counted nor logged */
+    uint64_t machine; /* whose processes may share memory with it: see MEMORY; 0 = none */
     /* of a worker */
     uint64_t processes, window_tasks, window_bytes;
     bool is_draining;
@@ -204,6 +206,15 @@ typedef struct wire_answer_s {
     wire_text_t worker, text; /* text: a sentence, or the status as JSON */
 } wire_answer_t;
 
+/* The memory that the sender lets its peer read (R13). */
+typedef struct wire_memory_s {
+    uint64_t pid, fd;          /* where to open it: /proc/pid/fd/fd */
+    uint64_t bytes;            /* of its payloads */
+    uint64_t secret, secret_2; /* which stand in it, too: so it is the one that is meant */
+    uint64_t counter;          /* the sender counts there how many payloads of this peer it has copied */
+    bool is_mapped;            /* the sender can read the peer's: it may refer to it from now on */
+} wire_memory_t;
+
 /* A decoded message. Which members are set depends on the kind. */
 typedef struct wire_message_s {
     wire_kind_t kind;
@@ -218,6 +229,7 @@ typedef struct wire_message_s {
         uint64_t workers; /* WORKERS: processes of all workers now */
         uint64_t room;    /* ROOM: bytes that may be under way (R9); its records are the full sessions */
         uint64_t large;   /* LARGE: bytes of the message behind it */
+        wire_memory_t memory;
     };
     uint64_t most_tasks;   /* ROOM: tasks that may be under way, 0 = no limit */
     bool is_last;          /* CLAIM, RUNS: the list ends here */
@@ -292,6 +304,7 @@ void wire_put_room (dp_outbox_t *out, uint64_t to, uint64_t ack, uint64_t bytes,
 void wire_put_session (dp_outbox_t *out, uint64_t to, uint64_t ack, const wire_session_t *session);
 void wire_put_session_end (dp_outbox_t *out, uint64_t to, uint64_t ack, uint64_t session);
 void wire_put_query (dp_outbox_t *out, uint64_t to, uint64_t ack, const wire_query_t *query);
+void wire_put_memory (dp_outbox_t *out, uint64_t to, const wire_memory_t *memory);
 /* RESULTS without results: a worker that only has a new window to tell. */
 void wire_put_window (dp_outbox_t *out, uint64_t to, uint64_t ack, uint64_t window_tasks,
                       uint64_t window_bytes);

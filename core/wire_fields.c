@@ -32,6 +32,7 @@ const wire_field_t wire_hello_fields[WIRE_N_HELLO] = {
       offsetof (wire_hello_t, n_functions) },
     { "labels", FIELD_NAMES, false, offsetof (wire_hello_t, labels), offsetof (wire_hello_t, n_labels) },
     { "watcher", FIELD_BOOL, false, AT (is_watcher) },
+    { "machine", FIELD_UINT, false, AT (machine) },
 };
 #undef AT
 #define AT(member) offsetof (wire_welcome_t, member), 0
@@ -72,6 +73,14 @@ const wire_field_t wire_options_fields[WIRE_N_OPTIONS] = {
     { "limit_ms", FIELD_UINT, false, AT (time_limit_ms) },
     { "once", FIELD_BOOL, false, AT (is_at_most_once) },
     { "loose", FIELD_BOOL, false, AT (is_loose) },
+};
+#undef AT
+#define AT(member) offsetof (wire_memory_t, member), 0
+const wire_field_t wire_memory_fields[WIRE_N_MEMORY] = {
+    { "pid", FIELD_UINT, true, AT (pid) },           { "fd", FIELD_UINT, true, AT (fd) },
+    { "bytes", FIELD_UINT, true, AT (bytes) },       { "secret", FIELD_UINT, true, AT (secret) },
+    { "secret_2", FIELD_UINT, true, AT (secret_2) }, { "counter", FIELD_UINT, true, AT (counter) },
+    { "mapped", FIELD_BOOL, false, AT (is_mapped) },
 };
 #undef AT
 

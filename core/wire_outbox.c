@@ -188,6 +188,11 @@ void wire_put_query (dp_outbox_t *out, uint64_t to, uint64_t ack, const wire_que
     dp_outbox_put (out, message);
 }
 
+void wire_put_memory (dp_outbox_t *out, uint64_t to, const wire_memory_t *memory)
+{
+    put_map (out, to, WIRE_MEMORY, 0, wire_memory_fields, WIRE_N_MEMORY, memory);
+}
+
 void wire_put_window (dp_outbox_t *out, uint64_t to, uint64_t ack, uint64_t window_tasks,
                       uint64_t window_bytes)
 {

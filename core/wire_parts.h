@@ -54,16 +54,18 @@ void wire_fields_write (dp_outgoing_t *message, const wire_field_t *fields, size
                         const void *record);
 
 /* The maps. */
-#define WIRE_N_HELLO 20
+#define WIRE_N_HELLO 21
 #define WIRE_N_HELLO_FIRST 3 /* of them: magic and versions */
 #define WIRE_N_WELCOME 9
 #define WIRE_N_SESSION 6
 #define WIRE_N_ANSWER 7
 #define WIRE_N_OPTIONS 5
+#define WIRE_N_MEMORY 7
 extern const wire_field_t wire_hello_fields[WIRE_N_HELLO];
 extern const wire_field_t wire_welcome_fields[WIRE_N_WELCOME];
 extern const wire_field_t wire_session_fields[WIRE_N_SESSION];
 extern const wire_field_t wire_answer_fields[WIRE_N_ANSWER];
+extern const wire_field_t wire_memory_fields[WIRE_N_MEMORY];
 extern const wire_field_t wire_options_fields[WIRE_N_OPTIONS]; /* of wire_group_t */
 
 /* ---- Payloads -------------------------------------------------------------------------------- */

@@ -3,9 +3,11 @@
 
 #include "core/memory.h"
 #include "core/ranges.h"
+#include "net/clock.h"
 #include "net/segment.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -20,7 +22,8 @@ struct dp_arena_s {
     dp_segment_t segment;
     dp_buffer_source_t source;
     pthread_mutex_t lock; /* guards: */
-    dp_ranges_t ranges;
+    dp_ranges_t ranges, counters;
+    size_t n_generations; /* that have memory behind them */
 };
 
 /* ---- Beginning and end ---------------------------------------------------------------------- */
@@ -28,21 +31,63 @@ struct dp_arena_s {
 static uint8_t *take (void *context, size_t len, size_t *capacity);
 static void give_back (void *context, const uint8_t *block);
 
-static int open_segment (dp_arena_t *self, size_t len)
+size_t dp_arena_file_len (size_t len)
 {
-    self->segment.fd = dp_segment_make ("dpool-arena", len);
-    if (self->segment.fd < 0)
+    size_t tail = sizeof (dp_arena_tail_t) + len / DP_SEGMENT_UNIT * sizeof (uint64_t);
+    return len + (tail + DP_SEGMENT_UNIT - 1) / DP_SEGMENT_UNIT * DP_SEGMENT_UNIT;
+}
+
+dp_arena_tail_t *dp_arena_tail (const dp_arena_t *self)
+{
+    return self->segment.fd >= 0 ? (dp_arena_tail_t *) (void *) (self->segment.data + self->segment.len)
+                                 : NULL;
+}
+
+/* Have memory behind the generations of all units below n: as that of payloads, it is fetched before it is
+ * written. */
+static int back_generations (dp_arena_t *self, size_t n)
+{
+    enum { STEP = 512 };
+    if (n <= self->n_generations)
+        return 0;
+    n = (n + STEP - 1) / STEP * STEP;
+    size_t len = sizeof (dp_arena_tail_t) + n * sizeof (uint64_t);
+    if (fallocate (self->segment.fd, 0, (off_t) self->segment.len, (off_t) len) < 0)
         return -1;
-    void *data = mmap (NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, self->segment.fd, 0);
+    self->n_generations = n;
+    return 0;
+}
+
+static int write_tail (dp_arena_t *self)
+{
+    if (back_generations (self, 1) < 0)
+        return -1;
+    dp_arena_tail_t *tail = dp_arena_tail (self);
+    tail->secret[0] = dp_random ();
+    tail->secret[1] = dp_random ();
+    tail->magic = DP_ARENA_MAGIC;
+    return dp_ranges_init (&self->counters, DP_ARENA_COUNTERS);
+}
+
+static int open_segment (dp_arena_t *self, size_t len, bool is_private)
+{
+    size_t mapped = is_private ? len : dp_arena_file_len (len);
+    int flags = is_private ? MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE : MAP_SHARED;
+    self->segment.fd = is_private ? -1 : dp_segment_make ("dpool-arena", mapped);
+    if (self->segment.fd < 0 && !is_private)
+        return -1;
+    void *data = mmap (NULL, mapped, PROT_READ | PROT_WRITE, flags, self->segment.fd, 0);
     if (data == MAP_FAILED)
         return -1;
     self->segment.data = data;
     self->segment.len = len;
     self->segment.kept = KEPT_BYTES;
+    if (!is_private && write_tail (self) < 0)
+        return -1;
     return dp_ranges_init (&self->ranges, len / DP_SEGMENT_UNIT);
 }
 
-dp_arena_t *dp_arena_new (void)
+static dp_arena_t *new_arena (bool is_private)
 {
     size_t len = dp_segment_limit (ARENA_BYTES);
     dp_arena_t *self = len > 0 ? dp_alloc (sizeof *self) : NULL;
@@ -52,12 +97,22 @@ dp_arena_t *dp_arena_new (void)
     pthread_mutex_init (&self->lock, NULL);
     self->owner = getpid ();
     self->source = (dp_buffer_source_t) { take, give_back, self };
-    if (open_segment (self, len) == 0)
+    if (open_segment (self, len, is_private) == 0)
         return self;
     int code = errno;
     dp_arena_release (&self);
     errno = code;
     return NULL;
+}
+
+dp_arena_t *dp_arena_new (void)
+{
+    return new_arena (false);
+}
+
+dp_arena_t *dp_arena_new_private (void)
+{
+    return new_arena (true);
 }
 
 dp_arena_t *dp_arena_hold (dp_arena_t *self)
@@ -73,11 +128,13 @@ void dp_arena_release (dp_arena_t **self_p)
     *self_p = NULL;
     if (self == NULL || atomic_fetch_sub (&self->n_holds, 1) != 1)
         return;
+    bool is_private = self->segment.fd < 0;
     if (self->segment.data != NULL)
-        munmap (self->segment.data, self->segment.len);
-    if (self->segment.fd >= 0)
+        munmap (self->segment.data, is_private ? self->segment.len : dp_arena_file_len (self->segment.len));
+    if (!is_private)
         close (self->segment.fd);
     dp_ranges_fini (&self->ranges);
+    dp_ranges_fini (&self->counters);
     pthread_mutex_destroy (&self->lock);
     dp_free (self);
 }
@@ -99,6 +156,13 @@ const dp_buffer_source_t *dp_arena_source (const dp_arena_t *self)
 
 /* ---- Ranges --------------------------------------------------------------------------------- */
 
+static int back (dp_arena_t *self, size_t first, size_t len)
+{
+    if (self->segment.fd >= 0 && back_generations (self, first + 1) < 0)
+        return -1;
+    return dp_segment_back (&self->segment, first * DP_SEGMENT_UNIT, len);
+}
+
 static uint8_t *take (void *context, size_t len, size_t *capacity)
 {
     dp_arena_t *self = context;
@@ -108,12 +172,23 @@ static uint8_t *take (void *context, size_t len, size_t *capacity)
     *capacity = n_units * DP_SEGMENT_UNIT;
     pthread_mutex_lock (&self->lock);
     size_t first = dp_ranges_take (&self->ranges, n_units);
-    if (first != DP_RANGES_NONE && dp_segment_back (&self->segment, first * DP_SEGMENT_UNIT, *capacity) < 0) {
+    if (first != DP_RANGES_NONE && back (self, first, *capacity) < 0) {
         dp_ranges_give_back (&self->ranges, first);
         first = DP_RANGES_NONE;
     }
     pthread_mutex_unlock (&self->lock);
     return first != DP_RANGES_NONE ? self->segment.data + first * DP_SEGMENT_UNIT : NULL;
+}
+
+/* Whoever still copies this range finds out that its copy is worth nothing. What is written there from now on
+   comes after this for all who look. */
+static void end_generation (dp_arena_t *self, size_t unit)
+{
+    dp_arena_tail_t *tail = dp_arena_tail (self);
+    if (tail == NULL)
+        return;
+    atomic_fetch_add_explicit (&tail->generations[unit], 1, memory_order_relaxed);
+    atomic_thread_fence (memory_order_release);
 }
 
 static void give_back (void *context, const uint8_t *block)
@@ -123,8 +198,29 @@ static void give_back (void *context, const uint8_t *block)
         return;
     size_t at = (size_t) (block - self->segment.data);
     pthread_mutex_lock (&self->lock);
+    end_generation (self, at / DP_SEGMENT_UNIT);
     size_t n_units = dp_ranges_give_back (&self->ranges, at / DP_SEGMENT_UNIT);
     dp_segment_strip (&self->segment, at, n_units * DP_SEGMENT_UNIT);
+    pthread_mutex_unlock (&self->lock);
+}
+
+/* ---- Counters ------------------------------------------------------------------------------- */
+
+size_t dp_arena_take_counter (dp_arena_t *self)
+{
+    pthread_mutex_lock (&self->lock);
+    size_t counter = dp_ranges_take (&self->counters, 1);
+    pthread_mutex_unlock (&self->lock);
+    if (counter == DP_RANGES_NONE)
+        return DP_ARENA_COUNTERS;
+    atomic_store (&dp_arena_tail (self)->counters[counter], 0);
+    return counter;
+}
+
+void dp_arena_drop_counter (dp_arena_t *self, size_t counter)
+{
+    pthread_mutex_lock (&self->lock);
+    dp_ranges_give_back (&self->counters, counter);
     pthread_mutex_unlock (&self->lock);
 }
 
@@ -179,6 +275,11 @@ dp_blob_t *dp_arena_copy (dp_arena_t *self, const void *data, size_t len)
     if (blob == NULL)
         give_back (self, block);
     return blob;
+}
+
+uint64_t dp_arena_generation (const dp_arena_t *self, uint64_t at)
+{
+    return atomic_load (&dp_arena_tail (self)->generations[at / DP_SEGMENT_UNIT]);
 }
 
 bool dp_arena_find (const dp_arena_t *self, const void *data, size_t len, uint64_t *at)

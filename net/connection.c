@@ -4,6 +4,7 @@
 #include "core/memory.h"
 #include "net/address.h"
 #include "net/lookup.h"
+#include "net/sharing.h"
 #include "net/watch.h"
 
 #include <errno.h>
@@ -16,13 +17,16 @@ struct dp_connection_s {
     void *context;
     dp_keys_t keys; /* where is_secure */
     bool is_secure;
-    void *socket;            /* NULL while closed */
-    void *monitor;           /* likewise */
-    dp_watch_t mail, events; /* of the two */
-    dp_lookup_t *lookup;     /* of the endpoint's name; kept while its name server is silent */
-    bool is_looking_up;      /* and the socket is to be connected then */
-    size_t address;          /* which of those that the name has: the next one after a failure */
-    dp_outbox_t kept;        /* not sent yet, oldest first */
+    void *socket;              /* NULL while closed */
+    void *monitor;             /* likewise */
+    dp_watch_t mail, events;   /* of the two */
+    dp_lookup_t *lookup;       /* of the endpoint's name; kept while its name server is silent */
+    bool is_looking_up;        /* and the socket is to be connected then */
+    size_t address;            /* which of those that the name has: the next one after a failure */
+    dp_outbox_t kept;          /* not sent yet, oldest first */
+    dp_arena_t *arena, *inbox; /* NULL: nothing is shared */
+    dp_sharing_t *sharing;     /* with the broker, once it has asked for it; else NULL */
+    dp_sharing_totals_t totals;
     dp_reach_t reach;
     bool is_broken, is_greeted; /* greeted: HELLO was written on this socket */
     bool is_writable;           /* it is up */
@@ -52,12 +56,20 @@ void dp_connection_secure (dp_connection_t *self, const dp_keys_t *keys)
     self->is_secure = true;
 }
 
+void dp_connection_share (dp_connection_t *self, dp_arena_t *arena, dp_arena_t *inbox)
+{
+    self->arena = dp_arena_hold (arena);
+    self->inbox = dp_arena_hold (inbox);
+}
+
 void dp_connection_destroy (dp_connection_t **self_p)
 {
     if (*self_p == NULL)
         return;
     dp_connection_close (*self_p, 0);
     dp_lookup_drop (&(*self_p)->lookup);
+    dp_arena_release (&(*self_p)->arena);
+    dp_arena_release (&(*self_p)->inbox);
     explicit_bzero (&(*self_p)->keys, sizeof (*self_p)->keys);
     dp_free (*self_p);
     *self_p = NULL;
@@ -159,6 +171,7 @@ int dp_connection_open (dp_connection_t *self, const char *endpoint)
 void dp_connection_close (dp_connection_t *self, int linger_ms)
 {
     dp_outbox_fini (&self->kept);
+    dp_sharing_destroy (&self->sharing);
     self->is_looking_up = false;
     if (self->peer != 0)
         dp_exchange_leave (self->exchange, self->peer);
@@ -305,15 +318,44 @@ static int collect (dp_connection_t *self, dp_incoming_t *message)
     return 1;
 }
 
+static void hear_memory (dp_connection_t *self, const wire_memory_t *memory)
+{
+    if (self->sharing == NULL)
+        self->sharing = dp_sharing_new (self->arena, self->inbox, &self->totals);
+    if (self->sharing != NULL)
+        dp_sharing_hear (self->sharing, memory, &self->kept, 0);
+}
+
+/* 1, 0 or -1, as dp_connection_receive; 2: it was for us, and is dealt with. */
+static int receive (dp_connection_t *self, dp_incoming_t *message, uint64_t max_payload)
+{
+    int rc = dp_incoming_fetch (message, self->socket, false, max_payload);
+    if (rc == 0)
+        dp_watch_emptied (&self->mail);
+    if (rc <= 0)
+        return rc;
+    if (self->sharing != NULL && message->malformed == NULL
+        && !dp_sharing_take (self->sharing, message, max_payload)) {
+        dp_incoming_fini (message);
+        self->is_broken = true;
+        errno = EPROTO;
+        return -1;
+    }
+    dp_incoming_decode (message);
+    if (message->malformed != NULL || message->message.kind != WIRE_MEMORY)
+        return 1;
+    hear_memory (self, &message->message.memory);
+    dp_incoming_fini (message);
+    return 2;
+}
+
 int dp_connection_receive (dp_connection_t *self, dp_incoming_t *message, uint64_t max_payload)
 {
     if (self->peer != 0)
         return collect (self, message);
-    if (self->socket == NULL || !self->mail.has_news)
-        return 0;
-    int rc = dp_incoming_receive (message, self->socket, false, max_payload);
-    if (rc == 0)
-        dp_watch_emptied (&self->mail);
+    int rc = 2;
+    while (rc == 2)
+        rc = self->socket != NULL && self->mail.has_news ? receive (self, message, max_payload) : 0;
     return rc;
 }
 
@@ -351,6 +393,8 @@ int dp_connection_flush (dp_connection_t *self)
     while (self->socket != NULL && !self->is_broken && self->kept.first != NULL) {
         if (!can_send (self))
             return 0;
+        if (self->sharing != NULL)
+            dp_sharing_lend (self->sharing, self->kept.first);
         if (dp_outgoing_send (self->kept.first, self->socket, NULL, 0) < 0) {
             self->is_broken = true;
             break;

@@ -8,6 +8,7 @@
 #ifndef DP_CONNECTION_H_INCLUDED
 #define DP_CONNECTION_H_INCLUDED
 
+#include "net/arena.h"
 #include "net/exchange.h"
 #include "net/keys.h"
 #include "net/message.h"
@@ -22,6 +23,10 @@ dp_connection_t *dp_connection_new (void *context);
 dp_connection_t *dp_connection_new_at (dp_exchange_t *exchange);
 /* Encrypt, with these keys (copied), whatever is opened from now on. Not for one that goes by an exchange. */
 void dp_connection_secure (dp_connection_t *self, const dp_keys_t *keys);
+
+/* Let brokers that can, take long payloads from this arena, and put copies of theirs into the inbox: it holds
+   both. NULL: all goes by the socket. Not for one that goes by an exchange. */
+void dp_connection_share (dp_connection_t *self, dp_arena_t *arena, dp_arena_t *inbox);
 
 void dp_connection_destroy (dp_connection_t **self_p);
 

@@ -66,13 +66,13 @@ static size_t receive_payloads (dp_incoming_t *self, void *socket, uint64_t max_
     return n_frames;
 }
 
-static void decode (dp_incoming_t *self, const void *envelope, size_t len, size_t n_frames)
+static void decode (dp_incoming_t *self, const void *envelope, size_t len)
 {
     wire_bytes_t frames[WIRE_MAX_FRAMES];
     frames[0] = (wire_bytes_t) { envelope, len, 0 };
-    for (size_t i = 1; i < n_frames; i++)
+    for (size_t i = 1; i < self->n_frames; i++)
         frames[i] = (wire_bytes_t) { dp_blob_data (self->blobs[i]), dp_blob_len (self->blobs[i]), i };
-    wire_decode (&self->message, frames, n_frames, &self->malformed);
+    wire_decode (&self->message, frames, self->n_frames, &self->malformed);
 }
 
 /* The routing id, or -1 when it is not one of ZeroMQ's. */
@@ -95,12 +95,12 @@ static void begin (dp_incoming_t *self, dp_outgoing_t *handed_over)
 {
     self->routing_id_len = 0;
     self->malformed = NULL;
-    self->message.n_frames = 0;
+    self->message.n_frames = self->n_frames = 0;
     self->source_fd = -1;
     self->handed_over = handed_over;
 }
 
-int dp_incoming_receive (dp_incoming_t *self, void *socket, bool has_routing_id, uint64_t max_payload)
+int dp_incoming_fetch (dp_incoming_t *self, void *socket, bool has_routing_id, uint64_t max_payload)
 {
     begin (self, NULL);
     if (has_routing_id) {
@@ -112,10 +112,22 @@ int dp_incoming_receive (dp_incoming_t *self, void *socket, bool has_routing_id,
         return errno == EAGAIN ? 0 : -1;
     self->source_fd = zmq_msg_get (&self->envelope, ZMQ_SRCFD);
     memset (self->blobs, 0, sizeof self->blobs);
-    size_t n_frames = receive_payloads (self, socket, max_payload);
-    if (self->malformed == NULL)
-        decode (self, zmq_msg_data (&self->envelope), zmq_msg_size (&self->envelope), n_frames);
+    self->n_frames = receive_payloads (self, socket, max_payload);
     return 1;
+}
+
+void dp_incoming_decode (dp_incoming_t *self)
+{
+    if (self->malformed == NULL)
+        decode (self, zmq_msg_data (&self->envelope), zmq_msg_size (&self->envelope));
+}
+
+int dp_incoming_receive (dp_incoming_t *self, void *socket, bool has_routing_id, uint64_t max_payload)
+{
+    int rc = dp_incoming_fetch (self, socket, has_routing_id, max_payload);
+    if (rc > 0)
+        dp_incoming_decode (self);
+    return rc;
 }
 
 void dp_incoming_take (dp_incoming_t *self, dp_outgoing_t *message)
@@ -124,9 +136,9 @@ void dp_incoming_take (dp_incoming_t *self, dp_outgoing_t *message)
     memset (self->blobs, 0, sizeof self->blobs);
     for (size_t i = 0; i < message->n_frames; i++)
         self->blobs[i + 1] = message->frames[i];
-    size_t n_frames = message->n_frames + 1;
+    self->n_frames = message->n_frames + 1;
     message->n_frames = 0; /* they are here now */
-    decode (self, message->envelope.data, message->envelope.len, n_frames);
+    decode (self, message->envelope.data, message->envelope.len);
 }
 
 void dp_incoming_fini (dp_incoming_t *self)

@@ -16,6 +16,7 @@ typedef struct dp_incoming_s {
     int source_fd;         /* the descriptor it came by, -1 unknown (inproc) */
     const char *malformed; /* NULL, or why it could not be decoded; "message" is then not valid */
     wire_message_t message;
+    size_t n_frames;                   /* the envelope included */
     dp_blob_t *blobs[WIRE_MAX_FRAMES]; /* of frames 1 …: they own the received memory; [0] is NULL */
     zmq_msg_t envelope;
     dp_outgoing_t *handed_over; /* the message itself where it came without a socket, else NULL */
@@ -25,6 +26,10 @@ typedef struct dp_incoming_s {
    when the socket is unusable. After a 1 call dp_incoming_fini when done with it. The frames beyond
    WIRE_MAX_FRAMES or beyond max_payload + 1 MiB in total are thrown away and make it malformed. */
 int dp_incoming_receive (dp_incoming_t *self, void *socket, bool has_routing_id, uint64_t max_payload);
+/* The same in two steps, between which blobs may be replaced by others: the message is decoded by the second.
+ */
+int dp_incoming_fetch (dp_incoming_t *self, void *socket, bool has_routing_id, uint64_t max_payload);
+void dp_incoming_decode (dp_incoming_t *self);
 /* The same for a message that came without a socket. Takes it. */
 void dp_incoming_take (dp_incoming_t *self, dp_outgoing_t *message);
 void dp_incoming_fini (dp_incoming_t *self);

@@ -47,7 +47,7 @@ size_t dp_segment_limit (size_t usual)
 int dp_segment_back (dp_segment_t *self, size_t at, size_t len)
 {
     size_t end = at + len;
-    if (end <= self->backed)
+    if (end <= self->backed || self->fd < 0)
         return 0;
     /* What is kept is backed without a gap, so that one number tells how far. */
     size_t from = self->backed < self->kept ? self->backed : at;
@@ -66,5 +66,5 @@ void dp_segment_strip (const dp_segment_t *self, size_t at, size_t len)
 {
     size_t end = at + len, from = at > self->kept ? at : self->kept;
     if (end > from)
-        madvise (self->data + from, end - from, MADV_REMOVE);
+        madvise (self->data + from, end - from, self->fd >= 0 ? MADV_REMOVE : MADV_DONTNEED);
 }

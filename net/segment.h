@@ -16,7 +16,7 @@ typedef struct dp_segment_s {
     uint8_t *data; /* NULL = not mapped */
     size_t len;
     size_t offset; /* of the data in the file */
-    int fd;        /* -1 = none: only needed where dp_segment_back is called */
+    int fd;        /* -1: this process's own memory, or another's that is only read */
     size_t backed; /* so many bytes from the start on have memory behind them … */
     size_t kept;   /* … and keep it when they are not used: only what lies beyond is stripped */
 } dp_segment_t;

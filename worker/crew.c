@@ -35,6 +35,7 @@ crew_t *crew_new (const crew_config_t *config, int64_t now_ms)
     crew_t *self = dp_must_alloc (sizeof *self);
     self->worker = config->worker;
     self->pid = config->pid;
+    self->machine = config->machine;
     self->processes = clamp_processes (config->processes);
     self->host = dp_must_strdup (config->host ? config->host : "");
     self->name = dp_must_strdup (config->name ? config->name : "");

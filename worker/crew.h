@@ -28,11 +28,11 @@
 typedef struct crew_s crew_t;
 
 typedef struct crew_config_s {
-    uint64_t worker;         /* id, 64 random bits */
-    size_t n_brokers;        /* connections, one for each */
-    size_t processes;        /* children that may work at a time */
-    const char *host, *name; /* copied */
-    uint64_t pid;
+    uint64_t worker;              /* id, 64 random bits */
+    size_t n_brokers;             /* connections, one for each */
+    size_t processes;             /* children that may work at a time */
+    const char *host, *name;      /* copied */
+    uint64_t pid, machine;        /* as in HELLO */
     const char *const *functions; /* offered; copied */
     size_t n_functions;
     const char *const *labels;

@@ -135,6 +135,7 @@ static void say_hello (crew_t *crew, crew_broker_t *self)
                            .host = text_of (crew->host),
                            .name = text_of (crew->name),
                            .pid = crew->pid,
+                           .machine = crew->machine,
                            .initializer = text_of (""),
                            .processes = crew->processes,
                            .window_tasks = crew->is_draining ? 0 : crew_window (crew),

@@ -344,7 +344,7 @@ typedef struct crew_name_s {
 } crew_name_t;
 
 struct crew_s {
-    uint64_t worker, pid;
+    uint64_t worker, pid, machine;
     size_t processes;
     char *host, *name;
     char **functions, **labels;

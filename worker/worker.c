@@ -6,6 +6,7 @@
 #include "core/name.h"
 #include "net/clock.h"
 #include "net/lookup.h"
+#include "net/machine.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -65,6 +66,8 @@ static int open_brokers (worker_t *self, void *context, const worker_config_t *c
                                                                : dp_connection_new (context);
         if (self->brokers[i].endpoint == NULL || self->brokers[i].connection == NULL)
             return dp_fail (ENOMEM, "no memory for a worker");
+        if (config->exchange == NULL)
+            dp_connection_share (self->brokers[i].connection, self->arena, self->arena);
         if (config->keys != NULL)
             dp_connection_secure (self->brokers[i].connection, config->keys);
     }
@@ -107,6 +110,7 @@ static int open_crew (worker_t *self, const worker_config_t *config)
         .host = host[0] != '\0' ? host : "worker",
         .name = config->name != NULL ? config->name : name,
         .pid = (uint64_t) getpid (),
+        .machine = self->arena != NULL && config->exchange == NULL ? dp_machine () : 0,
         .labels = config->labels,
         .n_labels = config->n_labels,
         .seed = dp_random (),

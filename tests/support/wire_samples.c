@@ -114,6 +114,8 @@ static void put_singles (dp_outbox_t *out)
     wire_answer_t answer = { 9, 2, 3, 400, 1, WIRE_TEXT ("w1"), WIRE_TEXT ("it\nwaits") };
     wire_put_answer (out, 1, 2, &answer);
     wire_put_window (out, 0, 7, 10, 1000);
+    wire_memory_t memory = { 4711, 5, 1 << 30, UINT64_MAX, 7, 3, true };
+    wire_put_memory (out, 1, &memory);
 }
 
 static void put_tasks (dp_outbox_t *out, wire_kind_t kind)

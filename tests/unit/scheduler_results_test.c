@@ -488,7 +488,7 @@ static void the_status_is_json_of_all_peers (void **state)
     snprintf (expected, sizeof expected,
               "{\"broker\":\"rig\",\"version\":\"%s\",\"uptime_ms\":2000,\"queued\":2,\"assigned\":10,"
               "\"processes\":1,\"n_workers\":1,\"n_ready\":1,\"n_clients\":1,\"submitted\":12,"
-              "\"results\":0,\"requeued\":0,\"payload_bytes\":12,"
+              "\"results\":0,\"requeued\":0,\"payload_bytes\":12,\"shared_in\":0,\"shared_out\":0,"
               "\"workers\":[{\"name\":\"worker 1\",\"host\":\"here\",\"id\":\"00000000000000c9\","
               "\"pid\":20,\"processes\":1,\"runs\":10,\"busy\":1,\"waiting\":9,\"state\":\"ready\","
               "\"draining\":false,\"silent_ms\":0,\"n_functions\":1,\"functions\":[\"work\"],"

@@ -120,7 +120,7 @@ static void refuses_unknown_kinds (void **state)
 {
     (void) state;
     assert_int_equal (DECODE ("\x92\x00\x00"), -1);
-    assert_int_equal (DECODE ("\x92\x1c\x00"), -1);
+    assert_int_equal (DECODE ("\x92\x1d\x00"), -1);
     assert_string_equal (why, "an unknown kind of message");
     assert_int_equal (DECODE ("\x92\xcf\xff\xff\xff\xff\xff\xff\xff\xff\x00"), -1);
     assert_int_equal (DECODE ("\x92\xcf\x00\x00\x00\x01\x00\x00\x00\x05\x00"), -1);

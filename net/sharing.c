@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#include "net/sharing.h"
+
+#include "core/loans.h"
+#include "core/memory.h"
+#include "core/reference.h"
+#include "net/borrowed.h"
+#include "net/segment.h"
+
+#include <stdatomic.h>
+#include <unistd.h>
+
+struct dp_sharing_s {
+    dp_arena_t *arena, *inbox;
+    size_t counter; /* of the arena: payloads that were copied here */
+    uint64_t n_taken;
+    dp_borrowed_t borrowed;
+    uint64_t its_counter;
+    bool can_lend;
+    dp_loans_t loans;
+    dp_sharing_totals_t *totals;
+};
+
+dp_sharing_t *dp_sharing_new (dp_arena_t *arena, dp_arena_t *inbox, dp_sharing_totals_t *totals)
+{
+    size_t counter = arena != NULL ? dp_arena_take_counter (arena) : DP_ARENA_COUNTERS;
+    dp_sharing_t *self = counter < DP_ARENA_COUNTERS ? dp_alloc (sizeof *self) : NULL;
+    if (self == NULL) {
+        if (counter < DP_ARENA_COUNTERS)
+            dp_arena_drop_counter (arena, counter);
+        return NULL;
+    }
+    self->arena = dp_arena_hold (arena);
+    self->inbox = dp_arena_hold (inbox);
+    self->counter = counter;
+    self->totals = totals;
+    return self;
+}
+
+void dp_sharing_destroy (dp_sharing_t **self_p)
+{
+    dp_sharing_t *self = *self_p;
+    *self_p = NULL;
+    if (self == NULL)
+        return;
+    dp_loans_fini (&self->loans);
+    dp_borrowed_unmap (&self->borrowed);
+    dp_arena_drop_counter (self->arena, self->counter);
+    dp_arena_release (&self->arena);
+    dp_arena_release (&self->inbox);
+    dp_free (self);
+}
+
+/* ---- The agreement -------------------------------------------------------------------------- */
+
+void dp_sharing_announce (const dp_sharing_t *self, dp_outbox_t *out, uint64_t to)
+{
+    const dp_arena_tail_t *tail = dp_arena_tail (self->arena);
+    wire_memory_t memory = {
+        .pid = (uint64_t) getpid (),
+        .fd = (uint64_t) dp_arena_fd (self->arena),
+        .bytes = dp_arena_len (self->arena),
+        .secret = tail->secret[0],
+        .secret_2 = tail->secret[1],
+        .counter = self->counter,
+        .is_mapped = self->borrowed.data != NULL,
+    };
+    wire_put_memory (out, to, &memory);
+}
+
+void dp_sharing_hear (dp_sharing_t *self, const wire_memory_t *memory, dp_outbox_t *out, uint64_t to)
+{
+    bool is_new = self->borrowed.data == NULL;
+    if (is_new && dp_borrowed_map (&self->borrowed, memory) < 0)
+        return;
+    self->its_counter = is_new ? memory->counter : self->its_counter;
+    self->can_lend |= memory->is_mapped;
+    if (is_new)
+        dp_sharing_announce (self, out, to);
+}
+
+/* ---- Payloads ------------------------------------------------------------------------------- */
+
+/* The blob itself where it lies in the arena, else a copy there. NULL where that has no room. */
+static dp_blob_t *place (dp_sharing_t *self, dp_blob_t *blob, uint64_t *at)
+{
+    const uint8_t *data = dp_blob_data (blob);
+    size_t len = dp_blob_len (blob);
+    /* All that lies there begins with a range. */
+    dp_blob_t *placed = dp_arena_find (self->arena, data, len, at) && *at % DP_SEGMENT_UNIT == 0
+                            ? dp_blob_hold (blob)
+                            : dp_arena_copy (self->arena, data, len);
+    if (placed != NULL)
+        dp_arena_find (self->arena, dp_blob_data (placed), len, at);
+    return placed;
+}
+
+static void lend_frame (dp_sharing_t *self, dp_blob_t **frame_p)
+{
+    dp_reference_t reference = { .len = dp_blob_len (*frame_p) };
+    uint8_t *bytes;
+    dp_blob_t *placed = place (self, *frame_p, &reference.at);
+    dp_blob_t *written = placed != NULL ? dp_blob_new (DP_REFERENCE_LEN, &bytes) : NULL;
+    if (written != NULL && dp_loans_lend (&self->loans, placed)) {
+        reference.generation = dp_arena_generation (self->arena, reference.at);
+        dp_reference_write (&reference, bytes);
+        dp_blob_release (frame_p);
+        *frame_p = dp_blob_hold (written);
+        self->totals->n_lent++;
+    }
+    dp_blob_release (&written);
+    dp_blob_release (&placed);
+}
+
+static void settle (dp_sharing_t *self)
+{
+    if (self->loans.count > 0)
+        dp_loans_settle (&self->loans, dp_borrowed_counter (&self->borrowed, self->its_counter));
+}
+
+void dp_sharing_lend (dp_sharing_t *self, dp_outgoing_t *message)
+{
+    settle (self);
+    for (size_t i = 0; self->can_lend && i < message->n_frames; i++)
+        if (dp_blob_len (message->frames[i]) > WIRE_INLINE_MAX)
+            lend_frame (self, &message->frames[i]);
+}
+
+bool dp_sharing_take (dp_sharing_t *self, dp_incoming_t *incoming, uint64_t max_payload)
+{
+    uint64_t most = max_payload + WIRE_MAX_ENVELOPE;
+    settle (self);
+    for (size_t i = 1; i < incoming->n_frames && self->borrowed.data != NULL; i++) {
+        dp_blob_t *blob = incoming->blobs[i];
+        if (dp_blob_len (blob) == DP_REFERENCE_LEN) {
+            blob = dp_borrowed_copy (&self->borrowed, dp_blob_data (blob), DP_REFERENCE_LEN, most,
+                                     self->inbox, &incoming->malformed);
+            if (blob == NULL)
+                return false;
+            incoming->malformed = NULL;
+            self->totals->n_taken++;
+            dp_blob_release (&incoming->blobs[i]);
+            incoming->blobs[i] = blob;
+            /* Release: all of it was read before the lender may see that it can write there. */
+            atomic_store_explicit (&dp_arena_tail (self->arena)->counters[self->counter], ++self->n_taken,
+                                   memory_order_release);
+        }
+        most -= dp_blob_len (blob) < most ? dp_blob_len (blob) : most;
+    }
+    return true;
+}

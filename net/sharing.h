@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/*
+ * sharing.h - one connection's long payloads by shared memory, as docs/protocol.md has it: each side maps the
+ * other's arena for reading, and what goes to it lies in the own one. Copied once a hop, so that each side
+ * owns what it works with. Belongs to the connection's thread.
+ *
+ *   peer: HELLO (its machine) ──▶ broker: MEMORY ──▶ peer maps: MEMORY (mapped) ──▶ broker maps: MEMORY
+ * (mapped)
+ *
+ * Whoever has mapped and was told "mapped" lends. Where something cannot be mapped nothing more is said, and
+ * payloads go as frames.
+ */
+#ifndef DP_SHARING_H_INCLUDED
+#define DP_SHARING_H_INCLUDED
+
+#include "core/wire.h"
+#include "net/arena.h"
+#include "net/message.h"
+
+typedef struct dp_sharing_s dp_sharing_t;
+
+/* Payloads that went by shared memory so far: to peers, and from them. */
+typedef struct dp_sharing_totals_s {
+    uint64_t n_lent, n_taken;
+} dp_sharing_totals_t;
+
+/* Of a new connection. arena: what is lent lies there; inbox: where copies go; it holds both. totals: outlive
+   it, are raised. NULL without an arena, memory or a counter: then nothing is shared. */
+dp_sharing_t *dp_sharing_new (dp_arena_t *arena, dp_arena_t *inbox, dp_sharing_totals_t *totals);
+/* The connection is over: what was lent is the lender's again. */
+void dp_sharing_destroy (dp_sharing_t **self_p);
+
+/* Write MEMORY: where the own arena is. */
+void dp_sharing_announce (const dp_sharing_t *self, dp_outbox_t *out, uint64_t to);
+/* The peer's MEMORY has come. What is to be answered is written. */
+void dp_sharing_hear (dp_sharing_t *self, const wire_memory_t *memory, dp_outbox_t *out, uint64_t to);
+
+/* A message is about to be sent: its frames become references where that can be. */
+void dp_sharing_lend (dp_sharing_t *self, dp_outgoing_t *message);
+/* A message has come: its references become copies of what they refer to. False: incoming->malformed says
+   why, and the connection is to be ended. */
+bool dp_sharing_take (dp_sharing_t *self, dp_incoming_t *incoming, uint64_t max_payload);
+
+#endif
