@@ -388,18 +388,26 @@ static bool can_send (dp_connection_t *self)
     return self->is_writable;
 }
 
+/* 0, or -1 when the connection is of no more use. */
+static int send_message (dp_connection_t *self, dp_outgoing_t *message)
+{
+    if (self->sharing != NULL && dp_sharing_spares (self->sharing, message, message->next))
+        return 0;
+    if (self->sharing != NULL)
+        dp_sharing_lend (self->sharing, message);
+    dp_watch_used (&self->mail);
+    return dp_outgoing_send (message, self->socket, NULL, 0);
+}
+
 int dp_connection_flush (dp_connection_t *self)
 {
     while (self->socket != NULL && !self->is_broken && self->kept.first != NULL) {
         if (!can_send (self))
             return 0;
-        if (self->sharing != NULL)
-            dp_sharing_lend (self->sharing, self->kept.first);
-        if (dp_outgoing_send (self->kept.first, self->socket, NULL, 0) < 0) {
+        if (send_message (self, self->kept.first) < 0) {
             self->is_broken = true;
             break;
         }
-        dp_watch_used (&self->mail);
         dp_outgoing_t *sent = dp_outbox_take (&self->kept);
         dp_outgoing_destroy (&sent);
     }

@@ -126,6 +126,17 @@ void dp_sharing_lend (dp_sharing_t *self, dp_outgoing_t *message)
             lend_frame (self, &message->frames[i]);
 }
 
+bool dp_sharing_spares (dp_sharing_t *self, const dp_outgoing_t *message, dp_outgoing_t *next)
+{
+    uint64_t total = 0;
+    if (message->kind != WIRE_LARGE || next == NULL || next->to != message->to)
+        return false;
+    dp_sharing_lend (self, next);
+    for (size_t i = 0; i < next->n_frames; i++)
+        total += dp_blob_len (next->frames[i]);
+    return total <= WIRE_LARGE_BYTES;
+}
+
 bool dp_sharing_take (dp_sharing_t *self, dp_incoming_t *incoming, uint64_t max_payload)
 {
     uint64_t most = max_payload + WIRE_MAX_ENVELOPE;

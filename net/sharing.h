@@ -37,6 +37,9 @@ void dp_sharing_hear (dp_sharing_t *self, const wire_memory_t *memory, dp_outbox
 
 /* A message is about to be sent: its frames become references where that can be. */
 void dp_sharing_lend (dp_sharing_t *self, dp_outgoing_t *message);
+/* A message is about to be sent, and this one (or NULL) behind it. Is the first one LARGE, and the second not
+   large any more, now that it is lent? Then it is to be left out. */
+bool dp_sharing_spares (dp_sharing_t *self, const dp_outgoing_t *message, dp_outgoing_t *next);
 /* A message has come: its references become copies of what they refer to. False: incoming->malformed says
    why, and the connection is to be ended. */
 bool dp_sharing_take (dp_sharing_t *self, dp_incoming_t *incoming, uint64_t max_payload);
