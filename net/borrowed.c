@@ -37,12 +37,16 @@ static int open_file (const wire_memory_t *memory)
     return is_memory (path) ? open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) : -1;
 }
 
-/* Once it cannot shrink any more, whoever reads it does not get SIGBUS. */
+/* Once it cannot shrink any more, whoever reads it does not get SIGBUS. And it is of the same user, even
+   where that is root, who could open any: only among processes of one user, who can read one another anyway,
+   is nothing given away.
+ */
 static bool is_fit (int fd, const wire_memory_t *memory)
 {
     struct stat status;
     int seals = fcntl (fd, F_GET_SEALS);
     return seals >= 0 && (seals & F_SEAL_SHRINK) != 0 && fstat (fd, &status) == 0
+           && status.st_uid == geteuid ()
            && (uint64_t) status.st_size == dp_arena_file_len ((size_t) memory->bytes);
 }
 

@@ -68,10 +68,17 @@ void dp_sharing_announce (const dp_sharing_t *self, dp_outbox_t *out, uint64_t t
     wire_put_memory (out, to, &memory);
 }
 
+/* Whoever names our own arena as theirs would read by it what is other peers'. */
+static bool is_ours (const dp_sharing_t *self, const wire_memory_t *memory)
+{
+    const dp_arena_tail_t *tail = dp_arena_tail (self->arena);
+    return memory->secret == tail->secret[0] && memory->secret_2 == tail->secret[1];
+}
+
 void dp_sharing_hear (dp_sharing_t *self, const wire_memory_t *memory, dp_outbox_t *out, uint64_t to)
 {
     bool is_new = self->borrowed.data == NULL;
-    if (is_new && dp_borrowed_map (&self->borrowed, memory) < 0)
+    if (is_new && (is_ours (self, memory) || dp_borrowed_map (&self->borrowed, memory) < 0))
         return;
     self->its_counter = is_new ? memory->counter : self->its_counter;
     self->can_lend |= memory->is_mapped;
