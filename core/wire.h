@@ -206,7 +206,7 @@ typedef struct wire_answer_s {
     wire_text_t worker, text; /* text: a sentence, or the status as JSON */
 } wire_answer_t;
 
-/* The memory that the sender lets its peer read (R13). */
+/* The memory that the sender lets its peer read. */
 typedef struct wire_memory_s {
     uint64_t pid, fd;          /* where to open it: /proc/pid/fd/fd */
     uint64_t bytes;            /* of its payloads */
