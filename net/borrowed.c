@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MOST_BYTES (UINT64_C (1) << 40)
+#define MOST_BYTES (UINT64_C (4) << 30) /* of address space, for each connection */
 
 /* ---- Mapping -------------------------------------------------------------------------------- */
 

@@ -32,7 +32,13 @@ struct dp_connection_s {
     bool is_writable;           /* it is up */
 };
 
-enum { CONNECT_TIMEOUT_MS = 2000, KEEPALIVE_IDLE_S = 10, KEEPALIVE_EVERY_S = 5, MAX_RETRANSMIT_MS = 20000 };
+enum {
+    CONNECT_TIMEOUT_MS = 2000,
+    KEEPALIVE_IDLE_S = 10,
+    KEEPALIVE_EVERY_S = 5,
+    MAX_RETRANSMIT_MS = 20000,
+    MEMORIES_A_TURN = 8
+};
 
 dp_connection_t *dp_connection_new (void *context)
 {
@@ -354,9 +360,10 @@ int dp_connection_receive (dp_connection_t *self, dp_incoming_t *message, uint64
     if (self->peer != 0)
         return collect (self, message);
     int rc = 2;
-    while (rc == 2)
+    /* What is left when there are more of our own than a broker has reason to send is for the next turn. */
+    for (int i = 0; i < MEMORIES_A_TURN && rc == 2; i++)
         rc = self->socket != NULL && self->mail.has_news ? receive (self, message, max_payload) : 0;
-    return rc;
+    return rc == 2 ? 0 : rc;
 }
 
 void dp_connection_push (dp_connection_t *self, dp_outgoing_t **message_p)

@@ -229,7 +229,7 @@ static void memory_that_is_not_what_it_is_said_to_be_is_not_mapped (void **state
     const size_t members[]
         = { offsetof (wire_memory_t, pid), offsetof (wire_memory_t, fd), offsetof (wire_memory_t, bytes),
             offsetof (wire_memory_t, secret), offsetof (wire_memory_t, secret_2) };
-    const uint64_t values[] = { 0, 1, DP_SEGMENT_UNIT, UINT64_C (1) << 39, INT32_MAX, UINT64_MAX };
+    const uint64_t values[] = { 0, 1, DP_SEGMENT_UNIT, UINT64_C (1) << 32, INT32_MAX, UINT64_MAX };
     for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
         for (size_t n = 0; n < sizeof values / sizeof values[0]; n++) {
             bad = good;
