@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "net/arena.h"
 
+#include "core/copy.h"
 #include "core/memory.h"
 #include "core/ranges.h"
 #include "net/clock.h"
@@ -270,7 +271,7 @@ dp_blob_t *dp_arena_copy (dp_arena_t *self, const void *data, size_t len)
     uint8_t *block = self != NULL && len > 0 ? take (self, len, &capacity) : NULL;
     if (block == NULL)
         return NULL;
-    memcpy (block, data, len);
+    dp_copy (block, data, len);
     dp_blob_t *blob = lend (self, block, len);
     if (blob == NULL)
         give_back (self, block);

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* copy.h - copies of long payloads. */
+#ifndef DP_COPY_H_INCLUDED
+#define DP_COPY_H_INCLUDED
+
+#include <stddef.h>
+
+/* As memcpy, for bytes that another process reads next, after others that lie in front of it. Long ones go
+   past the caches of this CPU where it can do so: they would not stay there until then, and would push out
+   what is needed. That takes a third less time, since the memory that is overwritten is not read first. */
+void dp_copy (void *to, const void *from, size_t len);
+
+#endif
