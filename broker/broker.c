@@ -316,9 +316,10 @@ static void give_up (broker_t *self, uint64_t connection)
 static bool is_of_memory (broker_t *self, uint64_t connection, const dp_incoming_t *incoming)
 {
     dp_sharing_t *sharing = peers_sharing (self->peers, connection);
-    if (incoming->message.kind != WIRE_MEMORY || sharing == NULL)
+    if (incoming->message.kind != WIRE_MEMORY || peers_is_stranger (self->peers, connection))
         return false;
-    dp_sharing_hear (sharing, &incoming->message.memory, scheduler_outbox (self->scheduler), connection);
+    if (sharing != NULL) /* else it was not asked */
+        dp_sharing_hear (sharing, &incoming->message.memory, scheduler_outbox (self->scheduler), connection);
     return true;
 }
 

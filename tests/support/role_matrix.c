@@ -9,6 +9,7 @@ const role_row_t role_matrix[] = {
     { "ACK", WIRE_ACK, 0, "cwma" },
     { "BYE", WIRE_BYE, 0, "cwma" },
     { "LARGE", WIRE_LARGE, 0, "cwma" },
+    { "MEMORY", WIRE_MEMORY, 0, "cwma" },
     { "CLAIM", WIRE_CLAIM, 0, "cma" },
     { "SUBMIT", WIRE_SUBMIT, 0, "ca" },
     { "CANCEL", WIRE_CANCEL, 0, "ca" },
