@@ -17,8 +17,8 @@ static void append_blob (job_t *job, size_t len)
 static void succeed (job_t *job, size_t index)
 {
     dp_blob_t *blob = fixture_argument ((int) index + 1000);
-    job_succeed (job, index, dp_blob_hold (blob), dp_blob_data (blob), dp_blob_len (blob));
-    dp_blob_release (&blob);
+    if (!job_succeed (job, index, blob, dp_blob_data (blob), dp_blob_len (blob))) /* else it took the hold */
+        dp_blob_release (&blob);
 }
 
 /* As the session does when it sends. */
