@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MPL-2.0
-# What is installed: headers, both libraries, programs, manual pages, a sample of settings, and the files
-# by which CMake and pkg-config find them again. Each belongs to a component, which DpoolPackages makes a
-# package of: library, development, broker, worker, cli.
+# What is installed: headers, both libraries, programs, manual pages, documents, samples of settings, and the
+# files by which CMake and pkg-config find them again. Each belongs to a component, which DpoolPackages makes
+# a package of: library, development, broker, worker, cli.
 include(CMakePackageConfigHelpers)
 
 set(config_folder "${CMAKE_INSTALL_LIBDIR}/cmake/dpool")
@@ -35,7 +35,14 @@ foreach(section 1 3 5 7)
     install(FILES "${page}" DESTINATION "${CMAKE_INSTALL_MANDIR}/man${section}" COMPONENT ${component})
   endforeach()
 endforeach()
-install(FILES docs/dpool-broker.conf DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT broker)
+foreach(program broker worker)
+  install(FILES docs/dpool-${program}.conf DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT ${program})
+endforeach()
+# The images of containers are built without these. Keys that somebody made in a recipe's folder stay there.
+file(GLOB documents CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/docs/*.md")
+install(FILES ${documents} DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT cli)
+install(DIRECTORY docs/recipes DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT cli OPTIONAL
+  FILES_MATCHING PATTERN "*.md" PATTERN "*.yaml" PATTERN "*.sbatch" PATTERN keys EXCLUDE)
 install(DIRECTORY examples DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT development
   FILES_MATCHING PATTERN "*.c" PATTERN "README.md")
 

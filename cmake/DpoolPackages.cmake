@@ -66,6 +66,19 @@ dpool_package(cli dpool net "process pool on many machines: the command line"
   "The command shows what a broker and its workers do, calls functions, drains"
   "workers and makes keys.")
 
+# Those with a unit of systemd stop it, and tell systemd when it has gone or is another.
+foreach(component broker worker)
+  string(TOUPPER ${component} upper)
+  set(unit dpool-${component}.service)
+  set(scripts)
+  foreach(script prerm postrm)
+    set(file "${PROJECT_BINARY_DIR}/debian/${component}/${script}")
+    configure_file(cmake/debian/${script}.in "${file}" @ONLY)
+    list(APPEND scripts "${file}")
+  endforeach()
+  set(CPACK_DEBIAN_${upper}_PACKAGE_CONTROL_EXTRA "${scripts}")
+endforeach()
+
 # complete.cmake is given the folder of what is staged only: it reads the rest here.
 set(CPACK_DPOOL_CHANGELOG "${PROJECT_SOURCE_DIR}/CHANGELOG.md")
 set(CPACK_DPOOL_COPYRIGHT "${PROJECT_SOURCE_DIR}/cmake/debian/copyright")

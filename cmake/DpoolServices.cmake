@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
 # What is installed for those who run broker and worker: the units of systemd, which it finds below /usr and
-# /usr/local, the completion of bash, and the sample of the worker's settings.
+# /usr/local, and the completion of bash.
 
 foreach(program broker worker)
   set(DPOOL_UNIT_BIN_DIR "${CMAKE_INSTALL_FULL_BINDIR}")
@@ -12,4 +12,3 @@ foreach(program broker worker)
 endforeach()
 install(FILES completions/dpool.bash DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions"
   RENAME dpool COMPONENT cli)
-install(FILES docs/dpool-worker.conf DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT worker)

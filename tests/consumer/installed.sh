@@ -19,7 +19,8 @@ fail () {
 for file in include/dpool/dpool.h include/dpool/function.h include/dpool/picture.h "$libdir/libdpool.so" \
     "$libdir/libdpool.a" "$libdir/pkgconfig/dpool.pc" "$libdir/cmake/dpool/dpool-config.cmake" \
     share/man/man1/dpool-broker.1 share/man/man1/dpool-worker.1 share/man/man5/dpool-broker.conf.5 \
-    share/doc/dpool/dpool-broker.conf; do
+    share/doc/dpool/dpool-broker.conf share/doc/dpool/dpool-worker.conf share/doc/dpool/operations.md \
+    share/doc/dpool/recipes/slurm/dpool.sbatch; do
     [ -e "$prefix/$file" ] || fail "not installed: $file"
 done
 

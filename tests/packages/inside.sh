@@ -72,8 +72,16 @@ install_packages () {
             [ -s "/usr/share/doc/$package/$path" ] || die "$package has no $path"
         done
     done
-    for path in man1/dpool.1.gz man1/dpool-broker.1.gz man5/dpool-broker.conf.5.gz man1/dpool-worker.1.gz; do
+    for path in man1/dpool.1.gz man1/dpool-broker.1.gz man5/dpool-broker.conf.5.gz man1/dpool-worker.1.gz \
+        man5/dpool-worker.conf.5.gz; do
         [ -s /usr/share/man/$path ] || die "there is no manual page $path"
+    done
+    for package in dpool-broker dpool-worker; do
+        [ -s /usr/share/doc/$package/$package.conf ] || die "$package has no sample of its settings"
+        [ -s /usr/lib/systemd/system/$package.service ] || die "$package has no unit"
+    done
+    for path in operations.md security.md recipes/README.md recipes/slurm/dpool.sbatch; do
+        [ -s /usr/share/doc/dpool/$path ] || die "the documents have no $path"
     done
     say "installed: $(dpkg-query -W -f '${Package} ' "${ours[@]}")"
 }
