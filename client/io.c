@@ -183,6 +183,16 @@ static void sleep_until (dpool_t *pool, int64_t deadline_ms, bool is_urgent)
     pthread_mutex_unlock (&pool->lock);
 }
 
+/* What was lent is the broker's until it has copied it: taken back before, it would cost what comes behind.
+ */
+static void await_copies (const dpool_t *pool)
+{
+    enum { LOOK_EVERY_MS = 5 };
+    int64_t deadline_ms = dp_clock_ms () + GOODBYE_MS;
+    while (dp_connection_is_lending (pool->connection) && dp_clock_ms () < deadline_ms)
+        poll (NULL, 0, LOOK_EVERY_MS);
+}
+
 /* Let BYE and the last cancels out. */
 static void say_goodbye (dpool_t *pool)
 {
@@ -193,6 +203,7 @@ static void say_goodbye (dpool_t *pool)
     pthread_mutex_unlock (&pool->lock);
     if (dp_connection_is_open (pool->connection))
         dp_connection_flush (pool->connection);
+    await_copies (pool);
     dp_connection_close (pool->connection, GOODBYE_MS);
 }
 

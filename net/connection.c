@@ -308,6 +308,11 @@ size_t dp_connection_hear (dp_connection_t *self, const struct pollfd *items)
     return n_items;
 }
 
+bool dp_connection_is_lending (const dp_connection_t *self)
+{
+    return self->sharing != NULL && dp_sharing_is_lending (self->sharing);
+}
+
 bool dp_connection_has_mail (dp_connection_t *self)
 {
     if (self->peer != 0)

@@ -61,6 +61,9 @@ size_t dp_connection_poll (const dp_connection_t *self, struct pollfd *items);
 /* What the poll said of them: call it before anything else. Returns how many it looked at. */
 size_t dp_connection_hear (dp_connection_t *self, const struct pollfd *items);
 
+/* Has the peer still to copy what was sent by shared memory? It tells so by memory: no item tells of it. */
+bool dp_connection_is_lending (const dp_connection_t *self);
+
 /* Is there something to receive that no item to poll tells of? Ask before each poll. */
 bool dp_connection_has_mail (dp_connection_t *self);
 

@@ -125,6 +125,12 @@ static void settle (dp_sharing_t *self)
         dp_loans_settle (&self->loans, dp_borrowed_counter (&self->borrowed, self->its_counter));
 }
 
+bool dp_sharing_is_lending (dp_sharing_t *self)
+{
+    settle (self);
+    return self->loans.count > 0;
+}
+
 void dp_sharing_lend (dp_sharing_t *self, dp_outgoing_t *message)
 {
     settle (self);

@@ -40,6 +40,8 @@ void dp_sharing_lend (dp_sharing_t *self, dp_outgoing_t *message);
 /* A message is about to be sent, and this one (or NULL) behind it. Is the first one LARGE, and the second not
    large any more, now that it is lent? Then it is to be left out. */
 bool dp_sharing_spares (dp_sharing_t *self, const dp_outgoing_t *message, dp_outgoing_t *next);
+/* Is there something lent that the peer has not copied yet? */
+bool dp_sharing_is_lending (dp_sharing_t *self);
 /* A message has come: its references become copies of what they refer to. False: incoming->malformed says
    why, and the connection is to be ended. */
 bool dp_sharing_take (dp_sharing_t *self, dp_incoming_t *incoming, uint64_t max_payload);

@@ -4,6 +4,7 @@
 
 #include <dpool/dpool.h>
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -56,7 +57,8 @@ static long number_of (const char *text, const char *name)
     return strtol (at + strlen (name), NULL, 10);
 }
 
-static shared_t shared (void)
+/* The broker's status, as JSON. */
+static const char *status (void)
 {
     static char text[1 << 16];
     const char *const argv[]
@@ -65,7 +67,19 @@ static shared_t shared (void)
     process_read_all (process, text, sizeof text);
     assert_int_equal (process_wait (process), 0);
     process_destroy (&process);
+    return text;
+}
+
+static shared_t shared (void)
+{
+    const char *text = status ();
     return (shared_t) { number_of (text, "\"shared_in\":"), number_of (text, "\"shared_out\":") };
+}
+
+static bool has_no_client (void *unused)
+{
+    (void) unused;
+    return number_of (status (), "\"n_clients\":") == 0;
 }
 
 /* A broker at tcp and ipc. */
@@ -333,6 +347,32 @@ static void a_worker_that_was_stopped_reads_nothing_else_than_it_was_sent (void 
     dpool_destroy (&pool);
 }
 
+static void *terminate (void *pool)
+{
+    dpool_terminate (pool);
+    return NULL;
+}
+
+/* Its BYE comes behind payloads that the broker has yet to copy, and gets there all the same. */
+static void a_client_that_leaves_in_mid_payload_is_gone_at_once (void **state)
+{
+    (void) state;
+    dpool_async_result_t *results[N];
+    pthread_t thread;
+    start (NULL);
+    dpool_t *pool = pool_at (cluster_endpoint (cluster));
+    echo_all (pool);
+    process_signal (cluster_broker (cluster), SIGSTOP);
+    submit (pool, results);
+    assert_int_equal (pthread_create (&thread, NULL, terminate, pool), 0);
+    process_signal (cluster_broker (cluster), SIGCONT);
+    pthread_join (thread, NULL);
+    for (int i = 0; i < N; i++)
+        dpool_async_result_destroy (&results[i]);
+    dpool_destroy (&pool);
+    assert_true (wait_until (has_no_client, NULL)); /* one that said nothing is waited for 60 s */
+}
+
 /* What a program has read stays as it is for its fork, though the program goes on. */
 static void a_fork_keeps_the_results_that_it_has_seen (void **state)
 {
@@ -378,6 +418,7 @@ int main (void)
         TEST (nothing_is_lost_with_a_broker_that_is_killed),
         TEST (others_are_served_when_clients_are_killed),
         TEST (a_worker_that_was_stopped_reads_nothing_else_than_it_was_sent),
+        TEST (a_client_that_leaves_in_mid_payload_is_gone_at_once),
         TEST (a_fork_keeps_the_results_that_it_has_seen),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
