@@ -128,7 +128,7 @@ static int open_router (broker_t *self, void *context, const broker_config_t *co
         return dp_fail_errno ("the broker cannot watch its connections");
     self->most_peers = config->most_peers > 0 ? config->most_peers : BROKER_MOST_PEERS;
     self->peers = peers_new (self->most_peers);
-    self->arena = dp_arena_new ();
+    self->arena = dp_arena_new (DP_ARENA_BROKER);
     self->machine = self->arena != NULL ? dp_machine () : 0;
     return self->peers != NULL ? 0 : dp_fail (ENOMEM, "no memory for the broker");
 }
@@ -291,13 +291,15 @@ static bool is_admitted (broker_t *self, uint64_t connection, const dp_incoming_
     return true;
 }
 
-/* It can, and it is to be asked whether it does. */
+/* It can, and it is to be asked whether it does. Not whoever was refused, nor twice. */
 static void offer_memory (broker_t *self, uint64_t connection)
 {
+    if (!scheduler_knows (self->scheduler, connection) || peers_sharing (self->peers, connection) != NULL)
+        return;
     dp_sharing_t *sharing = dp_sharing_new (self->arena, self->arena, &self->shared);
     if (sharing == NULL)
         return;
-    dp_sharing_announce (sharing, scheduler_outbox (self->scheduler), connection);
+    dp_sharing_invite (scheduler_outbox (self->scheduler), connection);
     peers_share (self->peers, connection, &sharing);
 }
 

@@ -63,6 +63,9 @@ void scheduler_set_owner (scheduler_t *self, const char *owner);
    that the list gives hold from now on. */
 void scheduler_admit (scheduler_t *self, const access_t *access);
 
+/* Has a HELLO that came from there taken effect, and is that so still? */
+bool scheduler_knows (const scheduler_t *self, uint64_t connection);
+
 /* The connection is gone, or a message to it could not be sent. Harmless for unknown ones. */
 void scheduler_disconnected (scheduler_t *self, int64_t now_ms, uint64_t connection);
 

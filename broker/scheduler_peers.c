@@ -15,6 +15,11 @@ static peer_t *peer_of (const scheduler_t *self, uint64_t connection)
     return node != NULL ? DP_CONTAINER (node, peer_t, by_connection) : NULL;
 }
 
+bool scheduler_knows (const scheduler_t *self, uint64_t connection)
+{
+    return peer_of (self, connection) != NULL;
+}
+
 void scheduler_forget (scheduler_t *self, uint64_t connection)
 {
     dp_map_take (&self->connections, connection);

@@ -31,7 +31,7 @@ embedded_t *embedded_new (int processes)
     broker.scheduler.epoch = dp_random ();
     broker.scheduler.name = "embedded";
     broker.scheduler.is_embedded = true;
-    self->arena = dp_arena_new ();
+    self->arena = dp_arena_new (DP_ARENA_PROGRAM);
     worker_config_t worker = { .exchange = self->exchange,
                                .arena = self->arena,
                                .endpoints = endpoints,

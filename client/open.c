@@ -198,7 +198,7 @@ static int init (dpool_t *self, const char *endpoint, const dpool_options_t *opt
         return -1;
     if (!is_embedded) {
         /* Also for the sake of memory that is used again. What is kept of it is the user's, and a fork's. */
-        self->arena = dp_arena_new ();
+        self->arena = dp_arena_new (DP_ARENA_PROGRAM);
         self->inbox = self->arena != NULL ? dp_arena_new_private () : NULL;
     }
     if (make_session (self, options) < 0)

@@ -24,7 +24,7 @@ struct dp_arena_s {
     dp_buffer_source_t source;
     pthread_mutex_t lock; /* guards: */
     dp_ranges_t ranges, counters;
-    size_t n_generations; /* that have memory behind them */
+    size_t n_backed; /* units whose place in the tail has memory behind it */
 };
 
 /* ---- Beginning and end ---------------------------------------------------------------------- */
@@ -34,7 +34,7 @@ static void give_back (void *context, const uint8_t *block);
 
 size_t dp_arena_file_len (size_t len)
 {
-    size_t tail = sizeof (dp_arena_tail_t) + len / DP_SEGMENT_UNIT * sizeof (uint64_t);
+    size_t tail = sizeof (dp_arena_tail_t) + len / DP_SEGMENT_UNIT * sizeof (dp_arena_range_t);
     return len + (tail + DP_SEGMENT_UNIT - 1) / DP_SEGMENT_UNIT * DP_SEGMENT_UNIT;
 }
 
@@ -44,34 +44,39 @@ dp_arena_tail_t *dp_arena_tail (const dp_arena_t *self)
                                  : NULL;
 }
 
-/* Have memory behind the generations of all units below n: as that of payloads, it is fetched before it is
+/* Have memory behind what the tail has of all units below n: as that of payloads, it is fetched before it is
  * written. */
-static int back_generations (dp_arena_t *self, size_t n)
+static int back_ranges (dp_arena_t *self, size_t n)
 {
-    enum { STEP = 512 };
-    if (n <= self->n_generations)
+    enum { STEP = 256 };
+    if (n <= self->n_backed)
         return 0;
     n = (n + STEP - 1) / STEP * STEP;
-    size_t len = sizeof (dp_arena_tail_t) + n * sizeof (uint64_t);
+    if (n > self->segment.len / DP_SEGMENT_UNIT)
+        n = self->segment.len / DP_SEGMENT_UNIT;
+    size_t len = sizeof (dp_arena_tail_t) + n * sizeof (dp_arena_range_t);
     if (fallocate (self->segment.fd, 0, (off_t) self->segment.len, (off_t) len) < 0)
         return -1;
-    self->n_generations = n;
+    self->n_backed = n;
     return 0;
 }
 
-static int write_tail (dp_arena_t *self)
+static int write_tail (dp_arena_t *self, dp_arena_kind_t kind)
 {
-    if (back_generations (self, 1) < 0)
+    if (back_ranges (self, 1) < 0)
         return -1;
     dp_arena_tail_t *tail = dp_arena_tail (self);
     tail->secret[0] = dp_random ();
     tail->secret[1] = dp_random ();
+    tail->kind = kind;
     tail->magic = DP_ARENA_MAGIC;
     return dp_ranges_init (&self->counters, DP_ARENA_COUNTERS);
 }
 
-static int open_segment (dp_arena_t *self, size_t len, bool is_private)
+/* kind 0: it is private. */
+static int open_segment (dp_arena_t *self, size_t len, dp_arena_kind_t kind)
 {
+    bool is_private = kind == 0;
     size_t mapped = is_private ? len : dp_arena_file_len (len);
     int flags = is_private ? MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE : MAP_SHARED;
     self->segment.fd = is_private ? -1 : dp_segment_make ("dpool-arena", mapped);
@@ -83,12 +88,12 @@ static int open_segment (dp_arena_t *self, size_t len, bool is_private)
     self->segment.data = data;
     self->segment.len = len;
     self->segment.kept = KEPT_BYTES;
-    if (!is_private && write_tail (self) < 0)
+    if (!is_private && write_tail (self, kind) < 0)
         return -1;
     return dp_ranges_init (&self->ranges, len / DP_SEGMENT_UNIT);
 }
 
-static dp_arena_t *new_arena (bool is_private)
+static dp_arena_t *new_arena (dp_arena_kind_t kind)
 {
     size_t len = dp_segment_limit (ARENA_BYTES);
     dp_arena_t *self = len > 0 ? dp_alloc (sizeof *self) : NULL;
@@ -98,7 +103,7 @@ static dp_arena_t *new_arena (bool is_private)
     pthread_mutex_init (&self->lock, NULL);
     self->owner = getpid ();
     self->source = (dp_buffer_source_t) { take, give_back, self };
-    if (open_segment (self, len, is_private) == 0)
+    if (open_segment (self, len, kind) == 0)
         return self;
     int code = errno;
     dp_arena_release (&self);
@@ -106,14 +111,14 @@ static dp_arena_t *new_arena (bool is_private)
     return NULL;
 }
 
-dp_arena_t *dp_arena_new (void)
+dp_arena_t *dp_arena_new (dp_arena_kind_t kind)
 {
-    return new_arena (false);
+    return new_arena (kind);
 }
 
 dp_arena_t *dp_arena_new_private (void)
 {
-    return new_arena (true);
+    return new_arena (0);
 }
 
 dp_arena_t *dp_arena_hold (dp_arena_t *self)
@@ -159,7 +164,7 @@ const dp_buffer_source_t *dp_arena_source (const dp_arena_t *self)
 
 static int back (dp_arena_t *self, size_t first, size_t len)
 {
-    if (self->segment.fd >= 0 && back_generations (self, first + 1) < 0)
+    if (self->segment.fd >= 0 && back_ranges (self, first + 1) < 0)
         return -1;
     return dp_segment_back (&self->segment, first * DP_SEGMENT_UNIT, len);
 }
@@ -188,7 +193,9 @@ static void end_generation (dp_arena_t *self, size_t unit)
     dp_arena_tail_t *tail = dp_arena_tail (self);
     if (tail == NULL)
         return;
-    atomic_fetch_add_explicit (&tail->generations[unit], 1, memory_order_relaxed);
+    dp_arena_range_t *range = &tail->ranges[unit];
+    atomic_store_explicit (&range->len, 0, memory_order_relaxed);
+    atomic_fetch_add_explicit (&range->generation, 1, memory_order_relaxed);
     atomic_thread_fence (memory_order_release);
 }
 
@@ -240,6 +247,14 @@ static void end_loan (void *hint)
     dp_free (loan);
 }
 
+/* Others may read so much of it, and nothing of what lay behind that before. */
+static void set_len (dp_arena_t *self, const uint8_t *block, size_t len)
+{
+    dp_arena_tail_t *tail = dp_arena_tail (self);
+    if (tail != NULL)
+        atomic_store (&tail->ranges[(size_t) (block - self->segment.data) / DP_SEGMENT_UNIT].len, len);
+}
+
 /* NULL with ENOMEM: the block is still the caller's. */
 static dp_blob_t *lend (dp_arena_t *self, uint8_t *block, size_t len)
 {
@@ -248,10 +263,12 @@ static dp_blob_t *lend (dp_arena_t *self, uint8_t *block, size_t len)
         return NULL;
     loan->block = block;
     dp_blob_t *blob = dp_blob_adopt (block, len, end_loan, loan);
-    if (blob == NULL)
+    if (blob == NULL) {
         dp_free (loan);
-    else
-        loan->arena = dp_arena_hold (self);
+        return NULL;
+    }
+    loan->arena = dp_arena_hold (self);
+    set_len (self, block, len);
     return blob;
 }
 
@@ -280,7 +297,7 @@ dp_blob_t *dp_arena_copy (dp_arena_t *self, const void *data, size_t len)
 
 uint64_t dp_arena_generation (const dp_arena_t *self, uint64_t at)
 {
-    return atomic_load (&dp_arena_tail (self)->generations[at / DP_SEGMENT_UNIT]);
+    return atomic_load (&dp_arena_tail (self)->ranges[at / DP_SEGMENT_UNIT].generation);
 }
 
 bool dp_arena_find (const dp_arena_t *self, const void *data, size_t len, uint64_t *at)

@@ -16,8 +16,12 @@
 
 typedef struct dp_arena_s dp_arena_t;
 
+/* Whose it is. Each side of a connection maps only what the other one may have, so that nobody passes off a
+   broker's memory, of which he was told, as his own to another broker. */
+typedef enum { DP_ARENA_PROGRAM = 1, DP_ARENA_BROKER = 2 } dp_arena_kind_t;
+
 /* NULL with errno where none can be had or none is wanted (DPOOL_SHARED_MEMORY): then do without. */
-dp_arena_t *dp_arena_new (void);
+dp_arena_t *dp_arena_new (dp_arena_kind_t kind);
 
 /* The same for this process alone: nobody can map it, and a fork of the program has a copy of it as of the
    fork. For payloads that the program's user keeps. */
@@ -47,13 +51,17 @@ dp_blob_t *dp_arena_copy (dp_arena_t *self, const void *data, size_t len);
    generation, and finds it at the same one afterwards, has what was lent to it: the owner raises it before it
    writes there anew. */
 #define DP_ARENA_COUNTERS 1024u
+typedef struct dp_arena_range_s {
+    _Atomic uint64_t generation, len; /* len: bytes of the blob that lies there; 0 = none does */
+} dp_arena_range_t;
+
 typedef struct dp_arena_tail_s {
-    uint64_t magic, secret[2];
+    uint64_t magic, secret[2], kind;
     _Atomic uint64_t counters[DP_ARENA_COUNTERS]; /* payloads that the owner has copied, by their lender */
-    _Atomic uint64_t generations[];               /* by unit: of the range that begins there */
+    dp_arena_range_t ranges[];                    /* by the unit where they begin */
 } dp_arena_tail_t;
 
-#define DP_ARENA_MAGIC UINT64_C (0x316e657261706f64)
+#define DP_ARENA_MAGIC UINT64_C (0x326e657261706f64)
 
 /* Bytes of the whole file of an arena of so many. */
 size_t dp_arena_file_len (size_t len);

@@ -18,14 +18,22 @@
 
 /* ---- Mapping -------------------------------------------------------------------------------- */
 
-/* Is it a file in memory, so that to open it does nothing? What it is called tells before it is opened. */
-static bool is_memory (const char *path)
+/* Is it a file in memory, so that to open it does nothing, and of the same user? That he is the same holds
+   even where he is root, who could open any: only among processes of one user, who can read one another
+   anyway, is nothing given away.
+ */
+static bool is_memory (int place, const char *path)
 {
     static const char name[] = "/memfd:dpool-arena";
     char target[sizeof name];
+    struct stat status;
     ssize_t len = readlink (path, target, sizeof name - 1);
-    return len == sizeof name - 1 && memcmp (target, name, sizeof name - 1) == 0;
+    return len == sizeof name - 1 && memcmp (target, name, sizeof name - 1) == 0
+           && fstat (place, &status) == 0 && S_ISREG (status.st_mode) && status.st_uid == geteuid ();
 }
+
+/* Only where it is, at first (O_PATH): what is looked at then is what is opened, whatever the other program
+   does with its descriptor meanwhile. */
 
 static int open_file (const wire_memory_t *memory)
 {
@@ -34,19 +42,21 @@ static int open_file (const wire_memory_t *memory)
         || memory->bytes > MOST_BYTES || memory->bytes % DP_SEGMENT_UNIT != 0)
         return -1;
     snprintf (path, sizeof path, "/proc/%d/fd/%d", (int) memory->pid, (int) memory->fd);
-    return is_memory (path) ? open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) : -1;
+    int place = open (path, O_PATH | O_CLOEXEC);
+    if (place < 0)
+        return -1;
+    snprintf (path, sizeof path, "/proc/self/fd/%d", place);
+    int fd = is_memory (place, path) ? open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) : -1;
+    close (place);
+    return fd;
 }
 
-/* Once it cannot shrink any more, whoever reads it does not get SIGBUS. And it is of the same user, even
-   where that is root, who could open any: only among processes of one user, who can read one another anyway,
-   is nothing given away.
- */
+/* Once it cannot shrink any more, whoever reads it does not get SIGBUS. */
 static bool is_fit (int fd, const wire_memory_t *memory)
 {
     struct stat status;
     int seals = fcntl (fd, F_GET_SEALS);
     return seals >= 0 && (seals & F_SEAL_SHRINK) != 0 && fstat (fd, &status) == 0
-           && status.st_uid == geteuid ()
            && (uint64_t) status.st_size == dp_arena_file_len ((size_t) memory->bytes);
 }
 
@@ -55,7 +65,7 @@ static const dp_arena_tail_t *tail_of (const dp_borrowed_t *self)
     return (const dp_arena_tail_t *) (const void *) (self->data + self->len);
 }
 
-int dp_borrowed_map (dp_borrowed_t *self, const wire_memory_t *memory)
+int dp_borrowed_map (dp_borrowed_t *self, const wire_memory_t *memory, dp_arena_kind_t kind)
 {
     int fd = open_file (memory);
     void *data = MAP_FAILED;
@@ -69,7 +79,7 @@ int dp_borrowed_map (dp_borrowed_t *self, const wire_memory_t *memory)
     self->len = (size_t) memory->bytes;
     const dp_arena_tail_t *tail = tail_of (self);
     if (tail->magic == DP_ARENA_MAGIC && tail->secret[0] == memory->secret
-        && tail->secret[1] == memory->secret_2)
+        && tail->secret[1] == memory->secret_2 && tail->kind == kind)
         return 0;
     dp_borrowed_unmap (self);
     return -1;
@@ -92,12 +102,12 @@ uint64_t dp_borrowed_counter (const dp_borrowed_t *self, uint64_t counter)
     return atomic_load_explicit (&tail_of (self)->counters[counter], memory_order_acquire);
 }
 
-/* A loan of this generation goes on. */
+/* A loan of this generation goes on, and is as long as that. */
 static bool is_lent (const dp_borrowed_t *self, const dp_reference_t *reference)
 {
-    return atomic_load_explicit (&tail_of (self)->generations[reference->at / DP_SEGMENT_UNIT],
-                                 memory_order_acquire)
-           == reference->generation;
+    const dp_arena_range_t *range = &tail_of (self)->ranges[reference->at / DP_SEGMENT_UNIT];
+    return atomic_load_explicit (&range->generation, memory_order_acquire) == reference->generation
+           && reference->len <= atomic_load_explicit (&range->len, memory_order_relaxed);
 }
 
 dp_blob_t *dp_borrowed_copy (const dp_borrowed_t *self, const uint8_t *bytes, size_t len, uint64_t most,

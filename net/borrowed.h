@@ -15,8 +15,8 @@ typedef struct dp_borrowed_s {
 } dp_borrowed_t;
 
 /* Map what a peer has told of. 0; or -1 where it cannot be opened, or is not what it is said to be: a file
-   without a name, whose size nobody can change, with the secret in it. */
-int dp_borrowed_map (dp_borrowed_t *self, const wire_memory_t *memory);
+   without a name, of the same user, whose size nobody can change, with the secret and the kind in it. */
+int dp_borrowed_map (dp_borrowed_t *self, const wire_memory_t *memory, dp_arena_kind_t kind);
 void dp_borrowed_unmap (dp_borrowed_t *self);
 
 /* How many payloads the other one has copied by this counter of its. 0 where there is no such counter. */

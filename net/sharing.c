@@ -16,7 +16,7 @@ struct dp_sharing_s {
     uint64_t n_taken;
     dp_borrowed_t borrowed;
     uint64_t its_counter;
-    bool can_lend;
+    bool can_lend, was_invited;
     dp_loans_t loans;
     dp_sharing_totals_t *totals;
 };
@@ -53,6 +53,12 @@ void dp_sharing_destroy (dp_sharing_t **self_p)
 
 /* ---- The agreement -------------------------------------------------------------------------- */
 
+void dp_sharing_invite (dp_outbox_t *out, uint64_t to)
+{
+    static const wire_memory_t nothing = { 0 };
+    wire_put_memory (out, to, &nothing);
+}
+
 void dp_sharing_announce (const dp_sharing_t *self, dp_outbox_t *out, uint64_t to)
 {
     const dp_arena_tail_t *tail = dp_arena_tail (self->arena);
@@ -68,17 +74,29 @@ void dp_sharing_announce (const dp_sharing_t *self, dp_outbox_t *out, uint64_t t
     wire_put_memory (out, to, &memory);
 }
 
-/* Whoever names our own arena as theirs would read by it what is other peers'. */
-static bool is_ours (const dp_sharing_t *self, const wire_memory_t *memory)
+/* Whoever names a broker's arena as theirs to a broker, this one or another of the same user, would read by
+   it what is other peers'. Whoever is no broker's lends and borrows nothing among themselves. */
+static dp_arena_kind_t kind_of_peer (const dp_sharing_t *self)
 {
-    const dp_arena_tail_t *tail = dp_arena_tail (self->arena);
-    return memory->secret == tail->secret[0] && memory->secret_2 == tail->secret[1];
+    return dp_arena_tail (self->arena)->kind == DP_ARENA_BROKER ? DP_ARENA_PROGRAM : DP_ARENA_BROKER;
+}
+
+/* A broker asks for our memory before it tells of its own. Nobody asks a broker. */
+static void hear_invitation (dp_sharing_t *self, dp_outbox_t *out, uint64_t to)
+{
+    if (!self->was_invited && kind_of_peer (self) == DP_ARENA_BROKER)
+        dp_sharing_announce (self, out, to);
+    self->was_invited = true;
 }
 
 void dp_sharing_hear (dp_sharing_t *self, const wire_memory_t *memory, dp_outbox_t *out, uint64_t to)
 {
     bool is_new = self->borrowed.data == NULL;
-    if (is_new && (is_ours (self, memory) || dp_borrowed_map (&self->borrowed, memory) < 0))
+    if (memory->pid == 0 && memory->bytes == 0) {
+        hear_invitation (self, out, to);
+        return;
+    }
+    if (is_new && dp_borrowed_map (&self->borrowed, memory, kind_of_peer (self)) < 0)
         return;
     self->its_counter = is_new ? memory->counter : self->its_counter;
     self->can_lend |= memory->is_mapped;

@@ -4,10 +4,11 @@
  * other's arena for reading, and what goes to it lies in the own one. Copied once a hop, so that each side
  * owns what it works with. Belongs to the connection's thread.
  *
- *   peer: HELLO (its machine) ──▶ broker: MEMORY ──▶ peer maps: MEMORY (mapped) ──▶ broker maps: MEMORY
- * (mapped)
+ *   peer: HELLO (its machine) ──▶ broker: MEMORY (of nothing: it asks) ──▶ peer: MEMORY
+ *     ──▶ broker maps: MEMORY (mapped) ──▶ peer maps: MEMORY (mapped)
  *
- * Whoever has mapped and was told "mapped" lends. Where something cannot be mapped nothing more is said, and
+ * So nobody hears of a broker's memory who has not shown that he is of its user. Whoever has mapped and was
+ * told "mapped" lends. Where something cannot be mapped nothing more is said, and
  * payloads go as frames.
  */
 #ifndef DP_SHARING_H_INCLUDED
@@ -30,6 +31,8 @@ dp_sharing_t *dp_sharing_new (dp_arena_t *arena, dp_arena_t *inbox, dp_sharing_t
 /* The connection is over: what was lent is the lender's again. */
 void dp_sharing_destroy (dp_sharing_t **self_p);
 
+/* Write the MEMORY by which a broker asks a peer for its own. */
+void dp_sharing_invite (dp_outbox_t *out, uint64_t to);
 /* Write MEMORY: where the own arena is. */
 void dp_sharing_announce (const dp_sharing_t *self, dp_outbox_t *out, uint64_t to);
 /* The peer's MEMORY has come. What is to be answered is written. */

@@ -132,7 +132,7 @@ worker_t *worker_new (void *context, const worker_config_t *config)
         return NULL;
     }
     self->epoll_fd = -1;
-    self->arena = config->arena != NULL ? dp_arena_hold (config->arena) : dp_arena_new ();
+    self->arena = config->arena != NULL ? dp_arena_hold (config->arena) : dp_arena_new (DP_ARENA_PROGRAM);
     self->is_quiet = config->is_quiet;
     self->log = config->is_embedded ? NULL : config->log;
     if (open_brokers (self, context, config) < 0 || open_zygote (self) < 0 || open_crew (self, config) < 0) {

@@ -18,7 +18,7 @@ enum { LONG = 1000000 };
 static int set_up (void **state)
 {
     unsetenv ("DPOOL_SHARED_MEMORY");
-    *state = dp_arena_new ();
+    *state = dp_arena_new (DP_ARENA_PROGRAM);
     return *state != NULL ? 0 : -1;
 }
 
@@ -119,7 +119,7 @@ static void is_full_when_it_is_full (void **state)
 {
     (void) state;
     setenv ("DPOOL_SHARED_MEMORY", "1", 1);
-    dp_arena_t *arena = dp_arena_new ();
+    dp_arena_t *arena = dp_arena_new (DP_ARENA_PROGRAM);
     char *bytes = calloc (1, LONG);
     dp_blob_t *blob = dp_arena_copy (arena, bytes, LONG);
     assert_non_null (blob);
@@ -141,7 +141,7 @@ static void moves_to_the_heap_when_it_is_full_in_between (void **state)
 {
     (void) state;
     setenv ("DPOOL_SHARED_MEMORY", "1", 1);
-    dp_arena_t *arena = dp_arena_new ();
+    dp_arena_t *arena = dp_arena_new (DP_ARENA_PROGRAM);
     dp_buffer_t buffer = { .source = dp_arena_source (arena) };
     fill (&buffer, 5 * LONG);
     assert_false (buffer.is_lent);
@@ -155,9 +155,9 @@ static void is_not_there_when_nobody_wants_it (void **state)
 {
     (void) state;
     setenv ("DPOOL_SHARED_MEMORY", "off", 1);
-    assert_null (dp_arena_new ());
+    assert_null (dp_arena_new (DP_ARENA_PROGRAM));
     setenv ("DPOOL_SHARED_MEMORY", "0", 1);
-    assert_null (dp_arena_new ());
+    assert_null (dp_arena_new (DP_ARENA_PROGRAM));
     assert_null (dp_arena_source (NULL));
     assert_null (dp_arena_copy (NULL, "x", 1));
 }
@@ -177,7 +177,9 @@ static int has_small_files (dp_arena_t *arena)
 {
     (void) arena;
     struct rlimit limit = { 1 << 20, 1 << 20 };
-    return setrlimit (RLIMIT_FSIZE, &limit) == 0 && dp_arena_new () == NULL && errno == EFBIG ? 0 : 1;
+    return setrlimit (RLIMIT_FSIZE, &limit) == 0 && dp_arena_new (DP_ARENA_PROGRAM) == NULL && errno == EFBIG
+               ? 0
+               : 1;
 }
 
 static void does_without_where_files_must_be_small (void **state)

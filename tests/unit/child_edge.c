@@ -88,7 +88,7 @@ edge_t *edge_new (const char *initializer, int64_t argument)
                                .seed = 9 };
     edge->zygote = zygote_client_new ();
     assert_non_null (edge->zygote);
-    edge->arena = dp_arena_new ();
+    edge->arena = dp_arena_new (DP_ARENA_PROGRAM);
     edge->place = place_new (3, edge->arena);
     assert_int_equal (place_open (edge->place, initializer != NULL ? &session : NULL), 0);
     assert_int_equal (place_fork (edge->place, edge->zygote), 0);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/memory.h"
+#include "core/reference.h"
 #include "net/segment.h"
 
 enum { BROKER, PEER, LONG = 100000, MOST = 1 << 20 };
@@ -27,7 +28,7 @@ static int set_up (void **state)
     *state = rig;
     setenv ("DPOOL_SHARED_MEMORY", "1", 1); /* so that it can be full */
     for (int i = 0; i < 2; i++) {
-        rig->arenas[i] = dp_arena_new ();
+        rig->arenas[i] = dp_arena_new (i == BROKER ? DP_ARENA_BROKER : DP_ARENA_PROGRAM);
         rig->sides[i] = dp_sharing_new (rig->arenas[i], rig->arenas[i], &rig->totals[i]);
         if (rig->sides[i] == NULL)
             return -1;
@@ -80,7 +81,7 @@ static int agree (rig_t *rig)
 {
     wire_memory_t memory;
     int n = 0;
-    dp_sharing_announce (rig->sides[BROKER], &rig->out, 0);
+    dp_sharing_invite (&rig->out, 0);
     while (next_memory (rig, &memory))
         dp_sharing_hear (rig->sides[n++ % 2 == 0 ? PEER : BROKER], &memory, &rig->out, 0);
     return n;
@@ -153,7 +154,7 @@ static bool is_free (dp_arena_t *arena)
 static void payloads_go_by_shared_memory_both_ways (void **state)
 {
     rig_t *rig = *state;
-    assert_int_equal (agree (rig), 3);
+    assert_int_equal (agree (rig), 4);
     for (int i = 0; i < 20; i++) {
         int from = i % 2, to = 1 - from;
         dp_outgoing_t *message = lent (rig, from, payload (rig->arenas[from], LONG, i));
@@ -265,6 +266,50 @@ static void our_own_memory_is_not_taken_for_theirs (void **state)
     is_not_taken (rig, &memory);
 }
 
+/* Another broker of the same user told it to somebody, who passes it on as if it were his own. */
+static void a_brokers_memory_is_not_taken_by_a_broker (void **state)
+{
+    rig_t *rig = *state;
+    wire_memory_t memory;
+    dp_arena_t *arena = dp_arena_new (DP_ARENA_BROKER);
+    dp_sharing_t *other = dp_sharing_new (arena, arena, &rig->totals[BROKER]);
+    dp_sharing_announce (other, &rig->out, 0);
+    assert_true (next_memory (rig, &memory));
+    memory.is_mapped = true;
+    dp_sharing_hear (rig->sides[BROKER], &memory, &rig->out, 0);
+    assert_false (next_memory (rig, &memory));
+    dp_sharing_destroy (&other);
+    dp_arena_release (&arena);
+}
+
+static void memory_of_no_broker_is_not_taken_by_a_peer (void **state)
+{
+    rig_t *rig = *state;
+    wire_memory_t memory;
+    dp_arena_t *arena = dp_arena_new (DP_ARENA_PROGRAM);
+    dp_sharing_t *other = dp_sharing_new (arena, arena, &rig->totals[PEER]);
+    dp_sharing_announce (other, &rig->out, 0);
+    assert_true (next_memory (rig, &memory));
+    memory.is_mapped = true;
+    is_not_taken (rig, &memory);
+    dp_sharing_destroy (&other);
+    dp_arena_release (&arena);
+}
+
+static void whoever_asks_hears_of_memory_once_and_never_of_a_brokers (void **state)
+{
+    rig_t *rig = *state;
+    static const wire_memory_t nothing = { 0 };
+    wire_memory_t memory;
+    dp_sharing_hear (rig->sides[BROKER], &nothing, &rig->out, 0);
+    assert_false (next_memory (rig, &memory));
+    dp_sharing_hear (rig->sides[PEER], &nothing, &rig->out, 0);
+    assert_true (next_memory (rig, &memory));
+    assert_true (memory.pid != 0 && !memory.is_mapped);
+    dp_sharing_hear (rig->sides[PEER], &nothing, &rig->out, 0);
+    assert_false (next_memory (rig, &memory));
+}
+
 /* What the peer sends in place of a payload. */
 static void is_refused (rig_t *rig, const void *bytes, size_t len)
 {
@@ -288,11 +333,30 @@ static void references_to_nothing_are_refused (void **state)
     for (size_t i = 0; i < len; i++) {
         memcpy (bad, good, len);
         bad[i] ^= 0x80;
-        if (i != 9 && i != 16
-            && i != 17) /* another place in its memory, another length: that is its own affair */
+        if (i != 16 && i != 17) /* a shorter one: that is its own affair */
             is_refused (rig, bad, len);
     }
     assert_true (take_in (rig, BROKER, message));
+}
+
+/* What lies behind it may be what was there before it. */
+static void references_beyond_what_lies_there_are_refused (void **state)
+{
+    rig_t *rig = *state;
+    agree (rig);
+    dp_outgoing_t *message = lent (rig, PEER, payload (rig->arenas[PEER], LONG, 1));
+    uint8_t bytes[DP_REFERENCE_LEN];
+    dp_reference_t reference;
+    size_t size = dp_arena_len (rig->arenas[PEER]);
+    assert_true (dp_reference_read (&reference, dp_blob_data (message->frames[0]), DP_REFERENCE_LEN,
+                                    DP_SEGMENT_UNIT, size));
+    dp_outgoing_destroy (&message);
+    reference.len++;
+    dp_reference_write (&reference, bytes);
+    is_refused (rig, bytes, sizeof bytes);
+    reference = (dp_reference_t) { .at = reference.at + DP_SEGMENT_UNIT, .len = 1 }; /* in its midst */
+    dp_reference_write (&reference, bytes);
+    is_refused (rig, bytes, sizeof bytes);
 }
 
 static void a_payload_that_is_too_long_is_refused (void **state)
@@ -442,6 +506,10 @@ int main (void)
         TEST (another_file_of_that_name_is_not_mapped),
         TEST (our_own_memory_is_not_taken_for_theirs),
         TEST (references_to_nothing_are_refused),
+        TEST (references_beyond_what_lies_there_are_refused),
+        TEST (a_brokers_memory_is_not_taken_by_a_broker),
+        TEST (memory_of_no_broker_is_not_taken_by_a_peer),
+        TEST (whoever_asks_hears_of_memory_once_and_never_of_a_brokers),
         TEST (a_payload_that_is_too_long_is_refused),
         TEST (what_was_taken_back_is_never_read),
         TEST (what_is_kept_by_its_owner_can_be_read_after_the_connection),
