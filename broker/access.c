@@ -175,6 +175,11 @@ static const unsigned may_say[WIRE_KINDS] = {
     [WIRE_DRAIN] = BIT (WORKER),
 };
 
+bool access_may_send_payloads (const access_entry_t *entry)
+{
+    return entry != NULL && ((may_say[WIRE_SUBMIT] | may_say[WIRE_RESULTS]) & (1u << entry->role)) != 0;
+}
+
 /* ---- What stands in a message --------------------------------------------------------------- */
 
 bool access_may_use (const access_entry_t *entry, wire_text_t function)

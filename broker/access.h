@@ -46,6 +46,9 @@ size_t access_count (const access_t *self);
 /* May it call, or offer, this function? */
 bool access_may_use (const access_entry_t *entry, wire_text_t function);
 
+/* May whoever has this entry (NULL: an unknown key) say anything with a payload, beyond HELLO? */
+bool access_may_send_payloads (const access_entry_t *entry);
+
 /* What to tell whoever may not; deed: "call", or "offer". */
 void access_explain_function (const access_entry_t *entry, const char *deed, wire_text_t function, char *why,
                               size_t size);

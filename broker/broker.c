@@ -28,8 +28,8 @@ enum {
     MOST_UNSENT = 100000, /* messages for one peer: windows bound them, but not everybody keeps to his */
     MOST_UNREAD = 1000,   /* of one peer, who has to wait then */
     FAULT_REFUSED = 200,  /* what a message weighs that is refused … */
-    FAULT_STRAY = 1,      /* … and one of whoever has not said HELLO: there may be many on their way … */
-    MOST_FAULTS = 2000,   /* … until the connection is closed */
+    FAULT_STRAY = 1, /* … and one of whoever has not said HELLO, or says it again: many may be under way … */
+    MOST_FAULTS = 2000, /* … until the connection is closed */
     KEEPALIVE_IDLE_S = 10,
     KEEPALIVE_EVERY_S = 5,
     MAX_RETRANSMIT_MS = 20000,
@@ -270,8 +270,10 @@ static void turn_away (broker_t *self, const dp_incoming_t *incoming)
    said HELLO that is known, any other comes back. */
 static void blame (broker_t *self, int fd, unsigned weight)
 {
-    if (peers_blame (self->peers, fd, weight) >= MOST_FAULTS && peers_on_fd (self->peers, fd, NULL, 0) == 0)
-        shutdown (fd, SHUT_RDWR);
+    if (peers_blame (self->peers, fd, weight) < MOST_FAULTS || peers_on_fd (self->peers, fd, NULL, 0) > 0)
+        return;
+    shutdown (fd, SHUT_RDWR);
+    peers_absolve (self->peers, fd); /* what is left of him shall not end whoever has the descriptor next */
 }
 
 /* Does the key of the message allow it? What is not allowed ends the connection. */
@@ -291,10 +293,10 @@ static bool is_admitted (broker_t *self, uint64_t connection, const dp_incoming_
     return true;
 }
 
-/* It can, and it is to be asked whether it does. Not whoever was refused, nor twice. */
+/* It can, and it is to be asked whether it does; once. */
 static void offer_memory (broker_t *self, uint64_t connection)
 {
-    if (!scheduler_knows (self->scheduler, connection) || peers_sharing (self->peers, connection) != NULL)
+    if (peers_sharing (self->peers, connection) != NULL)
         return;
     dp_sharing_t *sharing = dp_sharing_new (self->arena, self->arena, &self->shared);
     if (sharing == NULL)
@@ -304,7 +306,7 @@ static void offer_memory (broker_t *self, uint64_t connection)
 }
 
 /* What could not be taken from where it lay counts as lost with the connection. */
-static void give_up (broker_t *self, uint64_t connection)
+static void give_up (broker_t *self, uint64_t connection, int fd)
 {
     dp_outbox_t out = { NULL, NULL, 0 };
     wire_put_bare (&out, connection, WIRE_WHO, 0);
@@ -312,6 +314,7 @@ static void give_up (broker_t *self, uint64_t connection)
     send_to (self, message);
     dp_outgoing_destroy (&message);
     disconnect (self, connection);
+    blame (self, fd, FAULT_REFUSED);
 }
 
 /* True when that was all there is to do with it. */
@@ -325,18 +328,33 @@ static bool is_of_memory (broker_t *self, uint64_t connection, const dp_incoming
     return true;
 }
 
+/* Whoever comes in is no stranger any more. To be refused, or to say it again, is cheap for nobody else. */
+static void act_on_hello (broker_t *self, uint64_t connection, dp_incoming_t *incoming)
+{
+    uint64_t machine = incoming->message.hello.machine;
+    bool is_in = scheduler_knows (self->scheduler, connection);
+    scheduler_receive (self->scheduler, self->now_ms, connection, &incoming->message, incoming->blobs);
+    if (!scheduler_knows (self->scheduler, connection)) {
+        blame (self, incoming->source_fd, FAULT_REFUSED);
+        return;
+    }
+    if (is_in)
+        blame (self, incoming->source_fd, FAULT_STRAY);
+    peers_greet (self->peers, connection);
+    if (machine != 0 && machine == self->machine)
+        offer_memory (self, connection);
+}
+
 static void act_on (broker_t *self, uint64_t connection, dp_incoming_t *incoming)
 {
-    bool is_hello = incoming->message.kind == WIRE_HELLO;
-    uint64_t machine = is_hello ? incoming->message.hello.machine : 0;
-    if (is_hello)
-        peers_greet (self->peers, connection);
-    else if (peers_is_stranger (self->peers, connection))
+    if (incoming->message.kind == WIRE_HELLO) {
+        act_on_hello (self, connection, incoming);
+        return;
+    }
+    if (peers_is_stranger (self->peers, connection))
         blame (self, incoming->source_fd, FAULT_STRAY);
     if (!is_of_memory (self, connection, incoming))
         scheduler_receive (self->scheduler, self->now_ms, connection, &incoming->message, incoming->blobs);
-    if (machine != 0 && machine == self->machine)
-        offer_memory (self, connection);
 }
 
 static void handle (broker_t *self, dp_incoming_t *incoming)
@@ -351,9 +369,11 @@ static void handle (broker_t *self, dp_incoming_t *incoming)
         return;
     }
     dp_sharing_t *sharing = peers_sharing (self->peers, connection);
+    if (self->gate != NULL && !gate_may_send_payloads (self->gate, gate_owner (incoming)))
+        sharing = NULL; /* nothing is copied for whoever may not send it: it is refused below */
     if (sharing != NULL && incoming->malformed == NULL
         && !dp_sharing_take (sharing, incoming, self->max_payload)) {
-        give_up (self, connection);
+        give_up (self, connection, incoming->source_fd);
         return;
     }
     dp_incoming_decode (incoming);

@@ -222,6 +222,11 @@ const char *gate_owner (const dp_incoming_t *incoming)
     return owner != NULL ? owner : "";
 }
 
+bool gate_may_send_payloads (const gate_t *self, const char *owner)
+{
+    return access_may_send_payloads (access_find (self->access, owner));
+}
+
 wire_refusal_t gate_judge (const gate_t *self, const char *owner, const wire_message_t *message, char *why,
                            size_t size)
 {

@@ -43,6 +43,9 @@ void gate_answer (gate_t *self, int64_t now_ms);
  * message. */
 const char *gate_owner (const dp_incoming_t *incoming);
 
+/* May this key send payloads at all? As access_may_send_payloads. */
+bool gate_may_send_payloads (const gate_t *self, const char *owner);
+
 /* May it be said? As access_judge. */
 wire_refusal_t gate_judge (const gate_t *self, const char *owner, const wire_message_t *message, char *why,
                            size_t size);

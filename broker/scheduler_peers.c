@@ -135,7 +135,13 @@ static peer_t *known_peer (const scheduler_t *self, const wire_hello_t *hello)
 
 static void on_hello (scheduler_t *self, int64_t now_ms, uint64_t connection, wire_message_t *message)
 {
-    const wire_hello_t *hello = &message->hello;
+    const wire_hello_t *hello = &message->hello; /* of another version only its versions are read */
+    peer_t *peer = known_peer (self, hello);
+    char why[REFUSAL];
+    if (scheduler_over_hellos (self, now_ms, peer, hello->role, why, sizeof why) != NULL) {
+        scheduler_refuse (self, now_ms, connection, WIRE_REFUSED_LIMIT, why);
+        return;
+    }
     if (hello->version_max < WIRE_VERSION_MIN || hello->version_min > WIRE_VERSION) {
         char text[256];
         snprintf (text, sizeof text,
@@ -145,14 +151,8 @@ static void on_hello (scheduler_t *self, int64_t now_ms, uint64_t connection, wi
         scheduler_refuse (self, now_ms, connection, WIRE_REFUSED_VERSION, text);
         return;
     }
-    peer_t *peer = known_peer (self, hello);
     if (peer_of (self, connection) != NULL)
         return; /* said already */
-    char why[REFUSAL];
-    if (scheduler_over_hellos (self, now_ms, peer, hello->role, why, sizeof why) != NULL) {
-        scheduler_refuse (self, now_ms, connection, WIRE_REFUSED_LIMIT, why);
-        return;
-    }
     if (peer != NULL && strcmp (peer->owner, self->owner) != 0) {
         scheduler_refuse (self, now_ms, connection, WIRE_REFUSED_DUPLICATE,
                           "a peer with another key has this id already");

@@ -83,6 +83,24 @@ static void repeat_hello (scene_t *self, attack_role_t role)
     scene_drain (self->client);
 }
 
+/* Nobody speaks that version: it is refused, and may be said anew on a new connection once hung up on. */
+static void repeat_foreign_hello (scene_t *self, attack_role_t role)
+{
+    dp_outbox_t out = { NULL, NULL, 0 };
+    wire_hello_t hello = { .version_min = 99,
+                           .version_max = 99,
+                           .role = WIRE_ROLE_CLIENT,
+                           .id = 1 + self->n_acts,
+                           .connection = 1,
+                           .host = { "evil", 4 },
+                           .name = { "evil", 4 } };
+    (void) role;
+    for (int i = 0; i < BATCH; i++)
+        wire_put_hello (&out, 0, &hello, NULL, NULL);
+    scene_send (self->client, &out);
+    scene_drain (self->client);
+}
+
 /* Somebody else's session: only its own key may come back to it. */
 static void claim_to_be_another (scene_t *self, attack_role_t role)
 {
@@ -198,6 +216,10 @@ const attack_t attack_peer_table[] = {
       .most_per_s = 300,
       .most_mib = 256 },
     { .name = "HELLO over and over", .role = AS_CLIENT, .begin = open_one, .act = repeat_hello },
+    { .name = "HELLO of version 99 over and over",
+      .role = AS_CLIENT,
+      .begin = open_one,
+      .act = repeat_foreign_hello },
     { .name = "another's session",
       .role = AS_CLIENT,
       .act = claim_to_be_another,

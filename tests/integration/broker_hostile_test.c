@@ -3,6 +3,7 @@
 #include "tests/support/test.h"
 
 #include "net/clock.h"
+#include "net/machine.h"
 #include "net/message.h"
 
 #include <netinet/in.h>
@@ -87,11 +88,13 @@ static void *open_dealer (fixture_t *self)
     return dealer;
 }
 
-static void say_hello (fixture_t *self, void *dealer)
+/* version 0 = one that the broker speaks. */
+static void say_hello_as (fixture_t *self, void *dealer, uint64_t version, uint64_t machine)
 {
     dp_outbox_t out = { NULL, NULL, 0 };
-    wire_hello_t hello = { .version_min = WIRE_VERSION_MIN,
-                           .version_max = WIRE_VERSION,
+    wire_hello_t hello = { .version_min = version > 0 ? version : WIRE_VERSION_MIN,
+                           .version_max = version > 0 ? version : WIRE_VERSION,
+                           .machine = machine,
                            .role = WIRE_ROLE_CLIENT,
                            .id = ++self->last_id,
                            .connection = 1,
@@ -102,6 +105,11 @@ static void say_hello (fixture_t *self, void *dealer)
     dp_outgoing_t *message = dp_outbox_take (&out);
     assert_int_equal (dp_outgoing_send (message, dealer, NULL, 0), 0);
     dp_outgoing_destroy (&message);
+}
+
+static void say_hello (fixture_t *self, void *dealer)
+{
+    say_hello_as (self, dealer, 0, 0);
 }
 
 /* The next message that comes is of this kind. */
@@ -352,6 +360,43 @@ static void hangs_up_on_whoever_goes_on_with_what_is_refused (void **state)
     assert_serves (self);
 }
 
+static void hangs_up_on_whoever_says_a_hello_that_is_refused_again_and_again (void **state)
+{
+    fixture_t *self = *state;
+    enum { ENOUGH = 10 };
+    void *monitor, *dealer = open_watched_dealer (self, &monitor);
+    for (int i = 1; i < ENOUGH; i++) {
+        say_hello_as (self, dealer, 99, 0);
+        assert_answered (self, dealer, WIRE_REFUSED);
+    }
+    say_hello_as (self, dealer, 99, 0);
+    assert_is_hung_up_on (self, dealer, monitor);
+    assert_serves (self);
+}
+
+static void ping (void *dealer)
+{
+    zmq_send (dealer, "\x92\x05\x00", 3, 0);
+}
+
+static void asks_for_memory_once_and_only_whom_it_lets_in (void **state)
+{
+    fixture_t *self = *state;
+    void *dealer = open_dealer (self);
+    say_hello_as (self, dealer, 99, dp_machine ());
+    assert_answered (self, dealer, WIRE_REFUSED);
+    ping (dealer);
+    assert_answered (self, dealer, WIRE_WHO);
+    say_hello_as (self, dealer, 0, dp_machine ());
+    assert_answered (self, dealer, WIRE_WELCOME);
+    assert_answered (self, dealer, WIRE_MEMORY);
+    assert_answered (self, dealer, WIRE_ROOM);
+    say_hello_as (self, dealer, 0, dp_machine ());
+    ping (dealer);
+    assert_answered (self, dealer, WIRE_PONG);
+    close_socket (self, dealer);
+}
+
 static void serves_peers_that_chose_a_routing_id (void **state)
 {
     fixture_t *self = *state;
@@ -445,6 +490,9 @@ int main (int argc, char **argv)
         cmocka_unit_test_setup_teardown (hangs_up_on_frames_beyond_its_limit, set_up, tear_down),
         cmocka_unit_test_setup_teardown (hangs_up_on_whoever_never_says_hello, set_up, tear_down),
         cmocka_unit_test_setup_teardown (hangs_up_on_whoever_goes_on_with_what_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown (hangs_up_on_whoever_says_a_hello_that_is_refused_again_and_again,
+                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown (asks_for_memory_once_and_only_whom_it_lets_in, set_up, tear_down),
         cmocka_unit_test_setup_teardown (serves_peers_that_chose_a_routing_id, set_up, tear_down),
         cmocka_unit_test_setup_teardown (serves_many_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown (ends_with_0_whatever_was_before, set_up, tear_down),

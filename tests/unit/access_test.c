@@ -164,6 +164,18 @@ static void refuses_an_initializer_that_is_not_listed (void **state)
     assert_contains (why, "may not call 'prepare'");
 }
 
+static void takes_payloads_of_those_that_submit_or_bring_results (void **state)
+{
+    (void) state;
+    static const bool may[ACCESS_ROLES]
+        = { [ACCESS_CLIENT] = true, [ACCESS_WORKER] = true, [ACCESS_ADMIN] = true };
+    for (access_role_t role = 0; role < ACCESS_ROLES; role++) {
+        access_entry_t entry = entry_of (role);
+        assert_int_equal (access_may_send_payloads (&entry), may[role]);
+    }
+    assert_false (access_may_send_payloads (NULL));
+}
+
 int main (void)
 {
     static const struct CMUnitTest tests[] = {
@@ -175,6 +187,7 @@ int main (void)
         cmocka_unit_test (finds_each_of_many),
         cmocka_unit_test (tells_which_functions_a_key_may_use),
         cmocka_unit_test (refuses_an_initializer_that_is_not_listed),
+        cmocka_unit_test (takes_payloads_of_those_that_submit_or_bring_results),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
