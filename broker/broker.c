@@ -107,7 +107,7 @@ static int open_gate (broker_t *self, void *context, const broker_config_t *conf
     self->gate = gate_new (context, config->keys, config->access_p, config->log);
     if (self->gate == NULL)
         return -1;
-    scheduler_admit (self->scheduler, gate_access (self->gate));
+    scheduler_admit (self->scheduler, self->now_ms, gate_access (self->gate));
     return gate_guard (self->gate, self->router);
 }
 
@@ -192,7 +192,7 @@ const char *broker_endpoint (const broker_t *self, size_t i)
 void broker_admit (broker_t *self, access_t **access_p)
 {
     gate_change (self->gate, access_p);
-    scheduler_admit (self->scheduler, gate_access (self->gate));
+    scheduler_admit (self->scheduler, self->now_ms, gate_access (self->gate));
 }
 
 size_t broker_poll (const broker_t *self, struct pollfd *items)

@@ -20,10 +20,24 @@ static const quota_t none = { QUOTA_NONE, QUOTA_NONE, QUOTA_NONE, QUOTA_NONE, QU
 
 /* ---- Life ----------------------------------------------------------------------------------- */
 
+/* The entry before this one may be gone. */
+static uint64_t hash_functions (const scheduler_t *self, const access_entry_t *entry)
+{
+    uint64_t hashes[2] = { 0, 0 };
+    for (size_t i = 0; entry != NULL && i < entry->n_functions; i++) {
+        hashes[1] = dp_hash_bytes (&self->config.secret, entry->functions[i], strlen (entry->functions[i]));
+        hashes[0] = dp_hash (&self->config.secret, hashes, 2);
+    }
+    return hashes[0];
+}
+
 /* What holds for it now: its own quota, and the broker's where that says nothing. */
 static void set_quota (const scheduler_t *self, account_t *account)
 {
     account->entry = self->access != NULL ? access_find (self->access, account->owner) : NULL;
+    uint64_t functions = hash_functions (self, account->entry);
+    account->is_changed = functions != account->functions;
+    account->functions = functions;
     account->quota = account->entry != NULL ? account->entry->quota : (quota_t) { 0 };
     quota_complete (&account->quota, &self->config.quota);
     quota_complete (&account->quota, &none);
@@ -107,7 +121,7 @@ void scheduler_free_accounts (scheduler_t *self)
     dp_map_fini (&self->accounts);
 }
 
-void scheduler_admit (scheduler_t *self, const access_t *access)
+void scheduler_admit (scheduler_t *self, int64_t now_ms, const access_t *access)
 {
     self->access = access;
     self->is_sharing_room = true;
@@ -117,6 +131,7 @@ void scheduler_admit (scheduler_t *self, const access_t *access)
         if (account->n_peers == 0 && account->entry == NULL)
             free_account (self, account);
     }
+    scheduler_ask_anew (self, now_ms);
 }
 
 /* ---- What is told --------------------------------------------------------------------------- */

@@ -50,6 +50,8 @@ typedef struct account_s {
     dp_list_t in_accounts;  /* likewise */
     char owner[SCHEDULER_OWNER + 1];
     const access_entry_t *entry; /* NULL: there is no key, or it is not let in any more */
+    uint64_t functions;          /* that the entry lists, as a hash */
+    bool is_changed;             /* they are others by the list that holds since now */
     quota_t quota;               /* all members are set */
     size_t n_peers, n_sessions;
     uint64_t n_tasks, bytes; /* unfinished; they and held results, with WIRE_RECORD_BYTES each */
@@ -290,6 +292,7 @@ bool scheduler_refuse_unlisted (scheduler_t *self, int64_t now_ms, peer_t *peer,
 
 /* scheduler_accounts.c: what each key has, and its quotas. Those named _over_ say in the text why something
    is refused, and return it; NULL = it is not. known: the peer whose id a HELLO has, or NULL. */
+void scheduler_ask_anew (scheduler_t *self, int64_t now_ms);   /* those for HELLO whose functions changed */
 void scheduler_join_account (scheduler_t *self, peer_t *peer); /* of whoever says HELLO now; once a peer */
 void scheduler_leave_account (scheduler_t *self, peer_t *peer);
 uint64_t scheduler_tasks_allowed (const quota_t *quota, size_t n_sessions); /* of one of them; 0 = no limit */

@@ -33,7 +33,7 @@ static void admit_as (const char *function, const char *quota)
     assert_non_null (next);
     assert_int_equal (access_add (next, &entry), 0);
     assert_int_equal (access_add (next, &bob), 0);
-    scheduler_admit (t->scheduler, next);
+    scheduler_admit (t->scheduler, t->now_ms, next);
     access_destroy (&list);
     list = next;
 }
@@ -110,6 +110,30 @@ static void obeys_the_list_that_holds_now (void **state)
     srig_submit (t, 1, 3, 3);
     srig_turn (t);
     srig_expect_tasks (t, 1, "1 3");
+}
+
+static void a_worker_whose_functions_change_is_asked_anew_what_it_offers (void **state)
+{
+    (void) state;
+    admit ("work");
+    srig_lose (t, 1);
+    srig_worker (t, 2, 100);
+    srig_client (t, 1);
+    srig_submit (t, 1, 1, 1);
+    srig_turn (t);
+    srig_expect_tasks (t, 2, "1");
+    admit_as ("work", "tasks=9");
+    srig_turn (t);
+    assert_int_equal (t->workers[2].n_kinds[WIRE_WHO], 0); /* they are the same */
+    admit ("other");
+    srig_turn (t);
+    assert_int_equal (t->workers[2].n_kinds[WIRE_WHO], 1);
+    assert_int_equal (t->clients[1].n_kinds[WIRE_WHO], 0); /* what it calls is judged each time */
+    srig_bare (t, &t->workers[2], WIRE_PING);
+    assert_int_equal (t->workers[2].n_kinds[WIRE_PONG], 0);
+    srig_worker (t, 3, 100);
+    srig_live (t, 1500); /* it does not come back: as after any other break */
+    srig_expect_tasks (t, 3, "1");
 }
 
 static void says_it_again_until_it_is_acknowledged (void **state)
@@ -383,7 +407,7 @@ static void a_key_that_is_taken_off_leaves_no_account (void **state)
     assert_int_equal (t->scheduler->accounts.count, 1); /* it knows how often alice came */
     access_t *empty = access_new ();
     assert_non_null (empty);
-    scheduler_admit (t->scheduler, empty);
+    scheduler_admit (t->scheduler, t->now_ms, empty);
     assert_int_equal (t->scheduler->accounts.count, 0);
     access_destroy (&list);
     list = empty;
@@ -396,6 +420,7 @@ int main (void)
     static const struct CMUnitTest tests[] = {
         CASE (refuses_a_function_that_the_key_may_not_call),
         CASE (obeys_the_list_that_holds_now),
+        CASE (a_worker_whose_functions_change_is_asked_anew_what_it_offers),
         CASE (says_it_again_until_it_is_acknowledged),
         CASE (refuses_tasks_above_the_quota_of_a_key),
         CASE (takes_tasks_again_when_some_have_finished),
