@@ -360,8 +360,9 @@ static void act_on (broker_t *self, uint64_t connection, dp_incoming_t *incoming
 static void handle (broker_t *self, dp_incoming_t *incoming)
 {
     uint64_t gone;
-    uint64_t connection = peers_meet (self->peers, self->now_ms, incoming->routing_id,
-                                      incoming->routing_id_len, incoming->source_fd, &gone);
+    uint64_t connection
+        = peers_meet (self->peers, self->now_ms, incoming->routing_id, incoming->routing_id_len,
+                      incoming->source_fd, self->gate != NULL ? gate_owner (incoming) : "", &gone);
     if (gone != 0)
         scheduler_disconnected (self->scheduler, self->now_ms, gone);
     if (connection == 0) {

@@ -20,6 +20,7 @@ typedef struct entry_s {
     uint64_t connection;
     int64_t met_at_ms;
     int fd; /* -1 = unknown */
+    char owner[PEERS_OWNER + 1];
     dp_sharing_t *sharing;
     size_t len;
     uint8_t id[];
@@ -234,12 +235,13 @@ static entry_t *add_entry (peers_t *self, uint64_t key, const void *id, size_t l
 }
 
 uint64_t peers_meet (peers_t *self, int64_t now_ms, const void *routing_id, size_t len, int fd,
-                     uint64_t *gone)
+                     const char *owner, uint64_t *gone)
 {
     *gone = 0;
     uint64_t key = dp_hash_bytes (&self->secret, routing_id, len);
     entry_t *entry = entry_of_id (self, key, routing_id, len);
-    if (entry != NULL && (fd < 0 || entry->fd < 0 || entry->fd == fd))
+    bool is_same_key = entry != NULL && strncmp (entry->owner, owner, PEERS_OWNER) == 0;
+    if (is_same_key && (fd < 0 || entry->fd < 0 || entry->fd == fd))
         return entry->connection;
     if (entry == NULL && peers_count (self) >= self->most) {
         if (dp_list_is_empty (&self->strangers))
@@ -254,6 +256,7 @@ uint64_t peers_meet (peers_t *self, int64_t now_ms, const void *routing_id, size
     if (entry == NULL)
         return 0;
     entry->met_at_ms = now_ms;
+    memcpy (entry->owner, owner, strnlen (owner, PEERS_OWNER)); /* it is zeroed */
     link_fd (self, entry, fd);
     return entry->connection;
 }

@@ -21,12 +21,14 @@ typedef struct peers_s peers_t;
 peers_t *peers_new (size_t most);
 void peers_destroy (peers_t **self_p);
 
-/* The connection of a message with this routing id, that came by this descriptor (-1 = unknown). A new one
-   gets a new number, from 1. 0 when there is no room or no memory: the message is to be ignored. *gone is the
-   connection that is forgotten because of this one, else 0: the oldest stranger, or the one that had this
-   routing id on another descriptor. */
+/* The connection of a message with this routing id, that came by this descriptor (-1 = unknown) with this key
+   ("" = none; at most PEERS_OWNER characters). A new one gets a new number, from 1. 0 when there is no room
+   or no memory: the message is to be ignored. *gone is the connection that is forgotten because of this one,
+   else 0: the oldest stranger, or the one that had this routing id on another descriptor or with another key.
+ */
+#define PEERS_OWNER 40
 uint64_t peers_meet (peers_t *self, int64_t now_ms, const void *routing_id, size_t len, int fd,
-                     uint64_t *gone);
+                     const char *owner, uint64_t *gone);
 
 /* The connection has said HELLO: it is no stranger any more. Harmless for unknown ones. */
 void peers_greet (peers_t *self, uint64_t connection);

@@ -13,7 +13,21 @@ static uint64_t nobody;
 static uint64_t meet (peers_t *peers, int64_t now_ms, uint32_t n, int fd, uint64_t *gone)
 {
     uint8_t id[5] = { 0, (uint8_t) (n >> 24), (uint8_t) (n >> 16), (uint8_t) (n >> 8), (uint8_t) n };
-    return peers_meet (peers, now_ms, id, sizeof id, fd, gone);
+    return peers_meet (peers, now_ms, id, sizeof id, fd, "", gone);
+}
+
+static void another_key_with_the_same_routing_id_is_another (void **state)
+{
+    (void) state;
+    peers_t *peers = peers_new (100);
+    uint64_t gone, alice = peers_meet (peers, 1, "id", 2, 3, "alice", &gone);
+    assert_int_equal (peers_meet (peers, 2, "id", 2, 3, "alice", &gone), alice);
+    assert_int_equal (gone, 0);
+    uint64_t bob = peers_meet (peers, 3, "id", 2, 3, "bob", &gone); /* alice's descriptor was free again */
+    assert_true (bob != 0 && bob != alice);
+    assert_int_equal (gone, alice);
+    assert_int_equal (peers_count (peers), 1);
+    peers_destroy (&peers);
 }
 
 static void gives_each_peer_a_number_that_stays (void **state)
@@ -36,7 +50,7 @@ static void finds_the_routing_id_again (void **state)
     (void) state;
     peers_t *peers = peers_new (100);
     size_t len = 0;
-    uint64_t one = peers_meet (peers, 1, "\0abcd", 5, 3, &nobody);
+    uint64_t one = peers_meet (peers, 1, "\0abcd", 5, 3, "", &nobody);
     const uint8_t *id = peers_routing_id (peers, one, &len);
     assert_non_null (id);
     assert_int_equal (len, 5);
@@ -70,19 +84,19 @@ static void keeps_routing_ids_of_any_length_apart (void **state)
     uint64_t connections[256] = { 0 };
     memset (id, 'x', sizeof id);
     for (size_t len = 0; len <= 255; len++) {
-        connections[len] = peers_meet (peers, 1, id, len, -1, &nobody);
+        connections[len] = peers_meet (peers, 1, id, len, -1, "", &nobody);
         assert_int_equal (connections[len], len + 1);
     }
     for (size_t len = 0; len <= 255; len++) {
         size_t its_len = 0;
-        assert_int_equal (peers_meet (peers, 2, id, len, -1, &nobody), connections[len]);
+        assert_int_equal (peers_meet (peers, 2, id, len, -1, "", &nobody), connections[len]);
         assert_non_null (peers_routing_id (peers, connections[len], &its_len));
         assert_int_equal (its_len, len);
     }
     for (size_t len = 0; len <= 255; len += 2)
         peers_forget (peers, connections[len]);
     for (size_t len = 1; len <= 255; len += 2)
-        assert_int_equal (peers_meet (peers, 2, id, len, -1, &nobody), connections[len]);
+        assert_int_equal (peers_meet (peers, 2, id, len, -1, "", &nobody), connections[len]);
     assert_int_equal (peers_count (peers), 128);
     peers_destroy (&peers);
 }
@@ -231,6 +245,7 @@ int main (void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test (gives_each_peer_a_number_that_stays),
+        cmocka_unit_test (another_key_with_the_same_routing_id_is_another),
         cmocka_unit_test (finds_the_routing_id_again),
         cmocka_unit_test (never_uses_a_number_twice),
         cmocka_unit_test (keeps_routing_ids_of_any_length_apart),
