@@ -55,7 +55,7 @@ static int back_ranges (dp_arena_t *self, size_t n)
     if (n > self->segment.len / DP_SEGMENT_UNIT)
         n = self->segment.len / DP_SEGMENT_UNIT;
     size_t len = sizeof (dp_arena_tail_t) + n * sizeof (dp_arena_range_t);
-    if (fallocate (self->segment.fd, 0, (off_t) self->segment.len, (off_t) len) < 0)
+    if (dp_segment_reserve (&self->segment, self->segment.len, len) < 0)
         return -1;
     self->n_backed = n;
     return 0;

@@ -44,6 +44,15 @@ size_t dp_segment_limit (size_t usual)
     return (size_t) n << 20;
 }
 
+int dp_segment_reserve (const dp_segment_t *self, size_t at, size_t len)
+{
+    int rc;
+    do
+        rc = fallocate (self->fd, 0, (off_t) at, (off_t) len);
+    while (rc < 0 && errno == EINTR);
+    return rc;
+}
+
 int dp_segment_back (dp_segment_t *self, size_t at, size_t len)
 {
     size_t end = at + len;
@@ -51,11 +60,7 @@ int dp_segment_back (dp_segment_t *self, size_t at, size_t len)
         return 0;
     /* What is kept is backed without a gap, so that one number tells how far. */
     size_t from = self->backed < self->kept ? self->backed : at;
-    int rc;
-    do
-        rc = fallocate (self->fd, 0, (off_t) (self->offset + from), (off_t) (end - from));
-    while (rc < 0 && errno == EINTR);
-    if (rc < 0)
+    if (dp_segment_reserve (self, self->offset + from, end - from) < 0)
         return -1;
     if (self->backed < self->kept)
         self->backed = end < self->kept ? end : self->kept;

@@ -29,6 +29,9 @@ int dp_segment_make (const char *name, size_t len);
    "usual" where it says nothing. 0: share none. */
 size_t dp_segment_limit (size_t usual);
 
+/* Have memory behind these bytes of the file, whatever signals come meanwhile. 0, or -1 with errno. */
+int dp_segment_reserve (const dp_segment_t *self, size_t at, size_t len);
+
 /* Have memory behind these bytes before they are written: without it, writing them would end the process. 0,
    or -1 with errno. */
 int dp_segment_back (dp_segment_t *self, size_t at, size_t len);
