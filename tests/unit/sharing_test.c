@@ -104,7 +104,7 @@ static dp_outgoing_t *message_of (dp_blob_t *blob)
 {
     static const wire_group_t group = { .function = { "f", 1 }, .require = { "", 0 } };
     wire_task_t task = { .id = 1, .n_items = 1, .payload = { dp_blob_data (blob), dp_blob_len (blob), 0 } };
-    wire_batch_t batch = { NULL };
+    wire_batch_t batch = { 0 };
     dp_outbox_t out = { NULL, NULL, 0 };
     wire_add_task (&batch, &out, 0, WIRE_SUBMIT, &group, &task, blob);
     wire_flush (&batch, &out, 0, 0, 0);
