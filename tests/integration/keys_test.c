@@ -155,26 +155,11 @@ static void assert_refused (fixture_t *self, const char *endpoint, const char *n
     assert_true (took_ms < AT_MOST_MS + LOAD_MS);
 }
 
-typedef struct words_s {
-    cluster_t *cluster;
-    const char *words;
-} words_t;
-
-static bool has_said (void *argument)
-{
-    words_t *self = argument;
-    char *log = cluster_log (self->cluster, -1);
-    bool has = strstr (log, self->words) != NULL;
-    free (log);
-    return has;
-}
-
 static void change_list (fixture_t *self, const char *text, const char *answer)
 {
-    words_t words = { self->cluster, answer };
     keyring_allow (self->keyring, text);
     process_signal (cluster_broker (self->cluster), SIGHUP);
-    assert_true (wait_until (has_said, &words));
+    cluster_await_words (self->cluster, answer);
 }
 
 /* ---- Getting in ------------------------------------------------------------------------------- */
@@ -476,9 +461,8 @@ static void gets_in_with_keys_that_dpool_made (void **state)
     assert_non_null (list);
     fputs (text, list);
     fclose (list);
-    words_t words = { self->cluster, "5 keys are let in" };
     process_signal (cluster_broker (self->cluster), SIGHUP);
-    assert_true (wait_until (has_said, &words));
+    cluster_await_words (self->cluster, "5 keys are let in");
     dpool_options_t options = DPOOL_OPTIONS_INIT;
     options.key_file = folder_path (folder, "dora.key");
     options.server_key = keyring_public (self->keyring, "broker");

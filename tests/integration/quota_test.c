@@ -278,14 +278,6 @@ static void refuses_a_pool_above_the_quota (void **state)
     dpool_destroy (&third);
 }
 
-static bool has_read_again (void *argument)
-{
-    char *log = cluster_log (argument, -1);
-    bool has = strstr (log, "the allowlist was read again") != NULL;
-    free (log);
-    return has;
-}
-
 static void a_quota_that_is_changed_holds_at_once (void **state)
 {
     fixture_t *self = *state;
@@ -294,7 +286,7 @@ static void a_quota_that_is_changed_holds_at_once (void **state)
     await_results (greedy, 10);
     keyring_allow (self->keyring, OTHERS GREEDY "\"tasks=25\"\n");
     process_signal (cluster_broker (self->cluster), SIGHUP);
-    assert_true (wait_until (has_read_again, self->cluster));
+    cluster_await_words (self->cluster, "the allowlist was read again");
     submit (greedy, 30);
     await_results (greedy, 35);
     assert_int_equal (greedy->n_refused, 35);

@@ -205,26 +205,11 @@ static void allows_each_role_what_it_may_say (void **state)
 
 /* ---- Changes ---------------------------------------------------------------------------------- */
 
-typedef struct words_s {
-    cluster_t *cluster;
-    const char *words;
-} words_t;
-
-static bool has_said (void *argument)
-{
-    words_t *self = argument;
-    char *log = cluster_log (self->cluster, -1);
-    bool has = strstr (log, self->words) != NULL;
-    free (log);
-    return has;
-}
-
 static void change_list (fixture_t *self, const char *text, const char *answer)
 {
-    words_t words = { self->cluster, answer };
     keyring_allow (self->keyring, text);
     process_signal (cluster_broker (self->cluster), SIGHUP);
-    assert_true (wait_until (has_said, &words));
+    cluster_await_words (self->cluster, answer);
 }
 
 static void shuts_out_a_revoked_key_of_each_role_by_its_next_message (void **state)

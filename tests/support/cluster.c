@@ -131,6 +131,26 @@ char *cluster_log (cluster_t *self, int n)
     return read_text (log_path (self, n));
 }
 
+typedef struct awaited_s {
+    cluster_t *cluster;
+    const char *words;
+} awaited_t;
+
+static bool has_said (void *argument)
+{
+    awaited_t *self = argument;
+    char *log = cluster_log (self->cluster, -1);
+    bool has = strstr (log, self->words) != NULL;
+    free (log);
+    return has;
+}
+
+void cluster_await_words (cluster_t *self, const char *words)
+{
+    awaited_t awaited = { self, words };
+    assert_true (wait_until (has_said, &awaited));
+}
+
 void cluster_destroy (cluster_t **self_p)
 {
     cluster_t *self = *self_p;

@@ -34,6 +34,9 @@ void cluster_restart_broker (cluster_t *self);
 /* What the broker (n = -1) or worker n has written to stderr. Free it. */
 char *cluster_log (cluster_t *self, int n);
 
+/* Wait until the broker has written these words to stderr, or fail the test. */
+void cluster_await_words (cluster_t *self, const char *words);
+
 /* Kill all of them. */
 void cluster_destroy (cluster_t **self_p);
 
