@@ -168,6 +168,16 @@ bool dp_sharing_spares (dp_sharing_t *self, const dp_outgoing_t *message, dp_out
     return total <= WIRE_LARGE_BYTES;
 }
 
+bool dp_sharing_send (dp_sharing_t *self, dp_outgoing_t *message, dp_outgoing_t *next)
+{
+    if (self == NULL)
+        return true;
+    if (dp_sharing_spares (self, message, next))
+        return false;
+    dp_sharing_lend (self, message);
+    return true;
+}
+
 bool dp_sharing_take (dp_sharing_t *self, dp_incoming_t *incoming, uint64_t max_payload)
 {
     uint64_t most = max_payload + WIRE_MAX_ENVELOPE;

@@ -43,6 +43,9 @@ void dp_sharing_lend (dp_sharing_t *self, dp_outgoing_t *message);
 /* A message is about to be sent, and this one (or NULL) behind it. Is the first one LARGE, and the second not
    large any more, now that it is lent? Then it is to be left out. */
 bool dp_sharing_spares (dp_sharing_t *self, const dp_outgoing_t *message, dp_outgoing_t *next);
+/* Both of these, in their order, before a message is sent by a connection that shares (or, self NULL, does
+   not). False: it is to be left out. */
+bool dp_sharing_send (dp_sharing_t *self, dp_outgoing_t *message, dp_outgoing_t *next);
 /* Is there something lent that the peer has not copied yet? */
 bool dp_sharing_is_lending (dp_sharing_t *self);
 /* A message has come: its references become copies of what they refer to. False: incoming->malformed says
