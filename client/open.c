@@ -247,7 +247,8 @@ static bool is_hopeless (const dpool_t *self, int64_t now_ms, int64_t hopeless_a
 {
     if (self->rejection != 0 && self->n_endpoints == 1)
         return true; /* it said so: no other answer will come */
-    return now_ms >= hopeless_at_ms && self->reach != DP_CONNECTING && self->reach != DP_LOOKING_UP;
+    return session_has_tried_all (self->session) && now_ms >= hopeless_at_ms && self->reach != DP_CONNECTING
+           && self->reach != DP_LOOKING_UP;
 }
 
 static int wait_for_welcome (dpool_t *self, const dpool_options_t *options)

@@ -405,6 +405,11 @@ void session_leave (session_t *self)
         wire_put_bare (&self->outbox, 0, WIRE_BYE, self->acks.n_received);
 }
 
+bool session_has_tried_all (const session_t *self)
+{
+    return self->link.connection >= self->link.n_endpoints;
+}
+
 size_t session_endpoint (const session_t *self)
 {
     return self->link.endpoint;

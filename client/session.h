@@ -78,6 +78,8 @@ int64_t session_tick (session_t *self, int64_t now_ms);
 /* LINK_OPEN (the endpoint is session_endpoint ()) or LINK_CLOSE; LINK_NOTHING = no more. */
 dp_link_command_t session_next_command (session_t *self);
 size_t session_endpoint (const session_t *self);
+/* Has each endpoint had a connection, if only one that failed? */
+bool session_has_tried_all (const session_t *self);
 dp_outbox_t *session_outbox (session_t *self);
 /* Free what is only kept for the next burst of tasks. */
 void session_tidy (session_t *self);

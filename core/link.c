@@ -25,6 +25,7 @@ void dp_link_welcomed (dp_link_t *self, int64_t now_ms)
     if (self->state != LINK_GREETING)
         return;
     self->state = LINK_UP;
+    self->was_up = true;
     self->n_failures = 0;
     dp_link_received (self, now_ms);
 }
@@ -45,10 +46,12 @@ void dp_link_sent (dp_link_t *self, int64_t now_ms)
     self->sent_at_ms = now_ms;
 }
 
-/* The endpoint stays while trouble with it is young, so that a broker that restarts keeps its peers. */
+/* The endpoint stays while trouble with it is young, so that a broker that restarts keeps its peers. Who has
+   had no broker yet has nothing to keep. */
 static void choose_endpoint (dp_link_t *self, int64_t now_ms)
 {
-    if (self->n_endpoints > 1 && now_ms - self->endpoint_since_ms >= LINK_FAILOVER_MS) {
+    bool is_over = self->was_up ? now_ms - self->endpoint_since_ms >= LINK_FAILOVER_MS : self->connection > 0;
+    if (self->n_endpoints > 1 && is_over) {
         self->endpoint = (self->endpoint + 1) % self->n_endpoints;
         self->endpoint_since_ms = now_ms;
     }

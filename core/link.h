@@ -21,7 +21,8 @@ enum {
     LINK_HEARTBEAT_MS = 1000, /* PING after so long without sending, or without receiving (R10) */
     LINK_SILENCE_MS = 5000,   /* no message for so long: the connection is over */
     LINK_WELCOME_MS = 3000,   /* no WELCOME so long after opening: likewise */
-    LINK_FAILOVER_MS = 3000,  /* trouble with an endpoint for so long: try the next (R13) */
+    LINK_FAILOVER_MS = 3000,  /* trouble with an endpoint for so long: try the next (R13). Before the first
+                                 WELCOME of all each attempt tries the next */
     LINK_MIN_BACKOFF_MS = 100,
     LINK_MAX_BACKOFF_MS = 1000, /* first try at once, then full jitter up to this (R12) */
     LINK_BYTES_A_MS = 64,       /* the slowest path that a large message is waited for: 64 KB/s (R11) */
@@ -49,6 +50,7 @@ typedef struct dp_link_s {
     int64_t down_since_ms; /* the last moment it was UP, or the start */
     unsigned n_failures;   /* in a row, without WELCOME */
     bool must_close;
+    bool was_up; /* has been welcomed by a broker */
 } dp_link_t;
 
 /* seed: any number; equal seeds give equal jitter. */

@@ -291,8 +291,8 @@ static bool is_hopeless (const inquiry_t *self, int64_t now_ms, int64_t trouble_
     if (self->rejection != 0 && self->n_endpoints == 1)
         return true; /* it said so: no other answer will come */
     return now_ms >= deadline_ms
-           || (now_ms >= trouble_ms && self->reach != DP_CONNECTING && self->reach != DP_LOOKING_UP
-               && self->reach != DP_HANDSHAKEN);
+           || (self->n_opened >= self->n_endpoints && now_ms >= trouble_ms && self->reach != DP_CONNECTING
+               && self->reach != DP_LOOKING_UP && self->reach != DP_HANDSHAKEN);
 }
 
 int inquiry_connect (inquiry_t *self, int timeout_ms, bool is_patient)

@@ -64,6 +64,18 @@ static dpool_async_result_t *start_many (fixture_t *f, dpool_t *pool, bool is_at
     return result;
 }
 
+/* Neither a port that is closed nor a name that is gone with its host keeps one from the broker that is
+ * there. */
+static void opens_with_the_broker_that_is_there (void **state)
+{
+    fixture_t *f = *state;
+    char endpoints[512];
+    snprintf (endpoints, sizeof endpoints, "tcp://nowhere.invalid:5555,tcp://127.0.0.1:9,%s",
+              cluster_endpoint (f->second));
+    dpool_t *pool = assert_made (dpool_open (endpoints, NULL));
+    dpool_destroy (&pool);
+}
+
 /* It aborts, as libzmq does when one of its assertions fails. What ran there runs on, and is run at the
    second one too: the first value counts. */
 static void the_second_broker_takes_over_from_one_that_aborts (void **state)
@@ -161,6 +173,7 @@ static void a_pool_is_destroyed_without_its_broker (void **state)
 int main (int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
+        TEST (opens_with_the_broker_that_is_there),
         TEST (the_second_broker_takes_over_from_one_that_aborts),
         TEST (at_most_once_is_kept_over_a_change_of_the_broker),
         TEST (a_pool_is_destroyed_without_its_broker),

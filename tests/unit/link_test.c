@@ -210,6 +210,7 @@ static void stays_with_an_endpoint_while_its_trouble_is_young (void **state)
 {
     (void) state;
     dp_link_t link = greeting_link (3);
+    dp_link_welcomed (&link, START);
     int64_t now_ms = START;
     while (link.endpoint == 0) {
         dp_link_broken (&link, now_ms);
@@ -220,10 +221,27 @@ static void stays_with_an_endpoint_while_its_trouble_is_young (void **state)
     assert_int_equal (link.endpoint_since_ms, now_ms);
 }
 
+static void tries_each_endpoint_in_turn_before_the_first_welcome (void **state)
+{
+    (void) state;
+    dp_link_t link = greeting_link (3);
+    int64_t now_ms = START;
+    for (size_t i = 1; i < 7; i++) {
+        dp_link_broken (&link, now_ms);
+        now_ms = run_until (&link, LINK_OPEN, now_ms);
+        assert_int_equal (link.endpoint, i % 3);
+    }
+    dp_link_welcomed (&link, now_ms);
+    dp_link_broken (&link, now_ms);
+    run_until (&link, LINK_OPEN, now_ms);
+    assert_int_equal (link.endpoint, 0);
+}
+
 static void comes_round_to_the_first_endpoint_again (void **state)
 {
     (void) state;
     dp_link_t link = greeting_link (2);
+    dp_link_welcomed (&link, START);
     int64_t now_ms = START;
     bool was_second = false;
     while (now_ms < START + 20000 && !(was_second && link.endpoint == 0)) {
@@ -264,6 +282,7 @@ int main (void)
         cmocka_unit_test (waits_longer_for_a_message_that_is_announced_as_large),
         cmocka_unit_test (gives_equal_jitter_for_equal_seeds),
         cmocka_unit_test (stays_with_an_endpoint_while_its_trouble_is_young),
+        cmocka_unit_test (tries_each_endpoint_in_turn_before_the_first_welcome),
         cmocka_unit_test (comes_round_to_the_first_endpoint_again),
         cmocka_unit_test (sticks_to_the_endpoint_that_worked),
     };
