@@ -12,10 +12,23 @@
 #define WARM_UP 0.2 /* part of a run */
 #define MAX_ONLY 16
 
-static const system_t *const systems[]
-    = { &embedded_system,   &ipc_system,          &tcp_system,          &curve_system,   &queued_system,
-        &direct_system,     &relay_system,        &hop_ipc_system,      &hop_tcp_system, &broker_ipc_system,
-        &broker_tcp_system, &broker_curve_system, &sleepers_tcp_system, &ideal_system,   NULL };
+static const system_t *const systems[] = { &embedded_system,
+                                           &ipc_system,
+                                           &tcp_system,
+                                           &far_system,
+                                           &curve_system,
+                                           &curve_far_system,
+                                           &queued_system,
+                                           &direct_system,
+                                           &relay_system,
+                                           &hop_ipc_system,
+                                           &hop_tcp_system,
+                                           &broker_ipc_system,
+                                           &broker_tcp_system,
+                                           &broker_curve_system,
+                                           &sleepers_tcp_system,
+                                           &ideal_system,
+                                           NULL };
 
 /* ---- The command line ---------------------------------------------------------------------------- */
 

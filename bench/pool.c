@@ -24,6 +24,13 @@ static void *open_embedded (int n_workers)
     return setup_open (NULL, n_workers);
 }
 
+/* What goes between hosts differs from what goes between programs of one in long payloads only. */
+static const workload_t far_workloads[] = {
+    { "w3", "MiB/s", "1 MiB there and back, 500 times, 16 at a time", payload_run_1m, 0, true },
+    { "64k", "MiB/s", "64 KiB there and back, 4,000 times, 64 at a time", payload_run_64k, 0, true },
+    { NULL, NULL, NULL, NULL, 0, false },
+};
+
 static void *open_ipc (int n_workers)
 {
     return setup_open ("ipc", n_workers);
@@ -32,6 +39,13 @@ static void *open_ipc (int n_workers)
 static void *open_tcp (int n_workers)
 {
     return setup_open ("tcp://127.0.0.1:*", n_workers);
+}
+
+static void *open_far (int n_workers)
+{
+    static const setup_options_t more = { NULL, NULL, true };
+    dpool_options_t options = DPOOL_OPTIONS_INIT;
+    return setup_open_with ("tcp://127.0.0.1:*", n_workers, &more, &options);
 }
 
 static void close_setup (void *setup)
@@ -45,3 +59,6 @@ const system_t ipc_system = { "ipc", "dpool: a broker and two workers with one p
                               open_ipc, close_setup, workloads };
 const system_t tcp_system = { "tcp", "dpool: a broker and two workers with one process each, over tcp",
                               open_tcp, close_setup, workloads };
+const system_t far_system
+    = { "far", "dpool: the same without shared memory between programs, as between hosts", open_far,
+        close_setup, far_workloads };

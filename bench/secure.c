@@ -28,6 +28,7 @@ static const workload_t workloads[] = {
     { "64k", "MiB/s", "64 KiB there and back, 4,000 times, 64 at a time", payload_run_64k, 0, true },
     { NULL, NULL, NULL, NULL, 0, false },
 };
+enum { LONG_PAYLOADS = 3 }; /* from here on */
 
 /* Writes a file for this user only, from what is printed into it. */
 static FILE *create (const char *path)
@@ -75,20 +76,30 @@ static void remove_keys (const keys_t *self)
     rmdir (self->folder);
 }
 
-static void *open_curve (int n_workers)
+static void *open_with_keys (int n_workers, bool is_apart)
 {
     keys_t keys;
     make_keys (&keys);
     const char *const broker[] = { "--key-file", keys.files[BROKER], "--allowlist", keys.allowlist, NULL };
     const char *const worker[]
         = { "--key-file", keys.files[WORKER], "--server-key", keys.public_keys[BROKER], NULL };
-    const setup_options_t more = { broker, worker };
+    const setup_options_t more = { broker, worker, is_apart };
     dpool_options_t options = DPOOL_OPTIONS_INIT;
     options.key_file = keys.files[CLIENT];
     options.server_key = keys.public_keys[BROKER];
     setup_t *setup = setup_open_with ("tcp://127.0.0.1:*", n_workers, &more, &options);
     remove_keys (&keys);
     return setup;
+}
+
+static void *open_curve (int n_workers)
+{
+    return open_with_keys (n_workers, false);
+}
+
+static void *open_far (int n_workers)
+{
+    return open_with_keys (n_workers, true);
 }
 
 static void close_setup (void *setup)
@@ -99,3 +110,6 @@ static void close_setup (void *setup)
 const system_t curve_system
     = { "curve", "dpool: a broker and two workers with one process each, over tcp, with keys", open_curve,
         close_setup, workloads };
+const system_t curve_far_system
+    = { "curve-far", "dpool: the same without shared memory between programs, as between hosts", open_far,
+        close_setup, workloads + LONG_PAYLOADS };

@@ -8,11 +8,12 @@
 #include <unistd.h>
 
 #define ANNOUNCEMENT "dpool-broker: listening on "
+#define SHARED_MEMORY "DPOOL_SHARED_MEMORY"
 #define WORKERS_TIMEOUT_MS 20000
 #define MAX_ARGUMENTS 16
 
 static const char *const room[] = { "--memory-limit=16G", NULL };
-const setup_options_t setup_with_room = { room, NULL };
+const setup_options_t setup_with_room = { room, NULL, false };
 
 _Noreturn void setup_die (const char *what)
 {
@@ -35,12 +36,16 @@ static void add_options (const char *argv[MAX_ARGUMENTS + 1], const char *const 
         argv[n++] = *more;
 }
 
-static void start_broker (setup_t *self, const char *bind, const char *const *more)
+static void start_broker (setup_t *self, const char *bind, const setup_options_t *more)
 {
     const char *argv[MAX_ARGUMENTS + 1] = { BENCH_BIN_DIR "/dpool-broker", "--quiet", "--bind", bind };
     char line[256];
-    add_options (argv, more);
+    add_options (argv, more ? more->broker : NULL);
+    if (more && more->is_apart)
+        setenv (SHARED_MEMORY, "off", 1);
     self->broker = process_run (argv);
+    if (more && more->is_apart)
+        unsetenv (SHARED_MEMORY);
     do {
         process_read_line (&self->broker, line, sizeof line);
     } while (strncmp (line, ANNOUNCEMENT, strlen (ANNOUNCEMENT)) != 0);
@@ -69,7 +74,7 @@ static void start_cluster (setup_t *self, const char *bind, const setup_options_
         snprintf (path, sizeof path, "ipc://%s/broker", self->folder);
         bind = path;
     }
-    start_broker (self, bind, more ? more->broker : NULL);
+    start_broker (self, bind, more);
     for (int i = 0; i < self->n_workers; i++)
         start_worker (self, i, more ? more->worker : NULL);
 }

@@ -7,6 +7,8 @@
 
 #include <dpool/dpool.h>
 
+#include <stdbool.h>
+
 #define MAX_WORKERS 8
 
 typedef struct {
@@ -25,6 +27,7 @@ setup_t *setup_open (const char *bind, int n_workers);
 /* More options of the programs, each NULL-ended, or NULL. */
 typedef struct {
     const char *const *broker, *const *worker;
+    bool is_apart; /* the broker shares no memory with the others, as if it were on another host */
 } setup_options_t;
 
 /* The same with more options of the programs, or NULL, and with options of the pool. */

@@ -40,7 +40,8 @@ static inline size_t scaled (size_t count, double counts)
 }
 
 /* dpool: in this program, with a broker and workers, the same with keys, and with a broker alone. */
-extern const system_t embedded_system, ipc_system, tcp_system, curve_system, queued_system;
+extern const system_t embedded_system, ipc_system, tcp_system, far_system, curve_system, curve_far_system,
+    queued_system;
 
 /* What the machine allows, without dpool. */
 extern const system_t direct_system, relay_system, hop_ipc_system, hop_tcp_system, broker_ipc_system,
