@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "broker/broker.h"
 
+#include "broker/commons.h"
 #include "broker/endpoint.h"
 #include "broker/monitor.h"
 #include "broker/peers.h"
 #include "core/error.h"
 #include "core/items.h"
 #include "core/memory.h"
-#include "net/arena.h"
 #include "net/clock.h"
-#include "net/machine.h"
 #include "net/message.h"
 #include "net/tidy.h"
 #include "net/watch.h"
@@ -51,9 +50,7 @@ struct broker_s {
     int64_t turned_away_at_ms; /* that one was told last; 0 = never */
     endpoint_t **endpoints;
     size_t n_endpoints;
-    dp_arena_t *arena; /* where long payloads lie for the peers of this machine; NULL = nowhere */
-    uint64_t machine;  /* 0 = none */
-    dp_sharing_totals_t shared;
+    commons_t *commons; /* where long payloads lie for the peers of this machine */
     uint64_t max_payload;
     int64_t now_ms; /* of this turn */
     bool is_quiet;
@@ -128,9 +125,8 @@ static int open_router (broker_t *self, void *context, const broker_config_t *co
         return dp_fail_errno ("the broker cannot watch its connections");
     self->most_peers = config->most_peers > 0 ? config->most_peers : BROKER_MOST_PEERS;
     self->peers = peers_new (self->most_peers);
-    self->arena = dp_arena_new (DP_ARENA_BROKER);
-    self->machine = self->arena != NULL ? dp_machine () : 0;
-    return self->peers != NULL ? 0 : dp_fail (ENOMEM, "no memory for the broker");
+    self->commons = commons_new (self->peers, self->log);
+    return self->peers != NULL && self->commons != NULL ? 0 : dp_fail (ENOMEM, "no memory for the broker");
 }
 
 static int start (broker_t *self, void *context, const broker_config_t *config)
@@ -180,7 +176,7 @@ void broker_destroy (broker_t **self_p)
     if (self->scheduler != NULL)
         scheduler_destroy (&self->scheduler);
     peers_destroy (&self->peers);
-    dp_arena_release (&self->arena);
+    commons_destroy (&self->commons);
     dp_free (self);
 }
 
@@ -291,18 +287,6 @@ static bool is_admitted (broker_t *self, uint64_t connection, const dp_incoming_
     return true;
 }
 
-/* It can, and it is to be asked whether it does; once. */
-static void offer_memory (broker_t *self, uint64_t connection)
-{
-    if (peers_sharing (self->peers, connection) != NULL)
-        return;
-    dp_sharing_t *sharing = dp_sharing_new (self->arena, self->arena, &self->shared);
-    if (sharing == NULL)
-        return;
-    dp_sharing_invite (scheduler_outbox (self->scheduler), connection);
-    peers_share (self->peers, connection, &sharing);
-}
-
 /* What could not be taken from where it lay counts as lost with the connection. */
 static void give_up (broker_t *self, uint64_t connection, int fd)
 {
@@ -315,21 +299,10 @@ static void give_up (broker_t *self, uint64_t connection, int fd)
     blame (self, fd, FAULT_REFUSED);
 }
 
-/* True when that was all there is to do with it. */
-static bool is_of_memory (broker_t *self, uint64_t connection, const dp_incoming_t *incoming)
-{
-    dp_sharing_t *sharing = peers_sharing (self->peers, connection);
-    if (incoming->message.kind != WIRE_MEMORY || peers_is_stranger (self->peers, connection))
-        return false;
-    if (sharing != NULL) /* else it was not asked */
-        dp_sharing_hear (sharing, &incoming->message.memory, scheduler_outbox (self->scheduler), connection);
-    return true;
-}
-
 /* Whoever comes in is no stranger any more. To be refused, or to say it again, is cheap for nobody else. */
 static void act_on_hello (broker_t *self, uint64_t connection, dp_incoming_t *incoming)
 {
-    uint64_t machine = incoming->message.hello.machine;
+    uint64_t id = incoming->message.hello.id, machine = incoming->message.hello.machine;
     bool is_in = scheduler_knows (self->scheduler, connection);
     scheduler_receive (self->scheduler, self->now_ms, connection, &incoming->message, incoming->blobs);
     if (!scheduler_knows (self->scheduler, connection)) {
@@ -339,8 +312,7 @@ static void act_on_hello (broker_t *self, uint64_t connection, dp_incoming_t *in
     if (is_in)
         blame (self, incoming->source_fd, FAULT_STRAY);
     peers_greet (self->peers, connection);
-    if (machine != 0 && machine == self->machine)
-        offer_memory (self, connection);
+    commons_offer (self->commons, connection, id, machine, scheduler_outbox (self->scheduler));
 }
 
 static void act_on (broker_t *self, uint64_t connection, dp_incoming_t *incoming)
@@ -349,10 +321,22 @@ static void act_on (broker_t *self, uint64_t connection, dp_incoming_t *incoming
         act_on_hello (self, connection, incoming);
         return;
     }
-    if (peers_is_stranger (self->peers, connection))
+    bool is_stranger = peers_is_stranger (self->peers, connection);
+    if (is_stranger)
         blame (self, incoming->source_fd, FAULT_STRAY);
-    if (!is_of_memory (self, connection, incoming))
+    if (incoming->message.kind == WIRE_MEMORY && !is_stranger)
+        commons_hear (self->commons, connection, &incoming->message.memory,
+                      scheduler_outbox (self->scheduler));
+    else
         scheduler_receive (self->scheduler, self->now_ms, connection, &incoming->message, incoming->blobs);
+}
+
+/* Nothing is copied for whoever may not send it: it is refused for that. What a stranger sends may have been
+   on its way since before the connection was ended: he is asked who he is. */
+static bool may_refer (const broker_t *self, uint64_t connection, const dp_incoming_t *incoming)
+{
+    return incoming->malformed == NULL && !peers_is_stranger (self->peers, connection)
+           && (self->gate == NULL || gate_may_send_payloads (self->gate, gate_owner (incoming)));
 }
 
 static void handle (broker_t *self, dp_incoming_t *incoming)
@@ -367,11 +351,8 @@ static void handle (broker_t *self, dp_incoming_t *incoming)
         turn_away (self, incoming);
         return;
     }
-    dp_sharing_t *sharing = peers_sharing (self->peers, connection);
-    if (self->gate != NULL && !gate_may_send_payloads (self->gate, gate_owner (incoming)))
-        sharing = NULL; /* nothing is copied for whoever may not send it: it is refused below */
-    if (sharing != NULL && incoming->malformed == NULL
-        && !dp_sharing_take (sharing, incoming, self->max_payload)) {
+    if (may_refer (self, connection, incoming)
+        && !commons_take (self->commons, self->now_ms, connection, incoming, self->max_payload)) {
         give_up (self, connection, incoming->source_fd);
         return;
     }
@@ -561,7 +542,10 @@ int64_t broker_turn (broker_t *self)
         gate_answer (self->gate, self->now_ms);
     take_in (self);
     int64_t deadline_ms = forget_strangers (self);
-    scheduler_set_shared (self->scheduler, self->shared.n_taken, self->shared.n_lent);
+    if (self->commons != NULL) {
+        dp_sharing_totals_t shared = commons_totals (self->commons);
+        scheduler_set_shared (self->scheduler, shared.n_taken, shared.n_lent);
+    }
     int64_t tick_ms = scheduler_tick (self->scheduler, self->now_ms);
     bool is_lost = send_all (self);
     forget_dropped (self);

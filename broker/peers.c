@@ -22,6 +22,7 @@ typedef struct entry_s {
     int fd; /* -1 = unknown */
     char owner[PEERS_OWNER + 1];
     dp_sharing_t *sharing;
+    uint64_t sharer;
     size_t len;
     uint8_t id[];
 } entry_t;
@@ -283,12 +284,13 @@ const uint8_t *peers_routing_id (const peers_t *self, uint64_t connection, size_
     return entry->id;
 }
 
-void peers_share (peers_t *self, uint64_t connection, dp_sharing_t **sharing_p)
+void peers_share (peers_t *self, uint64_t connection, uint64_t id, dp_sharing_t **sharing_p)
 {
     entry_t *entry = entry_of_connection (self, connection);
     if (entry != NULL) {
         dp_sharing_destroy (&entry->sharing);
         entry->sharing = *sharing_p;
+        entry->sharer = id;
         *sharing_p = NULL;
     }
     dp_sharing_destroy (sharing_p);
@@ -298,6 +300,12 @@ dp_sharing_t *peers_sharing (const peers_t *self, uint64_t connection)
 {
     const entry_t *entry = entry_of_connection (self, connection);
     return entry != NULL ? entry->sharing : NULL;
+}
+
+uint64_t peers_sharer (const peers_t *self, uint64_t connection)
+{
+    const entry_t *entry = entry_of_connection (self, connection);
+    return entry != NULL ? entry->sharer : 0;
 }
 
 void peers_forget (peers_t *self, uint64_t connection)

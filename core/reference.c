@@ -26,9 +26,14 @@ void dp_reference_write (const dp_reference_t *self, uint8_t bytes[DP_REFERENCE_
     write_word (bytes + 24, self->generation);
 }
 
+bool dp_reference_is (const uint8_t *bytes, size_t len)
+{
+    return len == DP_REFERENCE_LEN && read_word (bytes) == magic;
+}
+
 bool dp_reference_read (dp_reference_t *self, const uint8_t *bytes, size_t len, uint64_t unit, uint64_t size)
 {
-    if (len != DP_REFERENCE_LEN || read_word (bytes) != magic)
+    if (!dp_reference_is (bytes, len))
         return false;
     self->at = read_word (bytes + 8);
     self->len = read_word (bytes + 16);

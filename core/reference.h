@@ -18,6 +18,9 @@ typedef struct dp_reference_s {
     uint64_t generation; /* of the range that begins there: another one now means that they are gone */
 } dp_reference_t;
 
+/* Do these bytes say that they are one? No payload of that length goes as a frame. */
+bool dp_reference_is (const uint8_t *bytes, size_t len);
+
 void dp_reference_write (const dp_reference_t *self, uint8_t bytes[DP_REFERENCE_LEN]);
 
 /* False: these bytes are no reference, or not one to a whole range that begins at a multiple of "unit" and

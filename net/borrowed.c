@@ -102,26 +102,29 @@ uint64_t dp_borrowed_counter (const dp_borrowed_t *self, uint64_t counter)
     return atomic_load_explicit (&tail_of (self)->counters[counter], memory_order_acquire);
 }
 
-/* A loan of this generation goes on, and is as long as that. */
-static bool is_lent (const dp_borrowed_t *self, const dp_reference_t *reference)
+/* A loan of this generation goes on, and is as long as that. If not, *is_late says whether it may have been
+   so before: in between its length is 0, and the generation is raised after that. */
+static bool is_lent (const dp_borrowed_t *self, const dp_reference_t *reference, bool *is_late)
 {
     const dp_arena_range_t *range = &tail_of (self)->ranges[reference->at / DP_SEGMENT_UNIT];
-    return atomic_load_explicit (&range->generation, memory_order_acquire) == reference->generation
-           && reference->len <= atomic_load_explicit (&range->len, memory_order_relaxed);
+    uint64_t generation = atomic_load_explicit (&range->generation, memory_order_acquire);
+    uint64_t len = atomic_load_explicit (&range->len, memory_order_relaxed);
+    *is_late = generation > reference->generation || (generation == reference->generation && len == 0);
+    return generation == reference->generation && reference->len <= len;
 }
 
 dp_blob_t *dp_borrowed_copy (const dp_borrowed_t *self, const uint8_t *bytes, size_t len, uint64_t most,
-                             dp_arena_t *arena, const char **why)
+                             dp_arena_t *arena, dp_borrowed_failure_t *why)
 {
     dp_reference_t reference;
-    *why = "a payload that is not where it was said to be";
+    *why = (dp_borrowed_failure_t) { "a payload that is not where it was said to be", false };
     if (!dp_reference_read (&reference, bytes, len, DP_SEGMENT_UNIT, self->len)
-        || !is_lent (self, &reference))
+        || !is_lent (self, &reference, &why->is_late))
         return NULL;
-    *why = "the frames of one message exceed the payload limit";
+    *why = (dp_borrowed_failure_t) { "a payload that is longer than the limit", false };
     if (reference.len > most)
         return NULL;
-    *why = "no memory for a payload";
+    *why = (dp_borrowed_failure_t) { "a payload for which there is no memory", true };
     const uint8_t *from = self->data + reference.at;
     dp_blob_t *blob = dp_arena_copy (arena, from, (size_t) reference.len);
     if (blob == NULL)
@@ -129,9 +132,11 @@ dp_blob_t *dp_borrowed_copy (const dp_borrowed_t *self, const uint8_t *bytes, si
     /* All of it is read before the generation is looked at: were anything written over it, that was raised
      * before. */
     atomic_thread_fence (memory_order_acquire);
-    if (blob != NULL && !is_lent (self, &reference)) {
-        *why = "a payload was taken back while it was copied";
+    if (blob != NULL && !is_lent (self, &reference, &why->is_late)) {
+        why->text = "a payload that was taken back while it was copied";
         dp_blob_release (&blob);
     }
+    if (blob != NULL)
+        *why = (dp_borrowed_failure_t) { NULL, false };
     return blob;
 }

@@ -23,9 +23,13 @@ void dp_borrowed_unmap (dp_borrowed_t *self);
 uint64_t dp_borrowed_counter (const dp_borrowed_t *self, uint64_t counter);
 
 /* A copy of a payload, in the arena where it has room (or is not NULL), else on the heap. bytes: what stands
-   in the frame. NULL with *why, static: it is no reference, or what it refers to is gone, or there is no
-   memory. most: no longer than that. */
+   in the frame. NULL with *why: it is no reference, or what it refers to is gone, or there is no memory.
+   most: no longer than that. */
+typedef struct dp_borrowed_failure_s {
+    const char *text; /* static; NULL = none */
+    bool is_late;     /* as it was to begin with, it could have been read */
+} dp_borrowed_failure_t;
 dp_blob_t *dp_borrowed_copy (const dp_borrowed_t *self, const uint8_t *bytes, size_t len, uint64_t most,
-                             dp_arena_t *arena, const char **why);
+                             dp_arena_t *arena, dp_borrowed_failure_t *why);
 
 #endif

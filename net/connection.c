@@ -27,6 +27,8 @@ struct dp_connection_s {
     dp_arena_t *arena, *inbox; /* NULL: nothing is shared */
     dp_sharing_t *sharing;     /* with the broker, once it has asked for it; else NULL */
     dp_sharing_totals_t totals;
+    bool is_given_up; /* what it lent could not be read: nothing is shared any more */
+    const char *complaint;
     dp_reach_t reach;
     bool is_broken, is_greeted; /* greeted: HELLO was written on this socket */
     bool is_writable;           /* it is up */
@@ -313,6 +315,13 @@ bool dp_connection_is_lending (const dp_connection_t *self)
     return self->sharing != NULL && dp_sharing_is_lending (self->sharing);
 }
 
+const char *dp_connection_take_complaint (dp_connection_t *self)
+{
+    const char *complaint = self->complaint;
+    self->complaint = NULL;
+    return complaint;
+}
+
 bool dp_connection_has_mail (dp_connection_t *self)
 {
     if (self->peer != 0)
@@ -331,10 +340,28 @@ static int collect (dp_connection_t *self, dp_incoming_t *message)
 
 static void hear_memory (dp_connection_t *self, const wire_memory_t *memory)
 {
-    if (self->sharing == NULL)
+    if (self->sharing == NULL && !self->is_given_up)
         self->sharing = dp_sharing_new (self->arena, self->inbox, &self->totals);
     if (self->sharing != NULL)
         dp_sharing_hear (self->sharing, memory, &self->kept, 0);
+}
+
+/* Copy what the message refers to. 0, or -1 with errno when that cannot be: the connection is of no more use.
+ */
+static int take_payloads (dp_connection_t *self, dp_incoming_t *message, uint64_t max_payload)
+{
+    dp_taking_t taking = DP_TAKING_DONE;
+    if (message->malformed == NULL)
+        taking = dp_sharing_take (self->sharing, message, max_payload);
+    if (taking == DP_TAKING_DONE)
+        return 0;
+    if (taking == DP_TAKING_UNREADABLE) {
+        self->is_given_up = true;
+        self->complaint = message->malformed;
+    }
+    self->is_broken = true;
+    errno = EPROTO;
+    return -1;
 }
 
 /* 1, 0 or -1, as dp_connection_receive; 2: it was for us, and is dealt with. */
@@ -345,11 +372,8 @@ static int receive (dp_connection_t *self, dp_incoming_t *message, uint64_t max_
         dp_watch_emptied (&self->mail);
     if (rc <= 0)
         return rc;
-    if (self->sharing != NULL && message->malformed == NULL
-        && !dp_sharing_take (self->sharing, message, max_payload)) {
+    if (take_payloads (self, message, max_payload) < 0) {
         dp_incoming_fini (message);
-        self->is_broken = true;
-        errno = EPROTO;
         return -1;
     }
     dp_incoming_decode (message);

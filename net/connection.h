@@ -64,6 +64,10 @@ size_t dp_connection_hear (dp_connection_t *self, const struct pollfd *items);
 /* Has the peer still to copy what was sent by shared memory? It tells so by memory: no item tells of it. */
 bool dp_connection_is_lending (const dp_connection_t *self);
 
+/* Why it shares no memory any more with whomever it is opened to, static: what the broker lent was not where
+   it said. Told once, else NULL. */
+const char *dp_connection_take_complaint (dp_connection_t *self);
+
 /* Is there something to receive that no item to poll tells of? Ask before each poll. */
 bool dp_connection_has_mail (dp_connection_t *self);
 

@@ -178,26 +178,45 @@ bool dp_sharing_send (dp_sharing_t *self, dp_outgoing_t *message, dp_outgoing_t 
     return true;
 }
 
-bool dp_sharing_take (dp_sharing_t *self, dp_incoming_t *incoming, uint64_t max_payload)
+static dp_taking_t take_frame (dp_sharing_t *self, dp_blob_t **frame_p, uint64_t most, const char **why)
+{
+    dp_borrowed_failure_t failure;
+    dp_blob_t *blob = dp_borrowed_copy (&self->borrowed, dp_blob_data (*frame_p), DP_REFERENCE_LEN, most,
+                                        self->inbox, &failure);
+    *why = failure.text;
+    if (blob == NULL)
+        return failure.is_late && self->n_taken > 0 ? DP_TAKING_LATE : DP_TAKING_UNREADABLE;
+    self->totals->n_taken++;
+    dp_blob_release (frame_p);
+    *frame_p = blob;
+    /* Release: all of it was read before the lender may see that it can write there. */
+    atomic_store_explicit (&dp_arena_tail (self->arena)->counters[self->counter], ++self->n_taken,
+                           memory_order_release);
+    return DP_TAKING_DONE;
+}
+
+/* Nobody was told that references can be read here. */
+static void take_none (dp_incoming_t *incoming)
+{
+    for (size_t i = 1; i < incoming->n_frames; i++)
+        if (dp_reference_is (dp_blob_data (incoming->blobs[i]), dp_blob_len (incoming->blobs[i])))
+            incoming->malformed = "a reference to memory that is not shared";
+}
+
+dp_taking_t dp_sharing_take (dp_sharing_t *self, dp_incoming_t *incoming, uint64_t max_payload)
 {
     uint64_t most = max_payload + WIRE_MAX_ENVELOPE;
-    settle (self);
-    for (size_t i = 1; i < incoming->n_frames && self->borrowed.data != NULL; i++) {
-        dp_blob_t *blob = incoming->blobs[i];
-        if (dp_blob_len (blob) == DP_REFERENCE_LEN) {
-            blob = dp_borrowed_copy (&self->borrowed, dp_blob_data (blob), DP_REFERENCE_LEN, most,
-                                     self->inbox, &incoming->malformed);
-            if (blob == NULL)
-                return false;
-            incoming->malformed = NULL;
-            self->totals->n_taken++;
-            dp_blob_release (&incoming->blobs[i]);
-            incoming->blobs[i] = blob;
-            /* Release: all of it was read before the lender may see that it can write there. */
-            atomic_store_explicit (&dp_arena_tail (self->arena)->counters[self->counter], ++self->n_taken,
-                                   memory_order_release);
-        }
-        most -= dp_blob_len (blob) < most ? dp_blob_len (blob) : most;
+    dp_taking_t taking = DP_TAKING_DONE;
+    if (self == NULL || self->borrowed.data == NULL) {
+        take_none (incoming);
+        return DP_TAKING_DONE;
     }
-    return true;
+    settle (self);
+    for (size_t i = 1; i < incoming->n_frames && taking == DP_TAKING_DONE; i++) {
+        dp_blob_t **frame_p = &incoming->blobs[i];
+        if (dp_blob_len (*frame_p) == DP_REFERENCE_LEN)
+            taking = take_frame (self, frame_p, most, &incoming->malformed);
+        most -= dp_blob_len (*frame_p) < most ? dp_blob_len (*frame_p) : most;
+    }
+    return taking;
 }

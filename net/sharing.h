@@ -48,8 +48,20 @@ bool dp_sharing_spares (dp_sharing_t *self, const dp_outgoing_t *message, dp_out
 bool dp_sharing_send (dp_sharing_t *self, dp_outgoing_t *message, dp_outgoing_t *next);
 /* Is there something lent that the peer has not copied yet? */
 bool dp_sharing_is_lending (dp_sharing_t *self);
-/* A message has come: its references become copies of what they refer to. False: incoming->malformed says
-   why, and the connection is to be ended. */
-bool dp_sharing_take (dp_sharing_t *self, dp_incoming_t *incoming, uint64_t max_payload);
+typedef enum dp_taking_e {
+    DP_TAKING_DONE,
+    /* Its lender has taken a payload back, or there is no memory for it. Others of this connection were read:
+       so he may have had reason to, having given up the connection long ago. */
+    DP_TAKING_LATE,
+    /* This memory is not what was said of it. The next connection would end the same way if it shared. */
+    DP_TAKING_UNREADABLE
+} dp_taking_t;
+
+/* A message has come: its references become copies of what they refer to. Unless that was done
+   incoming->malformed says why, and the connection is to be ended. Where nothing is mapped, or self is NULL,
+   a reference is no payload, and makes the message malformed as any other fault in it does: that is done
+   then.
+ */
+dp_taking_t dp_sharing_take (dp_sharing_t *self, dp_incoming_t *incoming, uint64_t max_payload);
 
 #endif

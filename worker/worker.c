@@ -234,6 +234,10 @@ static void complain (worker_t *self, worker_broker_t *broker)
 static void note_broken (worker_t *self, int64_t now_ms, size_t i)
 {
     self->brokers[i].is_broken = true;
+    const char *complaint = dp_connection_take_complaint (self->brokers[i].connection);
+    if (complaint != NULL)
+        worker_log (self, "memory is shared no more with %s, and long payloads go by the socket: it sent %s",
+                    self->brokers[i].endpoint, complaint);
     if (self->brokers[i].is_heard && !self->is_quiet)
         worker_log (self, "the connection to %s broke", self->brokers[i].endpoint);
     if (dp_connection_reach (self->brokers[i].connection) != DP_HANDSHAKEN)

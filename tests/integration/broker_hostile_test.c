@@ -2,9 +2,10 @@
 /* The real broker between strangers: whatever comes to its port, a peer that speaks properly is answered. */
 #include "tests/support/test.h"
 
+#include "core/reference.h"
 #include "net/clock.h"
 #include "net/machine.h"
-#include "net/message.h"
+#include "net/sharing.h"
 
 #include <netinet/in.h>
 #include <signal.h>
@@ -28,7 +29,7 @@ typedef struct fixture_s {
     void *context;
     void *sockets[MAX_SOCKETS]; /* open ones: a test that fails leaves its own to tear_down */
     size_t n_sockets;
-    uint64_t last_id;
+    uint64_t last_id, n_hellos;
     uint32_t random;
     dp_incoming_t incoming;
 } fixture_t;
@@ -97,7 +98,7 @@ static void say_hello_as (fixture_t *self, void *dealer, uint64_t version, uint6
                            .machine = machine,
                            .role = WIRE_ROLE_CLIENT,
                            .id = ++self->last_id,
-                           .connection = 1,
+                           .connection = ++self->n_hellos,
                            .host = { "here", 4 },
                            .name = { "test", 4 },
                            .pid = 1 };
@@ -397,6 +398,69 @@ static void asks_for_memory_once_and_only_whom_it_lets_in (void **state)
     close_socket (self, dealer);
 }
 
+/* A task whose payload is said to lie where nothing does. */
+static void send_reference_to_nothing (void *dealer)
+{
+    static const wire_group_t group = { .function = { "f", 1 }, .require = { "", 0 } };
+    static const dp_reference_t nowhere = { .at = 0, .len = 40000, .generation = 12345 };
+    static const uint8_t bytes[WIRE_INLINE_MAX + 1];
+    wire_task_t task = { .id = 1, .n_items = 1, .payload = { bytes, sizeof bytes, 0 } };
+    wire_batch_t batch = { 0 };
+    dp_outbox_t out = { NULL, NULL, 0 };
+    uint8_t *reference;
+    dp_blob_t *blob = dp_blob_copy (bytes, sizeof bytes);
+    wire_add_task (&batch, &out, 0, WIRE_SUBMIT, &group, &task, blob);
+    wire_flush (&batch, &out, 0, 0, 0);
+    dp_blob_release (&blob);
+    dp_outgoing_t *message = dp_outbox_take (&out);
+    dp_blob_release (&message->frames[0]);
+    message->frames[0] = dp_blob_new (DP_REFERENCE_LEN, &reference);
+    dp_reference_write (&nowhere, reference);
+    assert_int_equal (dp_outgoing_send (message, dealer, NULL, 0), 0);
+    dp_outgoing_destroy (&message);
+}
+
+/* Answer the broker's MEMORY; it maps what it was told of, and answers that. */
+static void agree_on_memory (fixture_t *self, void *dealer, dp_sharing_t *sharing)
+{
+    dp_outbox_t out = { NULL, NULL, 0 };
+    assert_answered (self, dealer, WIRE_MEMORY);
+    dp_sharing_announce (sharing, &out, 0);
+    dp_outgoing_t *message = dp_outbox_take (&out);
+    assert_int_equal (dp_outgoing_send (message, dealer, NULL, 0), 0);
+    dp_outgoing_destroy (&message);
+    assert_answered (self, dealer, WIRE_ROOM);
+    assert_answered (self, dealer, WIRE_MEMORY);
+}
+
+static void gives_up_memory_that_it_cannot_read_and_refuses_references_then (void **state)
+{
+    fixture_t *self = *state;
+    dp_sharing_totals_t totals = { 0, 0 };
+    dp_arena_t *arena = dp_arena_new (DP_ARENA_PROGRAM);
+    dp_sharing_t *sharing = dp_sharing_new (arena, arena, &totals);
+    void *dealer = open_dealer (self);
+    say_hello_as (self, dealer, 0, dp_machine ());
+    assert_answered (self, dealer, WIRE_WELCOME);
+    agree_on_memory (self, dealer, sharing);
+    send_reference_to_nothing (dealer);
+    assert_answered (self, dealer, WIRE_WHO);
+    cluster_await_words (self->cluster, "memory is shared no more with peer");
+    close_socket (self, dealer);
+
+    self->last_id--; /* the same peer, on another connection */
+    dealer = open_dealer (self);
+    say_hello_as (self, dealer, 0, dp_machine ());
+    assert_answered (self, dealer, WIRE_WELCOME);
+    send_reference_to_nothing (dealer);
+    assert_answered (self, dealer, WIRE_REFUSED); /* and it is not asked for memory */
+    cluster_await_words (self->cluster, "a reference to memory that is not shared");
+    close_socket (self, dealer);
+    assert_serves (self);
+    dp_sharing_destroy (&sharing);
+    dp_arena_release (&arena);
+}
+
 static void serves_peers_that_chose_a_routing_id (void **state)
 {
     fixture_t *self = *state;
@@ -493,6 +557,8 @@ int main (int argc, char **argv)
         cmocka_unit_test_setup_teardown (hangs_up_on_whoever_says_a_hello_that_is_refused_again_and_again,
                                          set_up, tear_down),
         cmocka_unit_test_setup_teardown (asks_for_memory_once_and_only_whom_it_lets_in, set_up, tear_down),
+        cmocka_unit_test_setup_teardown (gives_up_memory_that_it_cannot_read_and_refuses_references_then,
+                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown (serves_peers_that_chose_a_routing_id, set_up, tear_down),
         cmocka_unit_test_setup_teardown (serves_many_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown (ends_with_0_whatever_was_before, set_up, tear_down),

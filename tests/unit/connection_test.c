@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/reference.h"
+#include "net/sharing.h"
 #include "tests/support/listener.h"
 #include "tests/support/wait.h"
 
@@ -320,6 +322,118 @@ static void waits_at_a_server_that_says_nothing (void **state)
     close (server);
 }
 
+/* ---- Memory that a broker lends ----------------------------------------------------------------- */
+
+/* The router says something, behind the routing id of the message that came last. */
+static void answer (fixture_t *self, dp_outgoing_t *message)
+{
+    assert_int_equal (dp_outgoing_send (message, self->router, self->incoming.routing_id,
+                                        self->incoming.routing_id_len),
+                      0);
+    dp_outgoing_destroy (&message);
+}
+
+static void answer_all (fixture_t *self, dp_outbox_t *out)
+{
+    for (dp_outgoing_t *message; (message = dp_outbox_take (out)) != NULL;)
+        answer (self, message);
+}
+
+/* The next message that the router gets, while the connection hears what was said to it: its kind. */
+static wire_kind_t next_at_router (fixture_t *self)
+{
+    dp_incoming_t received;
+    int64_t end_ms = now_ms () + PATIENCE_MS;
+    while (dp_incoming_receive (&self->incoming, self->router, true, MAX_PAYLOAD) != 1) {
+        assert_true (now_ms () < end_ms);
+        turn (self);
+        if (dp_connection_receive (self->connection, &received, MAX_PAYLOAD) == 1)
+            dp_incoming_fini (&received);
+    }
+    assert_null (self->incoming.malformed);
+    wire_kind_t kind = self->incoming.message.kind;
+    dp_incoming_fini (&self->incoming);
+    return kind;
+}
+
+/* A new connection, whose broker asks for memory. */
+static void open_and_ask (fixture_t *self)
+{
+    dp_outbox_t out = { NULL, NULL, 0 };
+    assert_int_equal (dp_connection_open (self->connection, self->endpoint), 0);
+    push (self, WIRE_HELLO);
+    assert_int_equal (next_at_router (self), WIRE_HELLO);
+    dp_sharing_invite (&out, 0);
+    answer_all (self, &out);
+}
+
+static dp_outgoing_t *reference_to_nothing (void)
+{
+    static const wire_group_t group = { .function = { "f", 1 }, .require = { "", 0 } };
+    static const dp_reference_t nowhere = { .at = 0, .len = 40000, .generation = 12345 };
+    static const uint8_t bytes[WIRE_INLINE_MAX + 1];
+    wire_task_t task = { .id = 1, .n_items = 1, .payload = { bytes, sizeof bytes, 0 } };
+    wire_batch_t batch = { 0 };
+    dp_outbox_t out = { NULL, NULL, 0 };
+    uint8_t *reference;
+    dp_blob_t *blob = dp_blob_copy (bytes, sizeof bytes);
+    wire_add_task (&batch, &out, 0, WIRE_TASKS, &group, &task, blob);
+    wire_flush (&batch, &out, 0, 0, 0);
+    dp_blob_release (&blob);
+    dp_outgoing_t *message = dp_outbox_take (&out);
+    dp_blob_release (&message->frames[0]);
+    message->frames[0] = dp_blob_new (DP_REFERENCE_LEN, &reference);
+    dp_reference_write (&nowhere, reference);
+    return message;
+}
+
+static int receive_one (fixture_t *self, dp_incoming_t *message)
+{
+    int64_t end_ms = now_ms () + PATIENCE_MS;
+    int rc;
+    while ((rc = dp_connection_receive (self->connection, message, MAX_PAYLOAD)) == 0) {
+        assert_true (now_ms () < end_ms);
+        turn (self);
+    }
+    return rc;
+}
+
+/* Whoever could not read what a broker lent does not let it lend any more, on whatever connection. */
+static void shares_no_more_with_a_broker_whose_memory_it_cannot_read (void **state)
+{
+    fixture_t *self = *state;
+    dp_sharing_totals_t totals = { 0, 0 };
+    dp_outbox_t out = { NULL, NULL, 0 };
+    dp_incoming_t received;
+    dp_arena_t *its = dp_arena_new (DP_ARENA_BROKER), *own = dp_arena_new (DP_ARENA_PROGRAM);
+    dp_sharing_t *sharing = dp_sharing_new (its, its, &totals);
+    assert_non_null (sharing);
+    dp_connection_share (self->connection, own, own);
+    open_and_ask (self);
+    assert_int_equal (next_at_router (self), WIRE_MEMORY);
+    dp_sharing_hear (sharing, &self->incoming.message.memory, &out, 0);
+    answer_all (self, &out);
+    assert_int_equal (next_at_router (self), WIRE_MEMORY);
+    assert_null (dp_connection_take_complaint (self->connection));
+    answer (self, reference_to_nothing ());
+    assert_int_equal (receive_one (self, &received), -1);
+    assert_true (dp_connection_is_broken (self->connection));
+    assert_string_equal (dp_connection_take_complaint (self->connection),
+                         "a payload that is not where it was said to be");
+    assert_null (dp_connection_take_complaint (self->connection));
+
+    open_and_ask (self);
+    answer (self, reference_to_nothing ());
+    assert_int_equal (receive_one (self, &received), 1);
+    assert_string_equal (received.malformed, "a reference to memory that is not shared");
+    dp_incoming_fini (&received);
+    push (self, WIRE_PING);
+    assert_int_equal (next_at_router (self), WIRE_PING); /* and nothing of memory before */
+    dp_sharing_destroy (&sharing);
+    dp_arena_release (&its);
+    dp_arena_release (&own);
+}
+
 static void refuses_what_is_no_endpoint (void **state)
 {
     fixture_t *self = *state;
@@ -355,6 +469,8 @@ int main (void)
         cmocka_unit_test_setup_teardown (is_refused_where_nobody_listens, set_up, tear_down),
         cmocka_unit_test_setup_teardown (tells_a_server_that_is_not_zeromq, set_up, tear_down),
         cmocka_unit_test_setup_teardown (waits_at_a_server_that_says_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown (shares_no_more_with_a_broker_whose_memory_it_cannot_read, set_up,
+                                         tear_down),
         cmocka_unit_test_setup_teardown (refuses_what_is_no_endpoint, set_up, tear_down),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

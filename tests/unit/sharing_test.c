@@ -122,7 +122,7 @@ static bool take_in (rig_t *rig, int side, dp_outgoing_t *message)
     for (size_t i = 0; i < message->n_frames; i++)
         rig->incoming.blobs[i + 1] = dp_blob_hold (message->frames[i]);
     dp_outgoing_destroy (&message);
-    return dp_sharing_take (rig->sides[side], &rig->incoming, MOST);
+    return dp_sharing_take (rig->sides[side], &rig->incoming, MOST) == DP_TAKING_DONE;
 }
 
 static void has_come (rig_t *rig, size_t len, int byte)
@@ -370,8 +370,8 @@ static void a_payload_that_is_too_long_is_refused (void **state)
     dp_outgoing_destroy (&message);
     uint64_t most
         = (uint64_t) LONG - WIRE_MAX_ENVELOPE - 1; /* and the envelope's megabyte: one byte too few */
-    assert_false (dp_sharing_take (rig->sides[BROKER], &rig->incoming, most));
-    assert_string_equal (rig->incoming.malformed, "the frames of one message exceed the payload limit");
+    assert_int_equal (dp_sharing_take (rig->sides[BROKER], &rig->incoming, most), DP_TAKING_UNREADABLE);
+    assert_string_equal (rig->incoming.malformed, "a payload that is longer than the limit");
 }
 
 /* ---- Where it ends -------------------------------------------------------------------------- */
@@ -386,6 +386,45 @@ static void what_was_taken_back_is_never_read (void **state)
     assert_false (take_in (rig, BROKER, message));
     assert_non_null (rig->incoming.malformed);
     dp_blob_release (&other);
+}
+
+/* Others of this connection were read: so it was shared as agreed, until its lender gave it up. */
+static void what_was_taken_back_late_is_told_from_what_never_was_there (void **state)
+{
+    rig_t *rig = *state;
+    agree (rig);
+    for (int i = 0; i < 2; i++) {
+        dp_outgoing_t *message = lent (rig, PEER, payload (rig->arenas[PEER], LONG, 1));
+        dp_sharing_destroy (&rig->sides[PEER]);
+        drop_incoming (rig);
+        rig->incoming.n_frames = 2;
+        rig->incoming.blobs[1] = dp_blob_hold (message->frames[0]);
+        assert_int_equal (dp_sharing_take (rig->sides[BROKER], &rig->incoming, MOST),
+                          i == 0 ? DP_TAKING_UNREADABLE : DP_TAKING_LATE);
+        dp_outgoing_destroy (&message);
+        for (int side = 0; side < 2; side++) {
+            dp_sharing_destroy (&rig->sides[side]);
+            rig->sides[side] = dp_sharing_new (rig->arenas[side], rig->arenas[side], &rig->totals[side]);
+        }
+        agree (rig);
+        assert_true (take_in (rig, BROKER, lent (rig, PEER, payload (rig->arenas[PEER], LONG, 1))));
+    }
+}
+
+static void a_reference_where_nothing_is_mapped_is_malformed (void **state)
+{
+    rig_t *rig = *state;
+    static const dp_reference_t somewhere = { .len = LONG };
+    uint8_t *bytes;
+    for (int i = 0; i < 2; i++) {
+        drop_incoming (rig);
+        rig->incoming.n_frames = 2;
+        rig->incoming.blobs[1] = dp_blob_new (DP_REFERENCE_LEN, &bytes);
+        dp_reference_write (&somewhere, bytes);
+        assert_int_equal (dp_sharing_take (i == 0 ? NULL : rig->sides[BROKER], &rig->incoming, MOST),
+                          DP_TAKING_DONE);
+        assert_string_equal (rig->incoming.malformed, "a reference to memory that is not shared");
+    }
 }
 
 static void what_is_kept_by_its_owner_can_be_read_after_the_connection (void **state)
@@ -512,6 +551,8 @@ int main (void)
         TEST (whoever_asks_hears_of_memory_once_and_never_of_a_brokers),
         TEST (a_payload_that_is_too_long_is_refused),
         TEST (what_was_taken_back_is_never_read),
+        TEST (what_was_taken_back_late_is_told_from_what_never_was_there),
+        TEST (a_reference_where_nothing_is_mapped_is_malformed),
         TEST (what_is_kept_by_its_owner_can_be_read_after_the_connection),
         TEST (the_end_of_a_connection_gives_back_what_was_lent),
         TEST (where_memory_is_full_payloads_go_as_frames),
