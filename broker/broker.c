@@ -230,7 +230,7 @@ static int send_to (broker_t *self, dp_outgoing_t *message)
     if (routing_id == NULL)
         return 0; /* it was told already that this one is gone */
     dp_sharing_t *sharing = peers_sharing (self->peers, message->to);
-    if (!dp_sharing_send (sharing, message, scheduler_outbox (self->scheduler)->first))
+    if (!dp_sharing_lend_ahead (sharing, message, scheduler_outbox (self->scheduler)->first))
         return 0;
     dp_watch_used (&self->mail);
     if (dp_outgoing_send (message, self->router, routing_id, len) == 0)

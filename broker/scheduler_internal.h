@@ -10,6 +10,8 @@
 #include "core/map.h"
 #include "core/slabs.h"
 
+#include <assert.h>
+
 enum {
     SCHEDULER_CHECK_MS = 250,    /* how often the timers of peers are looked at */
     SCHEDULER_SUSPECT_MS = 2500, /* a worker silent for so long gets nothing new (R10) */
@@ -25,6 +27,8 @@ enum {
     SCHEDULER_MAX_STATUS = 512 * 1024, /* bytes of a status: it must fit into an envelope */
     SCHEDULER_MAX_IDLE_ROUTES = 64     /* of one session, kept for what was learned of their tasks */
 };
+
+static_assert (SCHEDULER_MAX_LOSSES < 64, "a task counts them in 6 bits");
 
 /* What a worker may claim that a run took: whatever is summed of it cannot overflow. */
 #define SCHEDULER_MAX_RUN_US (UINT64_C (1) << 40)
@@ -206,7 +210,7 @@ typedef struct task_s {
     uint32_t charged_us;    /* of the session's use, in advance */
     uint64_t since_ms : 40; /* queued or assigned */
     uint8_t state : 2;      /* task_state_t */
-    uint8_t n_losses : 6;   /* of workers that had it */
+    uint8_t n_losses : 6;   /* of workers that had it, up to SCHEDULER_MAX_LOSSES */
     bool has_lane : 1, has_blob : 1, has_runs : 1;
     bool is_cancelled : 1, is_at_most_once : 1, is_loose : 1, is_graced : 1;
     bool is_recalled : 1; /* its client wants it back: it is not queued again */

@@ -186,8 +186,11 @@ static uint8_t *take (void *context, size_t len, size_t *capacity)
     return first != DP_RANGES_NONE ? self->segment.data + first * DP_SEGMENT_UNIT : NULL;
 }
 
-/* Whoever still copies this range finds out that its copy is worth nothing. What is written there from now on
-   comes after this for all who look. */
+/* Whoever still copies this range finds out that its copy is worth nothing: he sees the new generation before
+   anything that is written there from now on. A release fence orders plain writes behind it, and no more:
+   those that dp_copy has go past the caches, and may overtake what stands before them on x86 but for a full
+   fence. (The locked instruction of the addition is one there. C does not say so, and no other machine has
+   to.) */
 static void end_generation (dp_arena_t *self, size_t unit)
 {
     dp_arena_tail_t *tail = dp_arena_tail (self);
@@ -196,7 +199,7 @@ static void end_generation (dp_arena_t *self, size_t unit)
     dp_arena_range_t *range = &tail->ranges[unit];
     atomic_store_explicit (&range->len, 0, memory_order_relaxed);
     atomic_fetch_add_explicit (&range->generation, 1, memory_order_relaxed);
-    atomic_thread_fence (memory_order_release);
+    atomic_thread_fence (memory_order_seq_cst);
 }
 
 static void give_back (void *context, const uint8_t *block)

@@ -427,7 +427,7 @@ static bool can_send (dp_connection_t *self)
 /* 0, or -1 when the connection is of no more use. */
 static int send_message (dp_connection_t *self, dp_outgoing_t *message)
 {
-    if (!dp_sharing_send (self->sharing, message, message->next))
+    if (!dp_sharing_lend_ahead (self->sharing, message, message->next))
         return 0;
     dp_watch_used (&self->mail);
     return dp_outgoing_send (message, self->socket, NULL, 0);

@@ -7,8 +7,12 @@
 #include "net/borrowed.h"
 #include "net/segment.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <unistd.h>
+
+/* No payload in a frame is so short that it could be taken for one. */
+static_assert (DP_REFERENCE_LEN < WIRE_INLINE_MAX, "references are shorter than payloads in frames");
 
 struct dp_sharing_s {
     dp_arena_t *arena, *inbox;
@@ -157,25 +161,23 @@ void dp_sharing_lend (dp_sharing_t *self, dp_outgoing_t *message)
             lend_frame (self, &message->frames[i]);
 }
 
-bool dp_sharing_spares (dp_sharing_t *self, const dp_outgoing_t *message, dp_outgoing_t *next)
+static uint64_t bytes_in_frames (const dp_outgoing_t *message)
 {
     uint64_t total = 0;
-    if (message->kind != WIRE_LARGE || next == NULL || next->to != message->to)
-        return false;
-    dp_sharing_lend (self, next);
-    for (size_t i = 0; i < next->n_frames; i++)
-        total += dp_blob_len (next->frames[i]);
-    return total <= WIRE_LARGE_BYTES;
+    for (size_t i = 0; i < message->n_frames; i++)
+        total += dp_blob_len (message->frames[i]);
+    return total;
 }
 
-bool dp_sharing_send (dp_sharing_t *self, dp_outgoing_t *message, dp_outgoing_t *next)
+bool dp_sharing_lend_ahead (dp_sharing_t *self, dp_outgoing_t *message, dp_outgoing_t *next)
 {
     if (self == NULL)
         return true;
-    if (dp_sharing_spares (self, message, next))
-        return false;
     dp_sharing_lend (self, message);
-    return true;
+    if (message->kind != WIRE_LARGE || next == NULL || next->to != message->to)
+        return true;
+    dp_sharing_lend (self, next);
+    return bytes_in_frames (next) > WIRE_LARGE_BYTES;
 }
 
 static dp_taking_t take_frame (dp_sharing_t *self, dp_blob_t **frame_p, uint64_t most, const char **why)

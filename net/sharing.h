@@ -40,12 +40,10 @@ void dp_sharing_hear (dp_sharing_t *self, const wire_memory_t *memory, dp_outbox
 
 /* A message is about to be sent: its frames become references where that can be. */
 void dp_sharing_lend (dp_sharing_t *self, dp_outgoing_t *message);
-/* A message is about to be sent, and this one (or NULL) behind it. Is the first one LARGE, and the second not
-   large any more, now that it is lent? Then it is to be left out. */
-bool dp_sharing_spares (dp_sharing_t *self, const dp_outgoing_t *message, dp_outgoing_t *next);
-/* Both of these, in their order, before a message is sent by a connection that shares (or, self NULL, does
-   not). False: it is to be left out. */
-bool dp_sharing_send (dp_sharing_t *self, dp_outgoing_t *message, dp_outgoing_t *next);
+/* The same, for a connection that shares nothing (self NULL), too. What comes behind it (or NULL) is lent
+   ahead where the message is LARGE, since only then it is known whether that is still so. False: it is not,
+   and the message is to be left out. */
+bool dp_sharing_lend_ahead (dp_sharing_t *self, dp_outgoing_t *message, dp_outgoing_t *next);
 /* Is there something lent that the peer has not copied yet? */
 bool dp_sharing_is_lending (dp_sharing_t *self);
 typedef enum dp_taking_e {

@@ -513,14 +513,16 @@ static void large_is_left_out_before_what_is_lent (void **state)
     dp_outgoing_t *message = message_of (payload (NULL, LONG, 1));
     dp_blob_release (&message->frames[0]);
     message->frames[0] = payload (NULL, 2 * MOST, 1);
-    assert_false (dp_sharing_spares (rig->sides[PEER], large, message)); /* nothing is agreed */
+    assert_true (dp_sharing_lend_ahead (NULL, large, message));
+    assert_true (dp_sharing_lend_ahead (rig->sides[PEER], large, message)); /* nothing is agreed */
     agree (rig);
-    assert_false (dp_sharing_spares (rig->sides[PEER], large, message)); /* there is no room */
+    assert_true (dp_sharing_lend_ahead (rig->sides[PEER], large, message)); /* there is no room */
     dp_blob_release (&message->frames[0]);
     message->frames[0] = payload (NULL, MOST / 2, 1);
-    assert_true (dp_sharing_spares (rig->sides[PEER], large, message));
-    assert_false (dp_sharing_spares (rig->sides[PEER], message, large));
-    assert_false (dp_sharing_spares (rig->sides[PEER], large, NULL));
+    assert_false (dp_sharing_lend_ahead (rig->sides[PEER], large, message));
+    assert_int_equal (dp_blob_len (message->frames[0]), DP_REFERENCE_LEN);
+    assert_true (dp_sharing_lend_ahead (rig->sides[PEER], message, large));
+    assert_true (dp_sharing_lend_ahead (rig->sides[PEER], large, NULL));
     dp_outgoing_destroy (&message);
     dp_outgoing_destroy (&large);
 }
