@@ -140,6 +140,7 @@ static int start (broker_t *self, void *context, const broker_config_t *config)
     self->max_payload = scheduler.max_payload_bytes;
     self->is_quiet = config->is_quiet;
     self->log = config->log;
+    self->tidy = dp_tidy_new ();
     self->now_ms = dp_clock_ms ();
     self->exchange = config->exchange;
     self->scheduler = scheduler_new (&scheduler, self->now_ms);
@@ -530,7 +531,7 @@ static int64_t tidy (broker_t *self)
         return DP_NEVER;
     if (dp_tidy_is_due (&self->tidy, self->now_ms, scheduler_weight (self->scheduler))) {
         broker_tidy (self);
-        dp_tidy_up ();
+        dp_tidy_up (&self->tidy);
     }
     return dp_tidy_deadline_ms (&self->tidy);
 }

@@ -162,7 +162,7 @@ static int64_t tidy (dpool_t *pool)
         pthread_mutex_unlock (&pool->lock);
         if (pool->embedded != NULL)
             embedded_tidy (pool->embedded);
-        dp_tidy_up ();
+        dp_tidy_up (&pool->tidy);
     }
     return dp_tidy_deadline_ms (&pool->tidy);
 }

@@ -290,6 +290,7 @@ dpool_t *dpool_open (const char *endpoint, const dpool_options_t *options)
         dp_fail (ENOMEM, "out of memory");
         return NULL;
     }
+    self->tidy = dp_tidy_new ();
     if (init (self, endpoint, &taken) < 0 || wait_for_welcome (self, &taken) < 0) {
         /* Destruction must not hide why. */
         dpool_error_t *error = dp_error_copy (dpool_last_error ());

@@ -4,6 +4,8 @@
 #include "core/link.h"
 
 #include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum {
     QUIET_MS = 2000,
@@ -12,6 +14,12 @@ enum {
 
 /* Less than this is not worth it. */
 #define LEAST (UINT64_C (4) * 1024 * 1024)
+
+dp_tidy_t dp_tidy_new (void)
+{
+    const char *text = secure_getenv ("DPOOL_MALLOC_TRIM");
+    return (dp_tidy_t) { .is_malloc_left = text != NULL && strcmp (text, "off") == 0 };
+}
 
 bool dp_tidy_is_due (dp_tidy_t *self, int64_t now_ms, uint64_t bytes)
 {
@@ -25,7 +33,8 @@ bool dp_tidy_is_due (dp_tidy_t *self, int64_t now_ms, uint64_t bytes)
         self->low_since_ms = now_ms;
     if (now_ms - self->low_since_ms < QUIET_MS)
         return false;
-    *self = (dp_tidy_t) { .most = bytes };
+    self->most = bytes;
+    self->low_since_ms = 0;
     return true;
 }
 
@@ -34,9 +43,12 @@ int64_t dp_tidy_deadline_ms (const dp_tidy_t *self)
     return self->low_since_ms != 0 ? self->low_since_ms + QUIET_MS : DP_NEVER;
 }
 
-void dp_tidy_up (void)
+void dp_tidy_up (const dp_tidy_t *self)
 {
 #ifdef __GLIBC__
-    malloc_trim (0);
+    if (!self->is_malloc_left)
+        malloc_trim (0);
+#else
+    (void) self;
 #endif
 }

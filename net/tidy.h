@@ -12,7 +12,12 @@
 typedef struct dp_tidy_s { /* zeroed = nothing was in use */
     uint64_t most;         /* in use since it was tidied last, in bytes */
     int64_t low_since_ms;  /* little is in use since then; 0 = not so */
+    bool is_malloc_left;   /* what malloc keeps is the program's own affair */
 } dp_tidy_t;
+
+/* As the environment has it: DPOOL_MALLOC_TRIM=off leaves malloc alone. To be called where a program begins
+   to use us: other threads may change the environment at any time. */
+dp_tidy_t dp_tidy_new (void);
 
 /* So much is in use now, more or less. True = a burst has been over for a while: it is time for dp_tidy_up,
    and the next burst is waited for. */
@@ -21,7 +26,8 @@ bool dp_tidy_is_due (dp_tidy_t *self, int64_t now_ms, uint64_t bytes);
 /* When to ask again, if nothing happens; DP_NEVER. */
 int64_t dp_tidy_deadline_ms (const dp_tidy_t *self);
 
-/* Give back all pages that are free. Takes some milliseconds for each 100 MiB; threads that allocate wait. */
-void dp_tidy_up (void);
+/* Have malloc give back all pages that are free, unless that is not wanted. Takes some milliseconds for each
+   100 MiB; threads that allocate wait. */
+void dp_tidy_up (const dp_tidy_t *self);
 
 #endif

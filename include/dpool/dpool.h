@@ -182,7 +182,13 @@ typedef struct dpool_options_s {
    fail over to. Where NULL is given the environment's DPOOL_ENDPOINT (with DPOOL_KEY_FILE and
    DPOOL_SERVER_KEY) serves, if set. NULL with errno: EINVAL (options, endpoint), DPOOL_ENOBROKER,
    DPOOL_ENOTDPOOL, DPOOL_EVERSION, DPOOL_ESERVERKEY, DPOOL_ECLIENTKEY, DPOOL_EROLE, DPOOL_EREFUSED,
-   DPOOL_EQUOTA, EINTR, or what the system said; all within connect_timeout_ms. Destroy it when done. */
+   DPOOL_EQUOTA, EINTR, or what the system said; all within connect_timeout_ms. Destroy it when done.
+
+   What the pool does to your process: it has threads of its own, which take no signals; it shares memory with
+   what runs here (DPOOL_SHARED_MEMORY in the environment: so many MiB at most, or "off"); and some seconds
+   after a burst of calls it has malloc give free pages back to the system (malloc_trim, which holds up all
+   threads that allocate for some milliseconds for each 100 MiB). DPOOL_MALLOC_TRIM=off leaves malloc alone.
+ */
 DPOOL_EXPORT dpool_t *dpool_open (const char *endpoint, const dpool_options_t *options);
 
 /* Refuse new calls; iterators already begun go on drawing. 0. */
