@@ -20,7 +20,7 @@ struct dp_sharing_s {
     uint64_t n_taken;
     dp_borrowed_t borrowed;
     uint64_t its_counter;
-    bool can_lend, was_invited;
+    bool can_lend, was_invited, was_told;
     dp_loans_t loans;
     dp_sharing_totals_t *totals;
 };
@@ -95,17 +95,18 @@ static void hear_invitation (dp_sharing_t *self, dp_outbox_t *out, uint64_t to)
 
 void dp_sharing_hear (dp_sharing_t *self, const wire_memory_t *memory, dp_outbox_t *out, uint64_t to)
 {
-    bool is_new = self->borrowed.data == NULL;
     if (memory->pid == 0 && memory->bytes == 0) {
         hear_invitation (self, out, to);
         return;
     }
-    if (is_new && dp_borrowed_map (&self->borrowed, memory, kind_of_peer (self)) < 0)
-        return;
-    self->its_counter = is_new ? memory->counter : self->its_counter;
-    self->can_lend |= memory->is_mapped;
-    if (is_new)
+    /* Once, whether it can be mapped or not: to try costs more than to say so. */
+    bool is_new = !self->was_told;
+    self->was_told = true;
+    if (is_new && dp_borrowed_map (&self->borrowed, memory, kind_of_peer (self)) == 0) {
+        self->its_counter = memory->counter;
         dp_sharing_announce (self, out, to);
+    }
+    self->can_lend |= memory->is_mapped && self->borrowed.data != NULL;
 }
 
 /* ---- Payloads ------------------------------------------------------------------------------- */

@@ -26,7 +26,7 @@ typedef enum { AS_STRANGER, AS_CLIENT, AS_WORKER, N_ROLES } attack_role_t;
 
 /* An attacker's own world. Zeroed at each beginning but for what stands first. */
 typedef struct scene_s {
-    const char *endpoint;
+    const char *endpoint, *ipc; /* where the broker listens: by tcp, and as a path */
     int port;
     pid_t broker;
     const dp_keys_t *keys[N_ROLES]; /* NULL = nothing is encrypted; a stranger has a key that nobody knows */
@@ -41,6 +41,8 @@ typedef struct scene_s {
     uint64_t n_acts, n_hellos;
     uint8_t *bytes;
     size_t n_bytes;
+    void *mapped; /* memory that it offers; its descriptor is among fds */
+    size_t n_mapped;
 } scene_t;
 
 typedef struct attack_s { /* zero members mean the default */
@@ -57,7 +59,7 @@ typedef struct attack_s { /* zero members mean the default */
 } attack_t;
 
 /* All of them; the end has no name. */
-extern const attack_t attack_port_table[], attack_peer_table[], attack_worker_table[];
+extern const attack_t attack_port_table[], attack_peer_table[], attack_worker_table[], attack_memory_table[];
 
 /* ---- For attacks: scene.c ---- */
 
@@ -80,11 +82,15 @@ const uint8_t *scene_handshake (size_t *len);
 void *scene_dealer (scene_t *self, attack_role_t role);
 /* The next of up to n DEALERs, round and round: the one that was there is closed, and a new one opened. */
 void *scene_next_dealer (scene_t *self, attack_role_t role, size_t n);
+/* The same, of which every other one comes by the broker's path. */
+void *scene_next_near_dealer (scene_t *self, attack_role_t role, size_t n);
 /* Send all that stands in an outbox, without waiting: what cannot be sent is dropped. */
 void scene_send (void *dealer, dp_outbox_t *out);
 /* Say HELLO as a client, or as a worker that offers the attackers' function. id 0 = a new one. */
 void scene_hello (scene_t *self, void *dealer, wire_role_t role, uint64_t id, uint64_t connection,
                   uint64_t processes);
+/* Say HELLO as a new client of this machine (dp_machine), which is asked for memory then. */
+void scene_hello_of (scene_t *self, void *dealer, uint64_t machine);
 /* As a client: CLAIM nothing; as a worker: RUNS of nothing. */
 void scene_list_nothing (void *dealer, wire_role_t role);
 /* Read and throw away what has come. Returns how many messages. */

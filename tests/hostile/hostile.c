@@ -16,6 +16,7 @@
 #include "tests/hostile/attack.h"
 #include "tests/hostile/attacker.h"
 #include "tests/support/cluster.h"
+#include "tests/support/folder.h"
 #include "tests/support/keyring.h"
 #include "tests/swarm/asker.h"
 #include "tests/swarm/hand.h"
@@ -38,7 +39,8 @@ enum {
 #define MEMORY_LIMIT "64M"            /* of the broker */
 #define QUOTA "tasks=20000 bytes=16M" /* of each key, or session: ROOM is only asked for */
 
-static const attack_t *const tables[] = { attack_port_table, attack_peer_table, attack_worker_table };
+static const attack_t *const tables[]
+    = { attack_port_table, attack_peer_table, attack_worker_table, attack_memory_table };
 
 typedef struct options_s {
     bool has_keys, is_judged;
@@ -55,6 +57,8 @@ typedef struct round_s {
 typedef struct fight_s {
     options_t options;
     keyring_t *keyring;
+    folder_t *folder;
+    const char *ipc; /* where the broker listens, too */
     cluster_t *cluster;
     pid_t broker;
     attacker_t *attacker;
@@ -146,11 +150,12 @@ static uint64_t tell (fight_t *self, const attack_t *attack)
     return attacker_take_answer (self->attacker);
 }
 
-static size_t base_descriptors;
+static size_t base_descriptors, base_mappings;
 
 static bool is_let_go (const fight_t *self)
 {
-    return usage_descriptors (self->broker) <= base_descriptors;
+    return usage_descriptors (self->broker) <= base_descriptors
+           && usage_mappings (self->broker, "dpool-arena") <= base_mappings;
 }
 
 static int compare_time (const void *a, const void *b)
@@ -251,7 +256,7 @@ static void endure (fight_t *self, const attack_t *attack)
         work (self, &attacked[n]);
         n_acts += tell (self, NULL);
         cpu += attacked[n].attacker_cpu;
-        go_on_until (self, is_let_go, "connections of the attacker that are closed");
+        go_on_until (self, is_let_go, "connections and memory of the attacker that are closed");
         others = others_share (self, &since);
         if (n++ == 0)
             first_kib = usage_memory_kib (self->broker);
@@ -303,10 +308,17 @@ static void load_keys (fight_t *self)
             assert_int_equal (dp_keys_load_both (places[i], file, keyring_public (self->keyring, "broker")),
                               0);
     }
-    static const char *arguments[]
-        = { "--memory-limit", MEMORY_LIMIT, "--quota", QUOTA, "--key-file", NULL, "--allowlist", NULL, NULL };
-    arguments[5] = keyring_file (self->keyring, "broker");
-    arguments[7] = keyring_allow (self->keyring, allowlist);
+    const char *const arguments[] = { "--memory-limit",
+                                      MEMORY_LIMIT,
+                                      "--quota",
+                                      QUOTA,
+                                      "--bind",
+                                      self->ipc,
+                                      "--key-file",
+                                      keyring_file (self->keyring, "broker"),
+                                      "--allowlist",
+                                      keyring_allow (self->keyring, allowlist),
+                                      NULL };
     self->cluster = cluster_new (arguments);
 }
 
@@ -314,6 +326,7 @@ static void start_attacker (fight_t *self)
 {
     scene_t scene
         = { .endpoint = cluster_endpoint (self->cluster), .broker = self->broker, .random = dp_random () };
+    scene.ipc = self->ipc;
     assert_int_equal (sscanf (scene.endpoint, "tcp://127.0.0.1:%d", &scene.port), 1);
     for (size_t i = 0; self->options.has_keys && i < N_ROLES; i++)
         scene.keys[i] = &self->keys[i];
@@ -322,7 +335,11 @@ static void start_attacker (fight_t *self)
 
 static void set_up (fight_t *self)
 {
-    static const char *const arguments[] = { "--memory-limit", MEMORY_LIMIT, "--quota", QUOTA, NULL };
+    static char ipc[256];
+    self->folder = folder_new ();
+    self->ipc = ipc;
+    snprintf (ipc, sizeof ipc, "ipc://%s", folder_path (self->folder, "broker"));
+    const char *const arguments[] = { "--memory-limit", MEMORY_LIMIT, "--quota", QUOTA, "--bind", ipc, NULL };
     if (self->options.has_keys)
         load_keys (self);
     else
@@ -353,6 +370,7 @@ static void calibrate (fight_t *self)
     if (self->n_tasks > most)
         self->n_tasks = most;
     base_descriptors = usage_descriptors (self->broker);
+    base_mappings = usage_mappings (self->broker, "dpool-arena");
 }
 
 static void tear_down (fight_t *self)
@@ -367,6 +385,7 @@ static void tear_down (fight_t *self)
         complain (self, "the broker did not end with 0");
     cluster_destroy (&self->cluster);
     keyring_destroy (&self->keyring);
+    folder_destroy (&self->folder);
 }
 
 static void fight (fight_t *self)

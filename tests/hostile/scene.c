@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -90,7 +91,7 @@ const uint8_t *scene_handshake (size_t *len)
 
 /* ---- Peers --------------------------------------------------------------------------------------- */
 
-static void *new_dealer (const scene_t *self, attack_role_t role)
+static void *new_dealer (const scene_t *self, attack_role_t role, const char *endpoint)
 {
     int zero = 0, never = -1, few = 1000;
     void *dealer = zmq_socket (self->context, ZMQ_DEALER);
@@ -100,23 +101,35 @@ static void *new_dealer (const scene_t *self, attack_role_t role)
     zmq_setsockopt (dealer, ZMQ_SNDHWM, &few, sizeof few);
     if (self->keys[role] != NULL)
         assert_int_equal (dp_keys_apply (self->keys[role], dealer), 0);
-    assert_int_equal (zmq_connect (dealer, self->endpoint), 0);
+    assert_int_equal (zmq_connect (dealer, endpoint), 0);
     return dealer;
 }
 
 void *scene_dealer (scene_t *self, attack_role_t role)
 {
     assert_true (self->n_sockets < sizeof self->sockets / sizeof self->sockets[0]);
-    return self->sockets[self->n_sockets++] = new_dealer (self, role);
+    return self->sockets[self->n_sockets++] = new_dealer (self, role, self->endpoint);
+}
+
+static void *next_dealer (scene_t *self, attack_role_t role, size_t n, const char *endpoint)
+{
+    assert_true (n <= sizeof self->sockets / sizeof self->sockets[0]);
+    void **place = &self->sockets[self->next_socket++ % n];
+    if (self->n_sockets < n)
+        self->n_sockets++;
+    else
+        zmq_close (*place);
+    return *place = new_dealer (self, role, endpoint);
 }
 
 void *scene_next_dealer (scene_t *self, attack_role_t role, size_t n)
 {
-    if (self->n_sockets < n)
-        return scene_dealer (self, role);
-    void **place = &self->sockets[self->next_socket++ % n];
-    zmq_close (*place);
-    return *place = new_dealer (self, role);
+    return next_dealer (self, role, n, self->endpoint);
+}
+
+void *scene_next_near_dealer (scene_t *self, attack_role_t role, size_t n)
+{
+    return next_dealer (self, role, n, self->next_socket % 2 == 0 ? self->endpoint : self->ipc);
 }
 
 void scene_send (void *dealer, dp_outbox_t *out)
@@ -127,28 +140,38 @@ void scene_send (void *dealer, dp_outbox_t *out)
     }
 }
 
-void scene_hello (scene_t *self, void *dealer, wire_role_t role, uint64_t id, uint64_t connection,
-                  uint64_t processes)
+static void say_hello (scene_t *self, void *dealer, wire_hello_t *hello)
 {
     static const char *const functions[] = { ATTACK_FUNCTION };
     dp_outbox_t out = { NULL, NULL, 0 };
-    wire_hello_t hello = { .version_min = WIRE_VERSION_MIN,
-                           .version_max = WIRE_VERSION,
-                           .role = role,
-                           .id = id != 0 ? id : scene_random (self),
-                           .connection = connection,
-                           .host = { "evil", 4 },
-                           .name = { "evil", 4 },
-                           .pid = 666 };
+    hello->version_min = WIRE_VERSION_MIN;
+    hello->version_max = WIRE_VERSION;
+    hello->host = hello->name = (wire_text_t) { "evil", 4 };
+    hello->pid = 666;
+    if (hello->id == 0)
+        hello->id = scene_random (self);
+    wire_put_hello (&out, 0, hello, functions, NULL);
+    scene_send (dealer, &out);
+    self->n_hellos++;
+}
+
+void scene_hello (scene_t *self, void *dealer, wire_role_t role, uint64_t id, uint64_t connection,
+                  uint64_t processes)
+{
+    wire_hello_t hello = { .role = role, .id = id, .connection = connection };
     if (role == WIRE_ROLE_WORKER) {
         hello.processes = processes;
         hello.window_tasks = processes * 2;
         hello.window_bytes = UINT64_C (1) << 40;
         hello.n_functions = 1;
     }
-    wire_put_hello (&out, 0, &hello, functions, NULL);
-    scene_send (dealer, &out);
-    self->n_hellos++;
+    say_hello (self, dealer, &hello);
+}
+
+void scene_hello_of (scene_t *self, void *dealer, uint64_t machine)
+{
+    wire_hello_t hello = { .role = WIRE_ROLE_CLIENT, .connection = 1, .machine = machine };
+    say_hello (self, dealer, &hello);
 }
 
 void scene_list_nothing (void *dealer, wire_role_t role)
@@ -194,6 +217,8 @@ void scene_clear (scene_t *self)
             close (self->fds[i]);
     for (size_t i = 0; i < self->n_sockets; i++)
         zmq_close (self->sockets[i]);
+    if (self->mapped != NULL)
+        munmap (self->mapped, self->n_mapped);
     free (self->fds);
     free (self->bytes);
     memset (&self->fds, 0, sizeof *self - offsetof (scene_t, fds));

@@ -79,3 +79,16 @@ size_t usage_descriptors (pid_t pid)
         closedir (stream);
     return n;
 }
+
+size_t usage_mappings (pid_t pid, const char *name)
+{
+    char line[512];
+    size_t n = 0;
+    snprintf (line, sizeof line, "/proc/%ld/maps", (long) pid);
+    FILE *file = fopen (line, "re");
+    while (file && fgets (line, sizeof line, file))
+        n += strstr (line, name) != NULL;
+    if (file)
+        fclose (file);
+    return n;
+}

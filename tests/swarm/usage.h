@@ -21,4 +21,7 @@ void usage_reset_peak (pid_t pid);
 /* Its open file descriptors. */
 size_t usage_descriptors (pid_t pid);
 
+/* Its mappings of files with this in their names. */
+size_t usage_mappings (pid_t pid, const char *name);
+
 #endif
