@@ -10,11 +10,22 @@
 
 #define MAX_SECONDS 2e6 /* what an int of milliseconds holds */
 
+#define ENDPOINT_OPTION                                                                                \
+    {                                                                                                  \
+        "endpoint", 'e', "ENDPOINT", 0,                                                                \
+            "The broker, such as tcp://host:5555, or several with commas (default: the environment's " \
+            "DPOOL_ENDPOINT)",                                                                         \
+            0                                                                                          \
+    }
+
 static const struct argp_option endpoint_options[] = {
-    { "endpoint", 'e', "ENDPOINT", 0,
-      "The broker, such as tcp://host:5555, or several with commas (default: the environment's "
-      "DPOOL_ENDPOINT)",
-      0 },
+    ENDPOINT_OPTION,
+    { NULL, 0, NULL, 0, NULL, 0 },
+};
+
+static const struct argp_option report_options[] = {
+    ENDPOINT_OPTION,
+    { "json", 'j', NULL, 0, "Print what was found as JSON", 0 },
     { NULL, 0, NULL, 0, NULL, 0 },
 };
 
@@ -29,10 +40,43 @@ static error_t take_endpoint (int key, char *value, struct argp_state *state)
 
 const struct argp command_endpoint_argp = { endpoint_options, take_endpoint, NULL, NULL, NULL, NULL, NULL };
 
-const char *command_endpoint (const char *given, struct argp_state *state)
+static const char *endpoint_or_default (const char *given)
 {
     const char *endpoint = given != NULL ? given : getenv ("DPOOL_ENDPOINT");
-    if (endpoint == NULL || *endpoint == '\0')
+    return endpoint != NULL && *endpoint != '\0' ? endpoint : NULL;
+}
+
+/* NOLINTNEXTLINE(readability-non-const-parameter): argp wants it so */
+static error_t take_report (int key, char *value, struct argp_state *state)
+{
+    command_report_t *taken = state->input;
+    switch (key) {
+    case 'j':
+        taken->is_json = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (taken->endpoint != NULL)
+            argp_error (state, "unexpected argument '%s'", value);
+        taken->endpoint = value;
+        return 0;
+    case 'e':
+        taken->endpoint = value;
+        return 0;
+    case ARGP_KEY_END:
+        taken->endpoint = taken->does_without ? endpoint_or_default (taken->endpoint)
+                                              : command_endpoint (taken->endpoint, state);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+const struct argp command_report_argp = { report_options, take_report, NULL, NULL, NULL, NULL, NULL };
+
+const char *command_endpoint (const char *given, struct argp_state *state)
+{
+    const char *endpoint = endpoint_or_default (given);
+    if (endpoint == NULL)
         argp_error (state, "no broker is named: give --endpoint tcp://host:5555, or set DPOOL_ENDPOINT");
     return endpoint;
 }

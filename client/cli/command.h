@@ -27,6 +27,15 @@ command_run_t command_apply, command_doctor, command_drain, command_keygen, comm
    NULL and is then what was given. */
 extern const struct argp command_endpoint_argp;
 
+/* What a command takes that tells something of a broker: [ENDPOINT], or --endpoint, and --json; for its
+   struct argp_child. Its input is this. */
+typedef struct command_report_s {
+    const char *endpoint; /* NULL = none is named; only where that is enough */
+    bool is_json;
+    bool does_without; /* set by the command: it has something to tell without a broker, too */
+} command_report_t;
+extern const struct argp command_report_argp;
+
 /* The endpoint that was given, or else DPOOL_ENDPOINT's; leaves the program by argp_error when there is
    neither. */
 const char *command_endpoint (const char *given, struct argp_state *state);

@@ -18,27 +18,25 @@
 enum { MOST_MODULES = 64 };
 
 typedef struct doctor_options_s {
-    const char *endpoint, *function;
-    const char *modules[MOST_MODULES];
+    command_report_t report;
+    const char *function, *modules[MOST_MODULES];
     size_t n_modules;
-    bool is_json;
 } doctor_options_t;
 
 static const struct argp_option options[] = {
     { "function", 'f', "NAME", 0, "See whether this function is offered, and may be called", 0 },
     { "module", 'm', "FILE", 0, "See whether a worker would load this module; may be given several times",
       0 },
-    { "json", 'j', NULL, 0, "Print what was found as JSON", 0 },
     { NULL, 0, NULL, 0, NULL, 0 },
 };
-static const struct argp_child children[] = { { &command_endpoint_argp, 0, NULL, 0 }, { NULL, 0, NULL, 0 } };
+static const struct argp_child children[] = { { &command_report_argp, 0, NULL, 0 }, { NULL, 0, NULL, 0 } };
 
 static error_t take_option (int key, char *value, struct argp_state *state)
 {
     doctor_options_t *taken = state->input;
     switch (key) {
     case ARGP_KEY_INIT:
-        state->child_inputs[0] = &taken->endpoint;
+        state->child_inputs[0] = &taken->report;
         return 0;
     case 'f':
         if (!dp_name_is_valid (value, strlen (value)))
@@ -49,18 +47,6 @@ static error_t take_option (int key, char *value, struct argp_state *state)
         if (taken->n_modules == MOST_MODULES)
             argp_error (state, "--module %s: at most %d may be given", value, MOST_MODULES);
         taken->modules[taken->n_modules++] = value;
-        return 0;
-    case 'j':
-        taken->is_json = true;
-        return 0;
-    case ARGP_KEY_ARG:
-        if (taken->endpoint != NULL)
-            argp_error (state, "unexpected argument '%s'", value);
-        taken->endpoint = value;
-        return 0;
-    case ARGP_KEY_END:
-        if (taken->endpoint == NULL)
-            taken->endpoint = getenv ("DPOOL_ENDPOINT");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -179,7 +165,7 @@ static bool look_at_endpoint (findings_t *findings, const char *endpoint, bool h
 static bool look_at_brokers (findings_t *findings, const char *list, const char *function)
 {
     const char *key_file, *server_key;
-    if (list == NULL || *list == '\0' || strcmp (list, "local") == 0) {
+    if (list == NULL || strcmp (list, "local") == 0) {
         findings_add (findings, FINDING_SKIPPED, "endpoint",
                       "no broker is named, so pools are embedded: give --endpoint, or set DPOOL_ENDPOINT");
         return true;
@@ -210,14 +196,14 @@ int command_doctor (int argc, char **argv)
             children,
             NULL,
             NULL };
-    doctor_options_t taken = { .endpoint = NULL };
+    doctor_options_t taken = { .report = { .does_without = true } };
     argp_parse (&argp, argc, argv, 0, NULL, &taken);
     findings_t *findings = findings_new ();
     checkup_machine (findings);
     for (size_t i = 0; i < taken.n_modules; i++)
         checkup_module (findings, taken.modules[i]);
-    bool is_in = look_at_brokers (findings, taken.endpoint, taken.function);
-    (taken.is_json ? findings_print_json : findings_print) (findings, stdout);
+    bool is_in = look_at_brokers (findings, taken.report.endpoint, taken.function);
+    (taken.report.is_json ? findings_print_json : findings_print) (findings, stdout);
     int status = !is_in                                     ? COMMAND_NO_BROKER
                  : findings_have (findings, FINDING_FAILED) ? COMMAND_FAILED
                                                             : COMMAND_DONE;

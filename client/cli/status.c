@@ -8,38 +8,16 @@
 
 #include <string.h>
 
-typedef struct status_options_s {
-    const char *endpoint;
-    bool is_json;
-} status_options_t;
+static const struct argp_child children[] = { { &command_report_argp, 0, NULL, 0 }, { NULL, 0, NULL, 0 } };
 
-static const struct argp_option options[] = {
-    { "json", 'j', NULL, 0, "Print what the broker says as JSON", 0 },
-    { NULL, 0, NULL, 0, NULL, 0 },
-};
-static const struct argp_child children[] = { { &command_endpoint_argp, 0, NULL, 0 }, { NULL, 0, NULL, 0 } };
-
+/* NOLINTNEXTLINE(readability-non-const-parameter): argp wants it so */
 static error_t take_option (int key, char *value, struct argp_state *state)
 {
-    status_options_t *taken = state->input;
-    switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = &taken->endpoint;
-        return 0;
-    case 'j':
-        taken->is_json = true;
-        return 0;
-    case ARGP_KEY_ARG:
-        if (taken->endpoint != NULL)
-            argp_error (state, "unexpected argument '%s'", value);
-        taken->endpoint = value;
-        return 0;
-    case ARGP_KEY_END:
-        taken->endpoint = command_endpoint (taken->endpoint, state);
-        return 0;
-    default:
+    (void) value;
+    if (key != ARGP_KEY_INIT)
         return ARGP_ERR_UNKNOWN;
-    }
+    state->child_inputs[0] = state->input;
+    return 0;
 }
 
 /* The names with commas, as far as a line has room. */
@@ -162,9 +140,9 @@ static void print_report (const json_t *report, const char *endpoint)
 int command_status (int argc, char **argv)
 {
     static const struct argp argp
-        = { options,  take_option, "[ENDPOINT]", "Show a broker's workers, its clients and what is queued.",
+        = { NULL,     take_option, "[ENDPOINT]", "Show a broker's workers, its clients and what is queued.",
             children, NULL,        NULL };
-    status_options_t taken = { NULL, false };
+    command_report_t taken = { .endpoint = NULL };
     argp_parse (&argp, argc, argv, 0, NULL, &taken);
     inquiry_t *inquiry = inquiry_new (taken.endpoint);
     json_t *report = NULL;
