@@ -4,6 +4,7 @@
  */
 #include "tests/fuzz/seeds.h"
 
+#include "core/reference.h"
 #include "tests/support/wire_samples.h"
 
 #include <errno.h>
@@ -222,6 +223,81 @@ static void seeds_of_keys (void)
     }
 }
 
+/* The steps of memory_fuzz.c. */
+enum { SPOIL = FUZZ_OWN, LEND, COUNT, LEND_BACK, BOOKS };
+
+static void seed_number (FILE *self, uint64_t number)
+{
+    for (int i = 7; i >= 0; i--)
+        fputc ((int) (number >> 8 * i & 255), self);
+}
+
+static void seed_lending (void)
+{
+    FILE *file = seed_open ("memory", "lent");
+    fputc (1, file);
+    for (int i = 0; i < 6; i++) {
+        seed_step (file, i % 2 == 0 ? LEND : LEND_BACK, 0);
+        put_short (file, (size_t) i * 10000);
+        seed_step (file, COUNT, 0);
+        seed_number (file, i == 3 ? UINT64_MAX : (uint64_t) i);
+    }
+    seed_close (&file);
+    file = seed_open ("memory", "books");
+    fputc (0, file);
+    for (unsigned i = 0; i < 40; i++) {
+        seed_step (file, BOOKS, i % 3 != 0 ? 1 : i % 2 == 0 ? 0 : 2);
+        if (i % 6 == 0)
+            fputc ((int) i / 2, file);
+        else if (i % 3 == 0)
+            seed_number (file, i == 39 ? UINT64_MAX : i / 3);
+    }
+    seed_close (&file);
+}
+
+/* A range that the peer lends, and a reference to it; alone, too. */
+static void seed_reference (void)
+{
+    uint8_t bytes[DP_REFERENCE_LEN];
+    dp_reference_t reference = { .at = 2 << 14, .len = 1600, .generation = 1 };
+    dp_reference_write (&reference, bytes);
+    FILE *file = seed_open ("memory", "reference-alone");
+    seed_bytes (file, bytes, sizeof bytes);
+    seed_close (&file);
+    file = seed_open ("memory", "reference");
+    fputc (1, file);
+    for (int i = 0; i < 3; i++) {
+        seed_step (file, SPOIL, 0);
+        seed_bytes (file, (const uint8_t[]) { 2, 0, (uint8_t) (1 + i), 100, 0 }, 5);
+        seed_step (file, FUZZ_MESSAGE, 0);
+        fputc (1, file);     /* a payload frame */
+        put_short (file, 0); /* behind an empty envelope */
+        fputc (0, file);
+        put_short (file, sizeof bytes);
+        seed_bytes (file, bytes, sizeof bytes);
+    }
+    seed_close (&file);
+}
+
+static void seeds_of_memory (void)
+{
+    dp_outbox_t out = { NULL, NULL, 0 };
+    wire_memory_t memory = { .pid = 1, .fd = 3, .bytes = 1 << 20, .secret = 1, .secret_2 = 2 };
+    FILE *file = seed_open ("memory", "told");
+    fputc (0, file);
+    for (unsigned who = 0; who < 4; who++) {
+        memory.counter = who;
+        wire_put_memory (&out, 0, &memory);
+        seed_say (file, who, &out);
+        memory.is_mapped = true;
+    }
+    seed_step (file, LEND, 0);
+    put_short (file, 1);
+    seed_close (&file);
+    seed_lending ();
+    seed_reference ();
+}
+
 int main (int argc, char **argv)
 {
     if (argc != 2) {
@@ -235,6 +311,7 @@ int main (int argc, char **argv)
     seeds_of_config ();
     seeds_of_allowlist ();
     seeds_of_keys ();
+    seeds_of_memory ();
     seeds_of_machines ();
     return 0;
 }
