@@ -252,9 +252,21 @@ static void use_little_memory (void)
     setenv ("DPOOL_SHARED_MEMORY", "8", 1);
 }
 
-static void nothing_is_lost_with_workers_that_are_killed (void **state)
+static void kill_a_worker (size_t round)
 {
-    (void) state;
+    process_signal (cluster_worker (cluster, round), SIGKILL);
+    cluster_add_worker (cluster, 1, NULL, NULL);
+}
+
+static void kill_the_broker (size_t round)
+{
+    (void) round;
+    cluster_restart_broker (cluster);
+}
+
+/* Somebody is killed in mid-work, again and again. */
+static void nothing_is_lost_when (void (*kill_one) (size_t round))
+{
     use_little_memory ();
     start (NULL);
     dpool_t *pool = pool_at (cluster_endpoint (cluster));
@@ -262,29 +274,23 @@ static void nothing_is_lost_with_workers_that_are_killed (void **state)
         dpool_async_result_t *results[N];
         submit (pool, results);
         check (results, 0, 2 + round);
-        process_signal (cluster_worker (cluster, (size_t) round), SIGKILL);
-        cluster_add_worker (cluster, 1, NULL, NULL);
+        kill_one ((size_t) round);
         check (results, 2 + round, N);
     }
     assert_true (wait_until (is_all_shared, pool));
     dpool_destroy (&pool);
 }
 
+static void nothing_is_lost_with_workers_that_are_killed (void **state)
+{
+    (void) state;
+    nothing_is_lost_when (kill_a_worker);
+}
+
 static void nothing_is_lost_with_a_broker_that_is_killed (void **state)
 {
     (void) state;
-    use_little_memory ();
-    start (NULL);
-    dpool_t *pool = pool_at (cluster_endpoint (cluster));
-    for (int round = 0; round < 4; round++) {
-        dpool_async_result_t *results[N];
-        submit (pool, results);
-        check (results, 0, 2 + round);
-        cluster_restart_broker (cluster);
-        check (results, 2 + round, N);
-    }
-    assert_true (wait_until (is_all_shared, pool));
-    dpool_destroy (&pool);
+    nothing_is_lost_when (kill_the_broker);
 }
 
 /* Until it is killed. */
