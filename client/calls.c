@@ -94,7 +94,7 @@ static dpool_async_result_t *apply (dpool_t *self, const dpool_call_options_t *o
             rc = wait_for_window (self, dp_blob_len (blob));
         if (rc == 0)
             rc = async_result_submit_call (result, &spec, blob);
-        pool_unlock (self);
+        pool_unlock_call (self);
         if (rc < 0) {
             async_result_discard (&result);
             dp_fail_again ();

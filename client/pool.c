@@ -29,21 +29,45 @@ void pool_deliver (dpool_t *self)
         waiter_wake_all (&self->waiters);
 }
 
-void pool_wake_io (dpool_t *self)
+/* Under the lock: does the I/O thread sleep, and is it ours to wake? */
+static bool must_wake (dpool_t *self)
 {
-    if (!self->is_io_asleep || !self->has_io_thread)
-        return;
-    self->is_io_asleep = false;
+    bool is_asleep = self->is_io_asleep && self->has_io_thread;
+    self->is_io_asleep = self->is_io_asleep && !is_asleep;
+    return is_asleep;
+}
+
+static void wake (const dpool_t *self)
+{
     uint64_t one = 1;
     ssize_t rc = write (self->wake_fd, &one, sizeof one);
     (void) rc; /* an eventfd takes it, or is set already */
 }
 
-void pool_unlock (dpool_t *self)
+void pool_wake_io (dpool_t *self)
+{
+    if (must_wake (self))
+        wake (self);
+}
+
+/* The thread is woken behind the lock: what it wants first is the lock. */
+static void let_go (dpool_t *self, bool is_for_io)
 {
     pool_deliver (self);
-    pool_wake_io (self);
+    bool is_asleep = is_for_io && must_wake (self);
     pthread_mutex_unlock (&self->lock);
+    if (is_asleep)
+        wake (self);
+}
+
+void pool_unlock (dpool_t *self)
+{
+    let_go (self, true);
+}
+
+void pool_unlock_call (dpool_t *self)
+{
+    let_go (self, session_has_ready (self->session));
 }
 
 /* ---- Holds ---------------------------------------------------------------------------------- */

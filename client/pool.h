@@ -71,6 +71,9 @@ struct dpool_s {
 void pool_lock (dpool_t *self);
 void pool_unlock (dpool_t *self);
 
+/* The same after a call was added: the I/O thread sleeps on where it could not send it yet. */
+void pool_unlock_call (dpool_t *self);
+
 /* Wake the I/O thread, before a wait that keeps what was done under the lock from reaching pool_unlock. */
 void pool_wake_io (dpool_t *self);
 

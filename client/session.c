@@ -195,10 +195,16 @@ void session_more (session_t *self, job_t *job)
     } else if (has_new && job->is_cancelled) {
         fail_unsent (self, job, OUTCOME_CANCELLED, "cancelled before it started");
         session_settle (self, job);
-    } else if (has_new)
-        session_make_ready (self, job);
-    else if (job_is_finished (job) && !job->is_closed)
+    } else if (has_new) {
+        if (job_has_room (job, self->processes)) /* else its next result does that */
+            session_make_ready (self, job);
+    } else if (job_is_finished (job) && !job->is_closed)
         session_settle (self, job); /* an empty list, or the end of a stream came behind its last result */
+}
+
+bool session_has_ready (const session_t *self)
+{
+    return !dp_list_is_empty (&self->ready);
 }
 
 void session_cancel (session_t *self, int64_t now_ms, job_t *job)

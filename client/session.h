@@ -37,6 +37,9 @@ void session_destroy (session_t **self_p);
 void session_add (session_t *self, job_t *job);
 /* A stream has new items, or its flags (is_ended, is_eager) changed. */
 void session_more (session_t *self, job_t *job);
+/* Has any job something that may go out now? What is added to one that has enough under way waits for its next
+   result. */
+bool session_has_ready (const session_t *self);
 /* Cancel what is unfinished of it: what was never sent ends at once. */
 void session_cancel (session_t *self, int64_t now_ms, job_t *job);
 /* Its owner needs it no more: cancelled if unfinished, freed when nothing of it is under way. */
