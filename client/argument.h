@@ -30,17 +30,31 @@ static inline dp_blob_t *argument_blob (const argument_t *self)
     return self->brief.len > 0 ? NULL : self->blob;
 }
 
+/* Copies the bytes, if they are short. Else it does nothing, and gives false. */
+static inline bool argument_init_brief (argument_t *self, const uint8_t *data, size_t len)
+{
+    if (len == 0 || len > ARGUMENT_SHORT)
+        return false;
+    memset (self, 0, sizeof *self);
+    self->brief.len = (uint8_t) len;
+    memcpy (self->brief.bytes, data, len);
+    return true;
+}
+
 /* Copies short bytes, else takes a hold of the blob. */
 static inline void argument_init (argument_t *self, dp_blob_t *blob)
 {
-    size_t len = dp_blob_len (blob);
-    memset (self, 0, sizeof *self);
-    if (len == 0 || len > ARGUMENT_SHORT) {
-        self->blob = dp_blob_hold (blob);
+    if (argument_init_brief (self, dp_blob_data (blob), dp_blob_len (blob)))
         return;
-    }
-    self->brief.len = (uint8_t) len;
-    memcpy (self->brief.bytes, dp_blob_data (blob), len);
+    memset (self, 0, sizeof *self);
+    self->blob = dp_blob_hold (blob);
+}
+
+/* The same bytes once more. */
+static inline void argument_init_copy (argument_t *self, const argument_t *other)
+{
+    *self = *other;
+    dp_blob_hold (argument_blob (other));
 }
 
 /* It is all zero again. */

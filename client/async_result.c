@@ -3,7 +3,6 @@
 #include "client/async_result.h"
 
 #include "core/error.h"
-#include "core/memory.h"
 #include "net/clock.h"
 
 #include <errno.h>
@@ -11,6 +10,55 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+/* ---- Memory ----------------------------------------------------------------------------------
+ *
+ * A burst of calls is a hundred thousand results. malloc would give their pages to the system as soon as it
+ * is over, and the next burst would have them cleared anew, which costs as much as all else in it: so they
+ * are kept until the pool has been idle for a while. */
+
+void async_result_open (dpool_t *pool)
+{
+    pthread_mutex_init (&pool->results_lock, NULL);
+    dp_slabs_init (&pool->results, sizeof (dpool_async_result_t), SIZE_MAX);
+}
+
+void async_result_tidy (dpool_t *pool)
+{
+    pthread_mutex_lock (&pool->results_lock);
+    dp_slabs_trim (&pool->results);
+    pthread_mutex_unlock (&pool->results_lock);
+}
+
+void async_result_close (dpool_t *pool)
+{
+    dp_slabs_fini (&pool->results);
+    pthread_mutex_destroy (&pool->results_lock);
+}
+
+/* All zero. NULL with ENOMEM. */
+static dpool_async_result_t *take_block (dpool_t *pool)
+{
+    dpool_async_result_t *self = NULL;
+    uint8_t number;
+    pthread_mutex_lock (&pool->results_lock);
+    if (dp_slabs_reserve (&pool->results))
+        self = dp_slabs_take (&pool->results, &number);
+    pthread_mutex_unlock (&pool->results_lock);
+    if (self == NULL)
+        return NULL;
+    memset (self, 0, sizeof *self);
+    self->number = number;
+    return self;
+}
+
+static void put_block (dpool_async_result_t *self)
+{
+    dpool_t *pool = self->pool;
+    pthread_mutex_lock (&pool->results_lock);
+    dp_slabs_put (&pool->results, self, self->number);
+    pthread_mutex_unlock (&pool->results_lock);
+}
 
 /* ---- Becoming finished ---------------------------------------------------------------------- */
 
@@ -40,7 +88,7 @@ static void free_result (dpool_async_result_t *self)
     else if (self->job != NULL)
         session_release_call (session, dp_clock_ms (), self->job, self->index);
     job_fini_item (&self->outcome);
-    dp_free (self);
+    put_block (self);
 }
 
 /* ---- Items ---------------------------------------------------------------------------------- */
@@ -168,7 +216,7 @@ static dpool_async_result_t *new_result (dpool_t *pool, const dpool_call_options
     bool has_callback = options != NULL && (options->callback != NULL || options->error_callback != NULL);
     if (has_callback && need_callbacks (pool) < 0)
         return NULL;
-    dpool_async_result_t *self = dp_alloc (sizeof *self);
+    dpool_async_result_t *self = take_block (pool);
     if (self == NULL) {
         dp_fail (ENOMEM, "out of memory");
         return NULL;
@@ -214,9 +262,10 @@ void async_result_discard (dpool_async_result_t **self_p)
 {
     dpool_async_result_t *self = *self_p;
     *self_p = NULL;
+    dpool_t *pool = self->pool;
     job_destroy (&self->job);
-    pool_release (self->pool);
-    dp_free (self);
+    put_block (self);
+    pool_release (pool);
 }
 
 void async_result_submit_map (dpool_async_result_t *self)
@@ -224,12 +273,12 @@ void async_result_submit_map (dpool_async_result_t *self)
     session_add (self->pool->session, self->job);
 }
 
-int async_result_submit_call (dpool_async_result_t *self, job_spec_t *spec, dp_blob_t *arguments)
+int async_result_submit_call (dpool_async_result_t *self, job_spec_t *spec, const argument_t *arguments)
 {
     dpool_t *pool = self->pool;
     spec->is_calls = true;
     spec->owner = &pool->calls;
-    self->window_bytes = dp_blob_len (arguments);
+    self->window_bytes = argument_len (arguments);
     pool->n_applies++;
     pool->n_bytes += self->window_bytes;
     self->job = session_call (pool->session, spec, arguments, self, &self->index);

@@ -21,10 +21,16 @@ struct dpool_async_result_s {
     dp_list_t waiters;
     int fd;                    /* 0 = not asked for yet */
     size_t window_bytes;       /* of a call: what it takes of the pool's window */
+    uint8_t number;            /* of its block in pool.results */
     bool is_call, is_finished; /* finished: every item has its outcome */
     atomic_bool is_ready;      /* … and its callback has returned; set under the lock */
     bool is_in_callback, is_detached, is_destroyed; /* destroyed: inside its own callback */
 };
+
+/* The pool begins, is long idle, and ends: the memory of its results. */
+void async_result_open (dpool_t *pool);
+void async_result_tidy (dpool_t *pool);
+void async_result_close (dpool_t *pool);
 
 /* A map's result over a new job, not yet submitted. callbacks from options (may be NULL). NULL with the
    thread's last error; the spec's items are then dropped too. */
@@ -38,7 +44,7 @@ void async_result_discard (dpool_async_result_t **self_p);
 
 /* Submit it. Under the lock. The second gives 0 or -1 with ENOMEM. */
 void async_result_submit_map (dpool_async_result_t *self);
-int async_result_submit_call (dpool_async_result_t *self, job_spec_t *spec, dp_blob_t *arguments);
+int async_result_submit_call (dpool_async_result_t *self, job_spec_t *spec, const argument_t *arguments);
 
 /* An item: of a call the only one. Under the lock. */
 job_item_t *async_result_item (const dpool_async_result_t *self, size_t index);

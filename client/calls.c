@@ -61,19 +61,29 @@ static int wait_for_window (dpool_t *self, size_t len)
     }
 }
 
-/* Pack the arguments into a blob. NULL with the thread's last error. */
-static dp_blob_t *pack (dpool_t *self, const char *picture, va_list *arguments)
+/* Short ones need no memory of their own. */
+static int take_packed (dpool_t *self, argument_t *argument, dp_buffer_t *packed)
+{
+    if (argument_init_brief (argument, packed->data, packed->len))
+        return 0;
+    dp_blob_t *blob = dp_arena_take_over (self->arena, packed);
+    if (blob == NULL)
+        return dp_fail (ENOMEM, "out of memory");
+    argument_init (argument, blob);
+    dp_blob_release (&blob);
+    return 0;
+}
+
+/* Pack the arguments. 0, or -1 with the thread's last error. */
+static int pack (dpool_t *self, argument_t *argument, const char *picture, va_list *arguments)
 {
     uint8_t room[SHORT_ARGUMENTS];
     dp_buffer_t packed = DP_BUFFER_IN (room, dp_arena_source (self->arena));
-    dp_blob_t *blob = NULL;
-    if (dp_picture_pack (&packed, picture, arguments) == 0) {
-        blob = dp_arena_take_over (self->arena, &packed);
-        if (blob == NULL)
-            dp_fail (ENOMEM, "out of memory");
-    }
+    int rc = dp_picture_pack (&packed, picture, arguments);
+    if (rc == 0)
+        rc = take_packed (self, argument, &packed);
     dp_buffer_fini (&packed);
-    return blob;
+    return rc;
 }
 
 static dpool_async_result_t *apply (dpool_t *self, const dpool_call_options_t *options, const char *function,
@@ -83,24 +93,25 @@ static dpool_async_result_t *apply (dpool_t *self, const dpool_call_options_t *o
     job_spec_t spec;
     if (check_pool (self) < 0 || call_options_take (&taken, options, function, &spec) < 0)
         return NULL;
-    dp_blob_t *blob = pack (self, picture, arguments);
-    if (blob == NULL)
+    argument_t argument;
+    if (pack (self, &argument, picture, arguments) < 0)
         return NULL;
+    size_t len = argument_len (&argument);
     dpool_async_result_t *result = async_result_new_call (self, &taken);
     if (result != NULL) {
         pool_lock (self);
-        int rc = check_payload (self, function, dp_blob_len (blob));
+        int rc = check_payload (self, function, len);
         if (rc == 0)
-            rc = wait_for_window (self, dp_blob_len (blob));
+            rc = wait_for_window (self, len);
         if (rc == 0)
-            rc = async_result_submit_call (result, &spec, blob);
+            rc = async_result_submit_call (result, &spec, &argument);
         pool_unlock_call (self);
         if (rc < 0) {
             async_result_discard (&result);
             dp_fail_again ();
         }
     }
-    dp_blob_release (&blob);
+    argument_fini (&argument);
     return result;
 }
 

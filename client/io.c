@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "client/io.h"
 
+#include "client/async_result.h"
 #include "core/memory.h"
 #include "net/clock.h"
 
@@ -160,6 +161,7 @@ static int64_t tidy (dpool_t *pool)
         pthread_mutex_lock (&pool->lock);
         session_tidy (pool->session);
         pthread_mutex_unlock (&pool->lock);
+        async_result_tidy (pool);
         if (pool->embedded != NULL)
             embedded_tidy (pool->embedded);
         dp_tidy_up (&pool->tidy);

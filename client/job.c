@@ -164,8 +164,7 @@ static int grow (job_t *self)
     return 0;
 }
 
-/* An empty stream gives its room back, unless it is little. */
-static void shrink (job_t *self)
+void job_shrink (job_t *self)
 {
     enum { KEPT = 4096 };
     if (self->base < self->next || self->capacity <= KEPT)
@@ -179,21 +178,30 @@ static void shrink (job_t *self)
     self->capacity = 0;
 }
 
-int job_append (job_t *self, dp_blob_t *arguments)
+static int append (job_t *self, const argument_t *arguments)
 {
     if (self->next - self->base == self->capacity && grow (self) < 0)
         return -1;
     size_t place = job_place (self, self->next);
     memset (&self->items[place], 0, sizeof self->items[place]);
-    argument_init (&self->arguments[place], arguments);
-    self->argument_bytes += dp_blob_len (arguments);
+    argument_init_copy (&self->arguments[place], arguments);
+    self->argument_bytes += argument_len (arguments);
     self->next++;
     return 0;
 }
 
-int job_append_call (job_t *self, dp_blob_t *arguments, void *owner)
+int job_append (job_t *self, dp_blob_t *arguments)
 {
-    if (job_append (self, arguments) < 0)
+    argument_t argument;
+    argument_init (&argument, arguments);
+    int rc = append (self, &argument);
+    argument_fini (&argument);
+    return rc;
+}
+
+int job_append_call (job_t *self, const argument_t *arguments, void *owner)
+{
+    if (append (self, arguments) < 0)
         return -1;
     *job_call (self, self->next - 1) = (job_call_t) { owner, NULL };
     return 0;
@@ -505,5 +513,6 @@ void job_forget (job_t *self, size_t index)
     self->n_forgotten++;
     while (self->base < self->next && self->items[job_place (self, self->base)].is_taken)
         self->base++;
-    shrink (self);
+    if (!self->keeps_room)
+        job_shrink (self);
 }

@@ -112,6 +112,7 @@ typedef struct job_s {
     /* calls: */
     dp_map_node_t by_options; /* in the session */
     dp_list_t in_use;         /* of the session's list, the one used last at the end */
+    bool keeps_room;          /* for the next burst: only the one used last does */
     uint64_t options;         /* a hash */
 } job_t;
 
@@ -124,8 +125,8 @@ void job_destroy (job_t **self_p);
 /* Append an item to a stream. Takes a hold of the blob, or copies it if it is short. 0 or -1 with ENOMEM. */
 int job_append (job_t *self, dp_blob_t *arguments);
 
-/* The same of a stream of calls. */
-int job_append_call (job_t *self, dp_blob_t *arguments, void *owner);
+/* The same of a stream of calls, of arguments that were packed: they stay the caller's. */
+int job_append_call (job_t *self, const argument_t *arguments, void *owner);
 
 /* Where an item stands in its rows. */
 static inline size_t job_place (const job_t *self, size_t index)
@@ -196,6 +197,8 @@ void job_learn (job_t *self, size_t n_items, uint64_t run_us);
 /* Stream: forget an item that was taken, once; its index and all below it that are taken leave. Harmless when
    it is not held. */
 void job_forget (job_t *self, size_t index);
+/* An empty stream gives its room back, unless it is little; by itself where it does not keep it. */
+void job_shrink (job_t *self);
 /* Unordered: take the oldest finished item off the order of arrival. JOB_NONE = none. */
 size_t job_next_finished (job_t *self);
 

@@ -173,6 +173,7 @@ static int check_descriptors (const dpool_t *self)
 static int init (dpool_t *self, const char *endpoint, const dpool_options_t *options)
 {
     pthread_mutex_init (&self->lock, NULL);
+    async_result_open (self);
     atomic_init (&self->n_holds, 1);
     dp_list_init (&self->waiters);
     self->calls.changed = async_result_calls_changed;

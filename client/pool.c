@@ -2,6 +2,7 @@
 /* pool.c - a pool's life after dpool_open: close, join, terminate, destroy. */
 #include "client/pool.h"
 
+#include "client/async_result.h"
 #include "client/forks.h"
 #include "client/io.h"
 #include "core/error.h"
@@ -91,6 +92,7 @@ void pool_release (dpool_t *self)
     dp_free (self->items);
     if (self->wake_fd > 0)
         close (self->wake_fd);
+    async_result_close (self);
     pthread_mutex_destroy (&self->lock);
     dp_free (self);
 }

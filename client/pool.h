@@ -7,6 +7,7 @@
 #include "client/embedded.h"
 #include "client/session.h"
 #include "client/waiter.h"
+#include "core/slabs.h"
 #include "net/connection.h"
 #include "net/tidy.h"
 
@@ -29,10 +30,12 @@ struct dpool_s {
     atomic_size_t n_holds; /* the user's, and one for each result and iterator: they outlive dpool_destroy */
     unsigned generation;   /* of forks.h: in a forked child the pool is only a shell */
     pool_state_t state;
-    bool is_joining;   /* dpool_join was called: what is drawn goes out at once */
-    bool is_joined;    /* drawing has stopped */
-    bool is_stopping;  /* the I/O thread is to end */
-    bool is_io_asleep; /* it must be woken for what was done under the lock */
+    dp_slabs_t results;           /* where dpool_async_result_t lie … */
+    pthread_mutex_t results_lock; /* … which come and go without the pool's lock, inside of it too */
+    bool is_joining;              /* dpool_join was called: what is drawn goes out at once */
+    bool is_joined;               /* drawing has stopped */
+    bool is_stopping;             /* the I/O thread is to end */
+    bool is_io_asleep;            /* it must be woken for what was done under the lock */
     bool has_io_thread;
     session_t *session;
     pool_owner_t calls;            /* of the jobs of calls: see async_result.c */

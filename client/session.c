@@ -88,6 +88,8 @@ void session_tidy (session_t *self)
 {
     dp_map_shrink (&self->tasks);
     dp_map_shrink (&self->calls);
+    DP_LIST_EACH (&self->calls_in_use, node)
+        job_shrink (DP_CONTAINER (node, job_t, in_use));
 }
 
 /* ---- Jobs ----------------------------------------------------------------------------------- */
@@ -196,7 +198,8 @@ void session_more (session_t *self, job_t *job)
         fail_unsent (self, job, OUTCOME_CANCELLED, "cancelled before it started");
         session_settle (self, job);
     } else if (has_new) {
-        if (job_has_room (job, self->processes)) /* else its next result does that */
+        bool is_ready = !dp_list_is_empty (&job->in_ready);
+        if (!is_ready && job_has_room (job, self->processes)) /* without room its next result does that */
             session_make_ready (self, job);
     } else if (job_is_finished (job) && !job->is_closed)
         session_settle (self, job); /* an empty list, or the end of a stream came behind its last result */

@@ -37,8 +37,8 @@ void session_destroy (session_t **self_p);
 void session_add (session_t *self, job_t *job);
 /* A stream has new items, or its flags (is_ended, is_eager) changed. */
 void session_more (session_t *self, job_t *job);
-/* Has any job something that may go out now? What is added to one that has enough under way waits for its next
-   result. */
+/* Has any job something that may go out now? What is added to one that has enough under way waits for its
+   next result. */
 bool session_has_ready (const session_t *self);
 /* Cancel what is unfinished of it: what was never sent ends at once. */
 void session_cancel (session_t *self, int64_t now_ms, job_t *job);
@@ -49,9 +49,9 @@ void session_terminate (session_t *self, int64_t now_ms);
 /* ---- Calls: applies, each an item of a job of calls of its kind --------------------------------- */
 
 /* A call as spec says (of which .items, .chunk_size and the rest that is not a call's are not used; its owner
-   is that of the whole job). Returns the job, and where in it; the owner finds out by job_next_finished. NULL
-   with ENOMEM. */
-job_t *session_call (session_t *self, const job_spec_t *spec, dp_blob_t *arguments, void *owner,
+   is that of the whole job); the arguments stay the caller's. Returns the job, and where in it; the owner
+   finds out by job_next_finished. NULL with ENOMEM. */
+job_t *session_call (session_t *self, const job_spec_t *spec, const argument_t *arguments, void *owner,
                      size_t *index);
 void session_cancel_call (session_t *self, int64_t now_ms, job_t *job, size_t index);
 /* Nobody wants to know any more: cancelled, if unfinished. */

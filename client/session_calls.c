@@ -124,14 +124,31 @@ static bool takes (const job_t *job, const job_spec_t *spec)
     return is_of_kind (job, spec) && !job->is_cancelled && !is_sparse (job);
 }
 
+static job_t *latest_of (const session_t *self)
+{
+    return dp_list_is_empty (&self->calls_in_use) ? NULL
+                                                  : DP_CONTAINER (self->calls_in_use.previous, job_t, in_use);
+}
+
+/* New pages for each burst would cost more than the calls. */
+static void use (session_t *self, job_t *job)
+{
+    job_t *latest = latest_of (self);
+    if (latest != NULL && latest != job) {
+        latest->keeps_room = false;
+        job_shrink (latest);
+    }
+    job->keeps_room = true;
+    dp_list_remove (&job->in_use);
+    dp_list_append (&self->calls_in_use, &job->in_use);
+}
+
 /* The job of calls like this one. NULL with ENOMEM. */
 static job_t *job_for (session_t *self, const job_spec_t *spec)
 {
-    if (!dp_list_is_empty (&self->calls_in_use)) {
-        job_t *latest = DP_CONTAINER (self->calls_in_use.previous, job_t, in_use);
-        if (takes (latest, spec))
-            return latest;
-    }
+    job_t *latest = latest_of (self);
+    if (latest != NULL && takes (latest, spec))
+        return latest;
     uint64_t options = hash_of (spec);
     dp_map_node_t *node = dp_map_get (&self->calls, options);
     job_t *job = node != NULL ? DP_CONTAINER (node, job_t, by_options) : NULL;
@@ -147,8 +164,7 @@ static job_t *job_for (session_t *self, const job_spec_t *spec)
         if (job == NULL)
             return NULL;
     }
-    dp_list_remove (&job->in_use);
-    dp_list_append (&self->calls_in_use, &job->in_use);
+    use (self, job);
     if (self->calls.count > MAX_KINDS)
         retire_idle (self);
     return job;
@@ -156,7 +172,7 @@ static job_t *job_for (session_t *self, const job_spec_t *spec)
 
 /* ---- Calls ---------------------------------------------------------------------------------- */
 
-job_t *session_call (session_t *self, const job_spec_t *spec, dp_blob_t *arguments, void *owner,
+job_t *session_call (session_t *self, const job_spec_t *spec, const argument_t *arguments, void *owner,
                      size_t *index)
 {
     job_t *job = job_for (self, spec);

@@ -34,15 +34,31 @@ void dp_slabs_trim (dp_slabs_t *self)
     self->n_unused = 0;
 }
 
-dp_slab_t *dp_slabs_grow (dp_slabs_t *self)
+static size_t size_of_slab (const dp_slabs_t *self)
 {
-    dp_slab_t *slab
-        = dp_must_alloc_raw (sizeof *slab + DP_SLAB_BLOCKS * self->n_words * sizeof *slab->blocks);
+    return sizeof (dp_slab_t) + DP_SLAB_BLOCKS * self->n_words * sizeof (uint64_t);
+}
+
+static dp_slab_t *add (dp_slabs_t *self, dp_slab_t *slab)
+{
     DP_SLABS_MARK_FREE (slab->blocks, DP_SLAB_BLOCKS * self->n_words * sizeof *slab->blocks);
     slab->free = UINT64_MAX;
     dp_list_prepend (&self->open, &slab->in_open);
     self->n_unused++;
     return slab;
+}
+
+dp_slab_t *dp_slabs_grow (dp_slabs_t *self)
+{
+    return add (self, dp_must_alloc_raw (size_of_slab (self)));
+}
+
+bool dp_slabs_reserve (dp_slabs_t *self)
+{
+    if (!dp_list_is_empty (&self->open))
+        return true;
+    dp_slab_t *slab = dp_realloc (NULL, size_of_slab (self));
+    return slab != NULL && add (self, slab) != NULL;
 }
 
 void dp_slabs_shrink (dp_slabs_t *self, dp_slab_t *slab)

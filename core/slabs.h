@@ -9,6 +9,7 @@
 
 #include "core/list.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* AddressSanitizer is told what is free, so that it sees whoever uses it. */
@@ -52,6 +53,9 @@ void dp_slabs_fini (dp_slabs_t *self);
 
 /* Give all unused slabs to malloc. */
 void dp_slabs_trim (dp_slabs_t *self);
+
+/* Is there a block to take, so that to take it needs no memory? False with ENOMEM. */
+bool dp_slabs_reserve (dp_slabs_t *self);
 
 /* For the two below. */
 dp_slab_t *dp_slabs_grow (dp_slabs_t *self);

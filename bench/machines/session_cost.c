@@ -12,7 +12,7 @@ typedef struct {
     bool is_map;
     session_t *session;
     int64_t now_ms;
-    dp_blob_t *argument;
+    argument_t argument;
     dpool_items_t *items;
     sent_row_t sent;
     uint8_t *values; /* as many outcomes as a task may have items */
@@ -53,7 +53,7 @@ static COST_OF void cost_of_adding (self_t *self)
         add_map (self);
     else
         for (uint64_t i = 0; i < self->load.n_tasks; i++)
-            if (!session_call (self->session, &spec, self->argument, self, &index))
+            if (!session_call (self->session, &spec, &self->argument, self, &index))
                 die ("call", "out of memory");
 }
 
@@ -155,8 +155,10 @@ static self_t *open_session (const load_t *load, bool is_map)
     uint8_t *bytes;
     self->load = *load;
     self->is_map = is_map;
-    self->argument = dp_blob_new (load->payload, &bytes);
+    dp_blob_t *blob = dp_blob_new (load->payload, &bytes);
     memset (bytes, 0, load->payload); /* so many small numbers */
+    argument_init (&self->argument, blob);
+    dp_blob_release (&blob);
     session_config_t config = { .id = 42,
                                 .n_endpoints = 1,
                                 .host = "host",
@@ -196,7 +198,7 @@ static void session_close (void *machine)
 {
     self_t *self = machine;
     session_destroy (&self->session);
-    dp_blob_release (&self->argument);
+    argument_fini (&self->argument);
     sent_free (&self->sent);
     free (self->values);
     free (self);

@@ -134,12 +134,12 @@ static void add_stream (stage_t *self, job_spec_t spec, size_t n)
 
 static void add_call (stage_t *self, job_spec_t spec)
 {
-    dp_blob_t *argument = dp_blob_copy ("\x07", 1);
+    argument_t argument;
+    FUZZ_CHECK (argument_init_brief (&argument, (const uint8_t *) "\x07", 1));
     call_t *call = &self->calls[self->n_calls++];
     spec.is_calls = true;
-    call->job = session_call (self->session, &spec, argument, call, &call->index);
+    call->job = session_call (self->session, &spec, &argument, call, &call->index);
     FUZZ_CHECK (call->job != NULL);
-    dp_blob_release (&argument);
 }
 
 static void add (stage_t *self, unsigned who, uint8_t how)

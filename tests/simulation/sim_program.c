@@ -35,9 +35,12 @@ static void append_item (sim_client_t *self, call_t *call)
 static void apply (sim_client_t *self, item_t *item, const job_spec_t *spec)
 {
     dp_blob_t *arguments = workload_arguments (&self->node.sim->workload, item);
-    item->job = session_call (self->session, spec, arguments, item, &item->place);
+    argument_t packed;
+    argument_init (&packed, arguments);
+    item->job = session_call (self->session, spec, &packed, item, &item->place);
     if (item->job == NULL)
         sim_violate (self->node.sim, "a session takes calls", "call %zu", item->call->number);
+    argument_fini (&packed);
     dp_blob_release (&arguments);
 }
 

@@ -83,15 +83,61 @@ static void calls_that_take_long_go_one_by_one (void **state)
     fixture_forget (f);
     fixture_calls (f, 0, plain);
     for (int i = 1; i <= 20; i++) {
-        dp_blob_t *argument = fixture_argument (i);
-        job_append_call (job, argument, f);
-        dp_blob_release (&argument);
+        dp_blob_t *blob = fixture_argument (i);
+        argument_t argument;
+        argument_init (&argument, blob);
+        job_append_call (job, &argument, f);
+        dp_blob_release (&blob);
     }
     session_more (f->session, job);
     fixture_turn (f);
     assert_int_equal (f->n_tasks, 3); /* two for each process, with the first */
     for (size_t i = 0; i < f->n_tasks; i++)
         assert_int_equal (f->tasks[i].n, 1);
+    fixture_free (&f);
+}
+
+static void a_call_that_cannot_go_yet_is_ready_with_the_next_result (void **state)
+{
+    (void) state;
+    fixture_t *f = fixture_up (1);
+    job_t *job = fixture_calls (f, 2, plain);
+    assert_true (session_has_ready (f->session));
+    fixture_turn (f);
+    assert_int_equal (f->n_tasks, 2); /* as many as a process should have */
+    assert_false (session_has_ready (f->session));
+    fixture_call (f, 2, plain);
+    assert_false (session_has_ready (f->session));
+    fixture_values (f, &f->tasks[0]);
+    assert_true (session_has_ready (f->session));
+    fixture_turn (f);
+    assert_int_equal (f->n_tasks, 3);
+    assert_int_equal (f->tasks[2].first, job->next - 1);
+    fixture_free (&f);
+}
+
+static void only_the_calls_made_last_keep_the_room_of_a_burst (void **state)
+{
+    (void) state;
+    enum { N = 5000, BURST = 8192 };
+    fixture_t *f = fixture_up (1);
+    job_t *job = NULL;
+    for (size_t i = 0; i < N; i++)
+        job = fixture_call (f, i, plain);
+    for (size_t i = 0; i < N; i++) {
+        session_cancel_call (f->session, f->now_ms, job, i);
+        session_forget_call (f->session, job, job_next_finished (job));
+    }
+    assert_int_equal (job->capacity, BURST);
+    job_t *other = fixture_call (f, 0, (job_spec_t) { .priority = 1 });
+    assert_ptr_not_equal (other, job);
+    assert_int_equal (job->capacity, 0);
+    fixture_call (f, N, plain); /* there is room for it, and for what comes behind it */
+    assert_int_equal (job->next, N + 1);
+    session_cancel_call (f->session, f->now_ms, job, N);
+    session_forget_call (f->session, job, job_next_finished (job));
+    session_tidy (f->session);
+    assert_true (job->capacity < BURST);
     fixture_free (&f);
 }
 
@@ -344,10 +390,13 @@ static void a_slow_call_does_not_keep_the_room_of_all_behind_it (void **state)
     job_spec_t spec = plain;
     spec.function = "f";
     spec.is_calls = true;
-    dp_blob_t *argument = fixture_argument (0);
+    dp_blob_t *blob = fixture_argument (0);
+    argument_t argument;
+    argument_init (&argument, blob);
+    dp_blob_release (&blob);
     size_t index = 0;
     for (size_t i = 1; i < N; i++) {
-        job = session_call (f->session, &spec, argument, NULL, &index);
+        job = session_call (f->session, &spec, &argument, NULL, &index);
         assert_int_equal (index, i); /* goes on in the next job too */
         assert_int_equal (job->number, number);
         session_cancel_call (f->session, f->now_ms, job, index);
@@ -357,7 +406,7 @@ static void a_slow_call_does_not_keep_the_room_of_all_behind_it (void **state)
     assert_ptr_not_equal (job, first);
     assert_true (first->capacity <= 2 * 65536);
     assert_int_equal (job_item (first, 0)->state, ITEM_WAITING);
-    dp_blob_release (&argument);
+    argument_fini (&argument);
     fixture_turn (f);
     fixture_values (f, &f->tasks[0]);
     assert_int_equal (job_next_finished (first), 0);
@@ -448,6 +497,8 @@ int main (void)
         cmocka_unit_test (calls_alike_share_a_job_and_others_do_not),
         cmocka_unit_test (calls_that_are_short_travel_in_chunks),
         cmocka_unit_test (calls_that_take_long_go_one_by_one),
+        cmocka_unit_test (a_call_that_cannot_go_yet_is_ready_with_the_next_result),
+        cmocka_unit_test (only_the_calls_made_last_keep_the_room_of_a_burst),
         cmocka_unit_test (a_call_that_was_never_sent_is_cancelled_at_once_and_skipped),
         cmocka_unit_test (a_call_alone_in_its_task_is_cancelled_with_it),
         cmocka_unit_test (a_call_among_others_is_cancelled_without_harm_to_them),

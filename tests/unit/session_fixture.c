@@ -369,7 +369,10 @@ job_t *fixture_call (fixture_t *self, size_t argument, job_spec_t spec)
     spec.function = "f";
     spec.is_calls = true;
     dp_blob_t *blob = fixture_argument ((int) argument);
-    job_t *job = session_call (self->session, &spec, blob, self, &index);
+    argument_t packed;
+    argument_init (&packed, blob);
+    job_t *job = session_call (self->session, &spec, &packed, self, &index);
+    argument_fini (&packed);
     dp_blob_release (&blob);
     assert_non_null (job);
     assert_int_equal (index, job->next - 1);

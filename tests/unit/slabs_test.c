@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "tests/support/test.h"
 
+#include "core/memory.h"
 #include "core/slabs.h"
 
 #include <stdbool.h>
@@ -107,6 +108,25 @@ static void only_so_many_unused_slabs_are_kept (void **state)
     dp_slabs_fini (&slabs);
 }
 
+static void what_is_reserved_needs_no_memory_any_more (void **state)
+{
+    (void) state;
+    dp_slabs_t slabs;
+    dp_slabs_init (&slabs, SIZE, SIZE_MAX);
+    dp_memory_fail_nth (1);
+    assert_false (dp_slabs_reserve (&slabs));
+    assert_true (dp_list_is_empty (&slabs.open));
+    assert_true (dp_slabs_reserve (&slabs));
+    assert_true (dp_slabs_reserve (&slabs)); /* the same block */
+    assert_int_equal (slabs.n_unused, 1);
+    dp_memory_fail_nth (1);
+    block_t block = take (&slabs);
+    assert_true (dp_slabs_reserve (&slabs)); /* there are more in its slab */
+    dp_memory_fail_nth (0);
+    put (&slabs, block);
+    dp_slabs_fini (&slabs);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests[] = {
@@ -114,6 +134,7 @@ int main (void)
         cmocka_unit_test (what_went_comes_again_in_the_order_of_addresses),
         cmocka_unit_test (holes_are_filled_before_there_are_new_slabs),
         cmocka_unit_test (only_so_many_unused_slabs_are_kept),
+        cmocka_unit_test (what_is_reserved_needs_no_memory_any_more),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
