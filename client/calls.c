@@ -93,7 +93,7 @@ static dpool_async_result_t *apply (dpool_t *self, const dpool_call_options_t *o
     job_spec_t spec;
     if (check_pool (self) < 0 || call_options_take (&taken, options, function, &spec) < 0)
         return NULL;
-    argument_t argument;
+    argument_t argument = { .brief = { .len = 0 } };
     if (pack (self, &argument, picture, arguments) < 0)
         return NULL;
     size_t len = argument_len (&argument);

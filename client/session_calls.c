@@ -124,19 +124,18 @@ static bool takes (const job_t *job, const job_spec_t *spec)
     return is_of_kind (job, spec) && !job->is_cancelled && !is_sparse (job);
 }
 
+/* There is one. */
 static job_t *latest_of (const session_t *self)
 {
-    return dp_list_is_empty (&self->calls_in_use) ? NULL
-                                                  : DP_CONTAINER (self->calls_in_use.previous, job_t, in_use);
+    return DP_CONTAINER (self->calls_in_use.previous, job_t, in_use);
 }
 
 /* New pages for each burst would cost more than the calls. */
 static void use (session_t *self, job_t *job)
 {
-    job_t *latest = latest_of (self);
-    if (latest != NULL && latest != job) {
-        latest->keeps_room = false;
-        job_shrink (latest);
+    if (!dp_list_is_empty (&self->calls_in_use) && latest_of (self) != job) {
+        latest_of (self)->keeps_room = false;
+        job_shrink (latest_of (self));
     }
     job->keeps_room = true;
     dp_list_remove (&job->in_use);
@@ -146,9 +145,8 @@ static void use (session_t *self, job_t *job)
 /* The job of calls like this one. NULL with ENOMEM. */
 static job_t *job_for (session_t *self, const job_spec_t *spec)
 {
-    job_t *latest = latest_of (self);
-    if (latest != NULL && takes (latest, spec))
-        return latest;
+    if (!dp_list_is_empty (&self->calls_in_use) && takes (latest_of (self), spec))
+        return latest_of (self);
     uint64_t options = hash_of (spec);
     dp_map_node_t *node = dp_map_get (&self->calls, options);
     job_t *job = node != NULL ? DP_CONTAINER (node, job_t, by_options) : NULL;
