@@ -19,6 +19,7 @@ struct commons_s {
     uint64_t given_up[MOST_GIVEN_UP]; /* ids of peers; 0 = none */
     size_t n_given_up;                /* in all */
     int64_t told_at_ms;               /* of one of them; 0 = never */
+    bool has_told_of_full;            /* that there is none for another peer */
     void (*log) (const char *line);
 };
 
@@ -52,14 +53,24 @@ static bool is_given_up (const commons_t *self, uint64_t id)
     return false;
 }
 
+/* There are as many as there is room for. That costs the others only speed: so it is said once. */
+static void tell_of_full (commons_t *self)
+{
+    if (self->log != NULL && !self->has_told_of_full)
+        self->log ("there is no shared memory for more peers: their long payloads go by the socket");
+    self->has_told_of_full = true;
+}
+
 void commons_offer (commons_t *self, uint64_t connection, uint64_t id, uint64_t machine, dp_outbox_t *out)
 {
     if (machine == 0 || machine != self->machine || peers_sharing (self->peers, connection) != NULL
         || is_given_up (self, id))
         return;
     dp_sharing_t *sharing = dp_sharing_new (self->arena, self->arena, &self->totals);
-    if (sharing == NULL)
+    if (sharing == NULL) {
+        tell_of_full (self);
         return;
+    }
     dp_sharing_invite (out, connection);
     peers_share (self->peers, connection, id, &sharing);
 }

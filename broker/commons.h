@@ -16,7 +16,7 @@ commons_t *commons_new (peers_t *peers, void (*log) (const char *line));
 void commons_destroy (commons_t **self_p);
 
 /* Its HELLO was taken. Where it is of this machine it is asked for its memory: once a connection, and not if
-   it was given up before. */
+   it was given up before. Those for whom there is no room are not asked, which is logged once. */
 void commons_offer (commons_t *self, uint64_t connection, uint64_t id, uint64_t machine, dp_outbox_t *out);
 
 /* A peer that has said HELLO says MEMORY. Nothing happens where it was not asked. */

@@ -46,7 +46,7 @@ static int set_up (void **state)
     *state = rig;
     log_text[0] = '\0';
     setenv ("DPOOL_SHARED_MEMORY", "1", 1);
-    rig->peers = peers_new (1000);
+    rig->peers = peers_new (2000);
     rig->commons = commons_new (rig->peers, log_line);
     rig->arena = dp_arena_new (DP_ARENA_PROGRAM);
     return rig->commons != NULL && rig->arena != NULL ? 0 : -1;
@@ -244,6 +244,24 @@ static void many_such_peers_fill_neither_log_nor_memory (void **state)
     assert_int_equal (n_logged (), 2);
 }
 
+static void those_for_whom_there_is_no_room_are_logged_once (void **state)
+{
+    rig_t *rig = *state;
+    uint64_t gone, first = 0, connection = 0;
+    for (uint32_t i = 0; i < DP_ARENA_COUNTERS + 5; i++) {
+        connection = peers_meet (rig->peers, 1, &i, sizeof i, -1, "", &gone);
+        first = i == 0 ? connection : first;
+        peers_greet (rig->peers, connection);
+        commons_offer (rig->commons, connection, 1 + i, dp_machine (), &rig->out);
+        assert_int_equal (peers_sharing (rig->peers, connection) != NULL, i < DP_ARENA_COUNTERS);
+        assert_int_equal (n_logged (), i < DP_ARENA_COUNTERS ? 0 : 1);
+    }
+    assert_non_null (strstr (log_text, "no shared memory for more peers"));
+    peers_forget (rig->peers, first);
+    commons_offer (rig->commons, connection, ID, dp_machine (), &rig->out);
+    assert_non_null (peers_sharing (rig->peers, connection));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown (name, set_up, tear_down)
 
 int main (void)
@@ -255,6 +273,7 @@ int main (void)
         TEST (a_peer_that_took_back_its_own_is_asked_again),
         TEST (a_peer_that_takes_back_all_it_lends_is_not),
         TEST (many_such_peers_fill_neither_log_nor_memory),
+        TEST (those_for_whom_there_is_no_room_are_logged_once),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
