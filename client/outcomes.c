@@ -59,7 +59,7 @@ int dpool_async_result_wait (dpool_async_result_t *self, int timeout_ms)
         return -1;
     pool_lock (self->pool);
     int rc = wait_ready (self, timeout_ms);
-    pool_unlock (self->pool);
+    pool_leave (self->pool);
     return rc < 0 ? dp_fail_again () : 0;
 }
 
@@ -74,7 +74,7 @@ int dpool_async_result_get (dpool_async_result_t *self, int timeout_ms)
     const dpool_error_t *failure = rc == 0 ? async_result_failure (self) : NULL;
     if (failure != NULL)
         rc = dp_fail_with (failure);
-    pool_unlock (self->pool);
+    pool_leave (self->pool);
     return rc < 0 ? dp_fail_again () : 0;
 }
 
@@ -84,7 +84,7 @@ bool dpool_async_result_ready (const dpool_async_result_t *self)
         return false;
     pool_lock (self->pool);
     bool is_ready = is_ready_here (self);
-    pool_unlock (self->pool);
+    pool_leave (self->pool);
     return is_ready;
 }
 
@@ -94,7 +94,7 @@ bool dpool_async_result_successful (const dpool_async_result_t *self)
         return false;
     pool_lock (self->pool);
     bool is_ready = is_ready_here (self), is_successful = is_ready && async_result_failure (self) == NULL;
-    pool_unlock (self->pool);
+    pool_leave (self->pool);
     if (!is_ready)
         dp_fail (EAGAIN, "not finished yet");
     else
@@ -149,7 +149,7 @@ const dpool_value_t *dpool_async_result_value (const dpool_async_result_t *self,
         pool_lock (self->pool);
     const job_item_t *item = item_with_value (self, index);
     if (is_shared)
-        pool_unlock (self->pool);
+        pool_leave (self->pool);
     if (item == NULL)
         dp_fail_again ();
     return item != NULL ? &item->value : NULL;
@@ -161,7 +161,7 @@ const dpool_error_t *dpool_async_result_error (const dpool_async_result_t *self,
         return NULL;
     pool_lock (self->pool);
     const job_item_t *item = finished_item (self, index);
-    pool_unlock (self->pool);
+    pool_leave (self->pool);
     if (item == NULL) {
         dp_fail_again ();
         return NULL;
@@ -184,7 +184,7 @@ dpool_value_t *dpool_async_result_take (dpool_async_result_t *self, size_t index
             dp_value_fini (&item->value);
         }
     }
-    pool_unlock (self->pool);
+    pool_leave (self->pool);
     if (value == NULL)
         dp_fail_again ();
     return value;

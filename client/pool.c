@@ -71,6 +71,11 @@ void pool_unlock_call (dpool_t *self)
     let_go (self, session_has_ready (self->session));
 }
 
+void pool_leave (dpool_t *self)
+{
+    pthread_mutex_unlock (&self->lock);
+}
+
 /* ---- Holds ---------------------------------------------------------------------------------- */
 
 dpool_t *pool_hold (dpool_t *self)

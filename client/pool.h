@@ -73,6 +73,8 @@ struct dpool_s {
 /* Lock; and let go: tells owners of what changed, wakes the I/O thread if something was left for it. */
 void pool_lock (dpool_t *self);
 void pool_unlock (dpool_t *self);
+/* Let go after only reading: nothing is left for the I/O thread, which sleeps on. */
+void pool_leave (dpool_t *self);
 
 /* The same after a call was added: the I/O thread sleeps on where it could not send it yet. */
 void pool_unlock_call (dpool_t *self);
