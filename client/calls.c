@@ -2,6 +2,7 @@
 /* calls.c - apply and map. */
 #include "client/async_result.h"
 #include "client/call_options.h"
+#include "client/io.h"
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/picture.h"
@@ -87,7 +88,7 @@ static int pack (dpool_t *self, argument_t *argument, const char *picture, va_li
 }
 
 static dpool_async_result_t *apply (dpool_t *self, const dpool_call_options_t *options, const char *function,
-                                    const char *picture, va_list *arguments)
+                                    const char *picture, va_list *arguments, bool will_wait)
 {
     dpool_call_options_t taken;
     job_spec_t spec;
@@ -105,7 +106,10 @@ static dpool_async_result_t *apply (dpool_t *self, const dpool_call_options_t *o
             rc = wait_for_window (self, len);
         if (rc == 0)
             rc = async_result_submit_call (result, &spec, &argument);
-        pool_unlock_call (self);
+        if (will_wait && rc == 0 && io_can_drive (self))
+            pool_leave (self); /* whoever waits, at once, drives the loop */
+        else
+            pool_unlock_call (self);
         if (rc < 0) {
             async_result_discard (&result);
             dp_fail_again ();
@@ -119,7 +123,7 @@ dpool_async_result_t *dpool_apply_async (dpool_t *self, const char *function, co
 {
     va_list arguments;
     va_start (arguments, picture);
-    dpool_async_result_t *result = apply (self, NULL, function, picture, &arguments);
+    dpool_async_result_t *result = apply (self, NULL, function, picture, &arguments, false);
     va_end (arguments);
     return result;
 }
@@ -129,7 +133,7 @@ dpool_async_result_t *dpool_apply_async_with (dpool_t *self, const dpool_call_op
 {
     va_list arguments;
     va_start (arguments, picture);
-    dpool_async_result_t *result = apply (self, options, function, picture, &arguments);
+    dpool_async_result_t *result = apply (self, options, function, picture, &arguments, false);
     va_end (arguments);
     return result;
 }
@@ -140,7 +144,7 @@ int dpool_apply (dpool_t *self, dpool_value_t **value, const char *function, con
         *value = NULL;
     va_list arguments;
     va_start (arguments, picture);
-    dpool_async_result_t *result = apply (self, NULL, function, picture, &arguments);
+    dpool_async_result_t *result = apply (self, NULL, function, picture, &arguments, true);
     va_end (arguments);
     if (result == NULL)
         return -1;

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -121,17 +122,17 @@ static void run_embedded (dpool_t *pool, int64_t *deadline_ms)
     pthread_mutex_unlock (&pool->lock);
 }
 
-static size_t fill_items (dpool_t *pool)
+static size_t fill_items (dpool_t *pool, io_items_t *set)
 {
     size_t most = 1 + DP_CONNECTION_POLL + (pool->embedded != NULL ? embedded_poll_max (pool->embedded) : 0);
-    if (most > pool->items_capacity) {
-        pool->items = dp_must_realloc (pool->items, most * sizeof *pool->items);
-        pool->items_capacity = most;
+    if (most > set->capacity) {
+        set->items = dp_must_realloc (set->items, most * sizeof *set->items);
+        set->capacity = most;
     }
-    pool->items[0] = (struct pollfd) { pool->wake_fd, POLLIN, 0 };
-    size_t n = 1 + dp_connection_poll (pool->connection, pool->items + 1);
+    set->items[0] = (struct pollfd) { pool->wake_fd, POLLIN, 0 };
+    size_t n = 1 + dp_connection_poll (pool->connection, set->items + 1);
     if (pool->embedded != NULL)
-        n += embedded_poll (pool->embedded, pool->items + n, most - n);
+        n += embedded_poll (pool->embedded, set->items + n, most - n);
     return n;
 }
 
@@ -143,12 +144,12 @@ static void drain_wake (const dpool_t *pool)
 }
 
 /* What the poll has said of fill_items' items. */
-static void hear (dpool_t *pool)
+static void hear (dpool_t *pool, const struct pollfd *items)
 {
-    size_t n = 1 + dp_connection_hear (pool->connection, pool->items + 1);
+    size_t n = 1 + dp_connection_hear (pool->connection, items + 1);
     if (pool->embedded != NULL)
-        embedded_hear (pool->embedded, pool->items + n);
-    if (pool->items[0].revents != 0)
+        embedded_hear (pool->embedded, items + n);
+    if (items[0].revents != 0)
         drain_wake (pool);
 }
 
@@ -169,20 +170,51 @@ static int64_t tidy (dpool_t *pool)
     return dp_tidy_deadline_ms (&pool->tidy);
 }
 
-/* Sleep until something happens. Whatever is done under the lock from now on must wake us. */
-static void sleep_until (dpool_t *pool, int64_t deadline_ms, bool is_urgent)
+static struct timespec after_ms (int64_t now_ms, int64_t wait_ms)
 {
-    size_t n = fill_items (pool);
+    int64_t at_ms = now_ms + wait_ms;
+    return (struct timespec) { at_ms / 1000, at_ms % 1000 * 1000000L };
+}
+
+/* Under the lock, on the I/O thread: leave the loop to those who drive it, until nobody has for a while, or
+   has left something undone. Who drives calls often finds us here, and need not wake us. */
+static void rest (dpool_t *pool, unsigned seen)
+{
+    enum { REST_MS = 20 }; /* and so long at most nobody looks at what nobody waits for */
+    pool->is_io_resting = true;
+    while (pool->is_driven || (!pool->is_io_wanted && seen != pool->n_drives)) {
+        seen = pool->n_drives;
+        struct timespec until = after_ms (dp_clock_ms (), REST_MS);
+        pthread_cond_timedwait (&pool->rest, &pool->lock, &until);
+    }
+    pool->is_io_resting = false;
+    pool->is_io_wanted = false;
+}
+
+/* Sleep until something happens. Whatever is done under the lock from now on must wake us. False = somebody
+   has driven the loop meanwhile. */
+static bool sleep_until (dpool_t *pool, int64_t deadline_ms, bool is_urgent)
+{
+    size_t n = fill_items (pool, &pool->items);
     if (!is_urgent) {
         int64_t tidy_ms = tidy (pool);
         deadline_ms = tidy_ms < deadline_ms ? tidy_ms : deadline_ms;
     }
     int timeout_ms = is_urgent ? 0 : dp_clock_until (deadline_ms, dp_clock_ms ());
-    if (poll (pool->items, n, timeout_ms) > 0)
-        hear (pool);
     pthread_mutex_lock (&pool->lock);
+    pool->is_io_polling = !is_urgent && pool->embedded != NULL;
+    unsigned n_drives = pool->n_drives;
+    pthread_mutex_unlock (&pool->lock);
+    int rc = poll (pool->items.items, n, timeout_ms);
+    pthread_mutex_lock (&pool->lock);
+    pool->is_io_polling = false;
+    bool is_mine = n_drives == pool->n_drives;
+    rest (pool, n_drives);
     pool->is_io_asleep = false;
     pthread_mutex_unlock (&pool->lock);
+    if (rc > 0 && is_mine)
+        hear (pool, pool->items.items);
+    return is_mine;
 }
 
 /* What was lent is the broker's until it has copied it: taken back before, it would cost what comes behind.
@@ -224,7 +256,8 @@ static void *run (void *argument)
             = dp_connection_is_open (pool->connection) && dp_connection_flush (pool->connection) < 0;
         run_embedded (pool, &deadline_ms);
         is_urgent |= dp_connection_has_mail (pool->connection);
-        sleep_until (pool, deadline_ms, is_urgent);
+        if (!sleep_until (pool, deadline_ms, is_urgent))
+            continue;
         run_embedded (pool, &deadline_ms);
         receive (pool);
     }
@@ -232,6 +265,89 @@ static void *run (void *argument)
     embedded_destroy (&pool->embedded);
     dp_connection_destroy (&pool->connection);
     return NULL;
+}
+
+bool io_can_drive (const dpool_t *pool)
+{
+    bool is_free = pool->is_io_polling || pool->is_io_resting;
+    return pool->embedded != NULL && is_free && !pool->is_driven && !pool->is_io_wanted && pool->has_io_thread
+           && !pool->is_stopping && pool->failure == 0 && pool->n_applies == 1 && !pool_is_foreign (pool);
+}
+
+/* Sleep with the signals that the thread had let through, so that none is missed. As ppoll. */
+static int drive_sleep (dpool_t *pool, int64_t deadline_ms, const sigset_t *signals)
+{
+    size_t n = fill_items (pool, &pool->driver_items);
+    int64_t now_ms = dp_clock_ms ();
+    int wait_ms = dp_connection_has_mail (pool->connection) ? 0 : dp_clock_until (deadline_ms, now_ms);
+    struct timespec wait = after_ms (0, wait_ms);
+    return ppoll (pool->driver_items.items, n, wait_ms < 0 ? NULL : &wait, signals);
+}
+
+/* One round of the loop, under the lock, which is let go meanwhile. 0 or -1 with errno EINTR. */
+static int drive_once (dpool_t *pool, int64_t deadline_ms, const sigset_t *signals)
+{
+    int64_t next_ms = step (pool, dp_clock_ms ());
+    pool->is_io_asleep = true;
+    pthread_mutex_unlock (&pool->lock);
+    dp_connection_flush (pool->connection);
+    run_embedded (pool, &next_ms);
+    int rc = drive_sleep (pool, next_ms < deadline_ms ? next_ms : deadline_ms, signals);
+    bool is_interrupted = rc < 0;
+    pthread_mutex_lock (&pool->lock);
+    pool->is_io_asleep = false;
+    pthread_mutex_unlock (&pool->lock);
+    if (rc > 0)
+        hear (pool, pool->driver_items.items);
+    run_embedded (pool, &next_ms);
+    receive (pool);
+    pthread_mutex_lock (&pool->lock);
+    errno = EINTR;
+    return is_interrupted ? -1 : 0;
+}
+
+/* To nobody, where all is done: the I/O thread rests, and looks soon. */
+static void hand_back (dpool_t *pool)
+{
+    pool->is_driven = false;
+    pool->is_io_asleep = true;
+    bool is_quiet
+        = !pool->is_stopping && session_is_idle (pool->session) && !dp_connection_has_mail (pool->connection);
+    if (!is_quiet)
+        pool_wake_io (pool);
+    else if (pool->is_io_polling) { /* for what was there before: it is to rest */
+        uint64_t one = 1;
+        ssize_t rc = write (pool->wake_fd, &one, sizeof one);
+        (void) rc; /* an eventfd takes it, or is set already */
+    }
+}
+
+int io_drive (dpool_t *pool, io_is_done_t *is_done, const void *what, int64_t deadline_ms)
+{
+    enum { MOST_ROUNDS = 16 }; /* what takes longer is the I/O thread's business */
+    sigset_t all, before;
+    sigfillset (&all);
+    int cancel_state;
+    pthread_setcancelstate (PTHREAD_CANCEL_DISABLE, &cancel_state);
+    pthread_sigmask (SIG_SETMASK, &all, &before);
+    pool->is_driven = true;
+    pool->n_drives++;
+    int code = 0;
+    for (int i = 0; i < MOST_ROUNDS && code == 0 && !is_done (what) && !pool->is_stopping; i++) {
+        if (deadline_ms <= dp_clock_ms ())
+            code = ETIMEDOUT;
+        else if (drive_once (pool, deadline_ms, &before) < 0)
+            code = EINTR;
+    }
+    /* A signal that came between is to end the wait, too. */
+    struct timespec now = { 0, 0 };
+    if (code == 0 && !is_done (what) && ppoll (NULL, 0, &now, &before) < 0)
+        code = EINTR;
+    hand_back (pool);
+    pthread_sigmask (SIG_SETMASK, &before, NULL);
+    pthread_setcancelstate (cancel_state, NULL);
+    errno = code;
+    return code == 0 ? 0 : -1;
 }
 
 int io_start (dpool_t *pool)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* outcomes.c - asking a result: wait, get, values, errors, progress, explain, cancel. */
 #include "client/async_result.h"
+#include "client/io.h"
 #include "core/error.h"
 #include "core/memory.h"
 #include "net/clock.h"
@@ -28,13 +29,28 @@ static int check (const dpool_async_result_t *self)
 
 /* ---- Waiting -------------------------------------------------------------------------------- */
 
+static bool is_ready_to_driver (const void *what)
+{
+    return is_ready_here (what);
+}
+
+static int wait_or_drive (dpool_async_result_t *self, int64_t deadline_ms)
+{
+    dpool_t *pool = self->pool;
+    if (self->is_call && deadline_ms > dp_clock_ms () && io_can_drive (pool))
+        return io_drive (pool, is_ready_to_driver, self, deadline_ms);
+    if (pool->is_io_resting)
+        pool_wake_io (pool);
+    return waiter_wait (&self->waiters, &pool->lock, deadline_ms);
+}
+
 /* Under the lock. 0, or -1 with the thread's last error. */
 static int wait_ready (dpool_async_result_t *self, int timeout_ms)
 {
     int64_t deadline_ms = waiter_deadline (timeout_ms);
     pool_deliver (self->pool);
     while (!is_ready_here (self)) {
-        if (waiter_wait (&self->waiters, &self->pool->lock, deadline_ms) == 0)
+        if (wait_or_drive (self, deadline_ms) == 0)
             continue;
         int code = errno;
         if (code == ETIMEDOUT && is_ready_here (self))

@@ -30,35 +30,42 @@ void pool_deliver (dpool_t *self)
         waiter_wake_all (&self->waiters);
 }
 
-/* Under the lock: does the I/O thread sleep, and is it ours to wake? */
-static bool must_wake (dpool_t *self)
+/* Where whoever runs the loop, or is to run it, can be woken. */
+typedef enum { WAKE_NOBODY, WAKE_POLL, WAKE_REST } wake_t;
+
+/* Under the lock: is there somebody to wake? It is ours to do then. */
+static wake_t whom_to_wake (dpool_t *self)
 {
-    bool is_asleep = self->is_io_asleep && self->has_io_thread;
-    self->is_io_asleep = self->is_io_asleep && !is_asleep;
-    return is_asleep;
+    if (!self->is_io_asleep || !self->has_io_thread)
+        return WAKE_NOBODY;
+    self->is_io_asleep = false;
+    if (self->is_driven)
+        return WAKE_POLL;
+    self->is_io_wanted = true;
+    return self->is_io_resting ? WAKE_REST : WAKE_POLL;
 }
 
-static void wake (const dpool_t *self)
+static void wake (dpool_t *self, wake_t where)
 {
     uint64_t one = 1;
-    ssize_t rc = write (self->wake_fd, &one, sizeof one);
-    (void) rc; /* an eventfd takes it, or is set already */
+    if (where == WAKE_REST)
+        pthread_cond_signal (&self->rest);
+    else if (where == WAKE_POLL && write (self->wake_fd, &one, sizeof one) < 0)
+        return; /* it is set already */
 }
 
 void pool_wake_io (dpool_t *self)
 {
-    if (must_wake (self))
-        wake (self);
+    wake (self, whom_to_wake (self));
 }
 
 /* The thread is woken behind the lock: what it wants first is the lock. */
 static void let_go (dpool_t *self, bool is_for_io)
 {
     pool_deliver (self);
-    bool is_asleep = is_for_io && must_wake (self);
+    wake_t where = is_for_io ? whom_to_wake (self) : WAKE_NOBODY;
     pthread_mutex_unlock (&self->lock);
-    if (is_asleep)
-        wake (self);
+    wake (self, where);
 }
 
 void pool_unlock (dpool_t *self)
@@ -94,10 +101,12 @@ void pool_release (dpool_t *self)
     for (size_t i = 0; i < self->n_endpoints; i++)
         dp_free (self->endpoints[i]);
     dp_free (self->endpoints);
-    dp_free (self->items);
+    dp_free (self->items.items);
+    dp_free (self->driver_items.items);
     if (self->wake_fd > 0)
         close (self->wake_fd);
     async_result_close (self);
+    pthread_cond_destroy (&self->rest);
     pthread_mutex_destroy (&self->lock);
     dp_free (self);
 }

@@ -23,6 +23,12 @@ typedef struct pool_owner_s {
     void (*changed) (struct pool_owner_s *self, job_t *job);
 } pool_owner_t;
 
+/* What a thread that runs the loop polls; grows with the number of children. */
+typedef struct io_items_s {
+    struct pollfd *items;
+    size_t capacity;
+} io_items_t;
+
 /* Threads: the user's, one I/O thread, and one callback thread once a call has a callback. Everything below
    is guarded by "lock", except what only the I/O thread touches. */
 struct dpool_s {
@@ -37,6 +43,12 @@ struct dpool_s {
     bool is_stopping;             /* the I/O thread is to end */
     bool is_io_asleep;            /* it must be woken for what was done under the lock */
     bool has_io_thread;
+    bool is_io_polling;  /* the I/O thread sleeps in its poll: who waits may take the loop from it */
+    bool is_io_resting;  /* it has left the loop to those who drive it */
+    bool is_io_wanted;   /* it is to take the loop back */
+    bool is_driven;      /* a waiting thread runs the loop: see io_drive */
+    unsigned n_drives;   /* so far; by its changes the I/O thread sees that somebody drives */
+    pthread_cond_t rest; /* on which it waits */
     session_t *session;
     pool_owner_t calls;            /* of the jobs of calls: see async_result.c */
     dp_list_t waiters;             /* on the pool: open, join, wait_workers, the window, explain */
@@ -66,8 +78,8 @@ struct dpool_s {
     dp_connection_t *connection;
     embedded_t *embedded; /* NULL on a cluster */
     dp_tidy_t tidy;
-    struct pollfd *items; /* what its loop polls; grows with the number of children */
-    size_t items_capacity;
+    io_items_t items;
+    io_items_t driver_items; /* of whoever drives */
 };
 
 /* Lock; and let go: tells owners of what changed, wakes the I/O thread if something was left for it. */

@@ -2,6 +2,8 @@
 /* One pool in several threads. Asserts end only the test's own thread, so the others count their faults. */
 #include "tests/conformance/conformance.h"
 
+#include <poll.h>
+
 typedef struct client_s {
     dpool_t *pool;
     int64_t first;
@@ -143,11 +145,48 @@ static void opens_pools_in_several_threads (void **state)
     }
 }
 
+static void *wait_for_sleep (void *argument)
+{
+    client_t *self = argument;
+    if (dpool_apply (self->pool, NULL, "sleep", DPOOL_V (0.01)) < 0)
+        self->n_faults++;
+    return NULL;
+}
+
+/* Who waits for the only call may run the pool meanwhile: it serves the calls of others, and what they still
+   wait for when its own is finished is served without it. */
+static void serves_others_while_one_waits (void **state)
+{
+    fixture_t *f = *state;
+    for (int i = 0; i < 20; i++) {
+        pthread_t thread;
+        client_t client = { f->pool, 0, 0 };
+        assert_int_equal (pthread_create (&thread, NULL, wait_for_sleep, &client), 0);
+        assert_ok (dpool_apply (f->pool, NULL, "sleep", DPOOL_V (i % 2 == 0 ? 0.02 : 0.001)));
+        pthread_join (thread, NULL);
+        assert_int_equal (client.n_faults, 0);
+    }
+}
+
+/* After a call that was waited for: one that nobody waits for but by its descriptor. */
+static void finishes_calls_that_nobody_waits_for (void **state)
+{
+    fixture_t *f = *state;
+    for (int i = 0; i < 20; i++) {
+        dpool_async_result_t *result = assert_made (dpool_apply_async (f->pool, "sleep", DPOOL_V (0.01)));
+        assert_ok (dpool_apply (f->pool, NULL, "square", DPOOL_V (i)));
+        struct pollfd item = { dpool_async_result_fd (result), POLLIN, 0 };
+        assert_int_equal (poll (&item, 1, PATIENCE_MS), 1);
+        assert_ok (dpool_async_result_get (result, 0));
+        dpool_async_result_destroy (&result);
+        assert_ok (dpool_apply (f->pool, NULL, "square", DPOOL_V (i)));
+    }
+}
+
 static const struct CMUnitTest cases[] = {
-    CASE (serves_threads_side_by_side),
-    CASE (wakes_all_threads_that_wait_for_one_result),
-    CASE (closes_while_threads_submit),
-    CASE (opens_pools_in_several_threads),
+    CASE (serves_threads_side_by_side),   CASE (wakes_all_threads_that_wait_for_one_result),
+    CASE (closes_while_threads_submit),   CASE (opens_pools_in_several_threads),
+    CASE (serves_others_while_one_waits), CASE (finishes_calls_that_nobody_waits_for),
 };
 
 THEME (threads, cases);
