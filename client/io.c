@@ -185,7 +185,7 @@ static void rest (dpool_t *pool, unsigned seen)
     while (pool->is_driven || (!pool->is_io_wanted && seen != pool->n_drives)) {
         seen = pool->n_drives;
         struct timespec until = after_ms (dp_clock_ms (), REST_MS);
-        pthread_cond_timedwait (&pool->rest, &pool->lock, &until);
+        pthread_cond_clockwait (&pool->rest, &pool->lock, CLOCK_MONOTONIC, &until);
     }
     pool->is_io_resting = false;
     pool->is_io_wanted = false;

@@ -18,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -171,20 +170,10 @@ static int check_descriptors (const dpool_t *self)
                           NEEDED);
 }
 
-/* The clock of timed waits on it is dp_clock_ms's. */
-static void init_rest (dpool_t *self)
-{
-    pthread_condattr_t monotonic;
-    pthread_condattr_init (&monotonic);
-    pthread_condattr_setclock (&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init (&self->rest, &monotonic);
-    pthread_condattr_destroy (&monotonic);
-}
-
 static int init (dpool_t *self, const char *endpoint, const dpool_options_t *options)
 {
     pthread_mutex_init (&self->lock, NULL);
-    init_rest (self);
+    pthread_cond_init (&self->rest, NULL);
     async_result_open (self);
     atomic_init (&self->n_holds, 1);
     dp_list_init (&self->waiters);
