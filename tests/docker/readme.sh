@@ -17,39 +17,72 @@ has_exited () {
     grep -qE "$1_1 exited with code $2" "$records/up.log"
 }
 
-# bring_up <text>: run that command of README.md in a session of its own, as somebody at a terminal would.
+# at_terminal <log> <command> [argument]...: start it in a session of its own, as one at a terminal would.
+# It is $!.
+at_terminal () {
+    local log=$1
+    shift
+    setsid env --default-signal=INT "$@" < /dev/null > "$log" 2>&1 &
+}
+
+# press_ctrl_c <pid> <log>: what a terminal does for it. It ends.
+press_ctrl_c () {
+    kill -INT -- -"$1"
+    timeout $PATIENCE_S tail --pid="$1" -f /dev/null || die "Ctrl-C does not end it: $(cat "$2")"
+}
+
+# bring_up <pattern>: run that command of README.md, and leave it running.
 bring_up () {
-    cd "$root"
-    COMPOSE_PROJECT_NAME=$project setsid env --default-signal=INT \
-        bash -c "exec $(command_of_readme "$1")" > "$records/up.log" 2>&1 &
+    at_terminal "$records/up.log" COMPOSE_PROJECT_NAME="$project" bash -c "exec env $(command_of_readme "$1")"
     up=$!
 }
 
-# press_ctrl_c: what a terminal does for it. All end, by themselves: 137 would be one that had to be killed.
-press_ctrl_c () {
+# stop_all: Ctrl-C. All end by themselves: 137 would be one that had to be killed.
+stop_all () {
     local container
-    kill -INT -- -"$up"
-    timeout $PATIENCE_S tail --pid="$up" -f /dev/null \
-        || die "docker-compose does not end: $(cat "$records/up.log")"
+    press_ctrl_c "$up" "$records/up.log"
     for container in $(containers worker) $(containers broker) $(containers broker2); do
         [ "$(docker inspect --format '{{.State.Status}} {{.State.ExitCode}}' "$container")" = "exited 0" ] \
             || die "a container has not ended by itself: $(docker logs "$container" 2>&1 | tail -n 3)"
     done
 }
 
+# has_left_nothing <project>: of docker-compose.
+has_left_nothing () {
+    local theirs=label=com.docker.compose.project=$1
+    [ -z "$(docker ps --all --quiet --filter "$theirs"; docker network ls --quiet --filter "$theirs")" ] \
+        || die "there is something left: $(docker ps --all --filter "$theirs")"
+}
+
+# runs_the_demo <pattern>: that command of README.md shows the demo, and ends.
+runs_the_demo () {
+    : > "$records/readme.log"
+    readme "$1"
+    shows_the_demo "$records/readme.log"
+}
+
 one_command_brings_up_four_workers_and_shows_their_work () {
+    cd "$root"
     bring_up '--scale worker=4'
     wait_until "the demo has ended" has_exited client 0
     shows_the_demo "$records/up.log"
     [ "$(broker_says "worker '.*' .*joined")" -eq 4 ] \
         || die "these are not 4 workers: $(cat "$records/up.log")"
-    press_ctrl_c
+    readme 'exec -T broker dpool status'
+    grep -q '^workers: 4 (4 ready)' "$records/readme.log" \
+        || die "that is not the status of 4 workers: $(cat "$records/readme.log")"
+    runs_the_demo 'compose.yaml up --no-deps client$'
+    stop_all
+    readme 'compose.yaml down$'
+    has_left_nothing "$project"
 }
 
-# Its broker dies as soon as the first row of the table is there.
+# Its broker dies as soon as the first row of the table is there. Then the first of the two, as README.md
+# tells it, and the demo finds the other one.
 the_demo_goes_on_when_one_of_two_brokers_dies () {
-    local endpoint used
-    bring_up docker/failover.yaml
+    local endpoint used n
+    cd "$root"
+    bring_up 'failover.yaml up$'
     wait_until "a first row" grep -q "dpool_apply (p" "$records/up.log"
     used=broker
     docker logs "$(containers broker2)" 2>&1 | grep -q "client 'pool_table'.*connected" && used=broker2
@@ -57,43 +90,59 @@ the_demo_goes_on_when_one_of_two_brokers_dies () {
     wait_until "the demo has ended" has_exited client 0
     shows_the_demo "$records/up.log"
     docker start "$(containers "$used")" > /dev/null
-    press_ctrl_c
+
+    readme 'failover.yaml kill broker$'
+    runs_the_demo 'failover.yaml up --no-deps client$'
+    n=$(broker_says "listening") || true
+    docker start "$(containers broker)" > /dev/null
+    wait_until "the broker listens again" says_more "listening" "$n"
+    stop_all
+    readme 'failover.yaml down$'
+    has_left_nothing "$project"
 }
 
-# Its project is named after its process.
+# Once to its end, and beside that once until Ctrl-C. Their projects are named after their processes.
 run_cluster_shows_a_cluster_and_leaves_nothing () {
-    local status=0 theirs
+    local status=0 whole stopped
     "$root/run" cluster < /dev/null > "$records/cluster.log" 2>&1 &
-    theirs=label=com.docker.compose.project=dpool-$!
-    wait $! || status=$?
+    whole=$!
+    at_terminal "$records/stopped.log" "$root/run" cluster
+    stopped=$!
+    wait_until "a first row" grep -q "dpool_apply (p" "$records/stopped.log"
+    press_ctrl_c $stopped "$records/stopped.log"
+    has_left_nothing "dpool-$stopped"
+    wait $whole || status=$?
     [ $status -eq 0 ] || die "it ended with $status: $(cat "$records/cluster.log")"
     shows_the_demo "$records/cluster.log"
     [ "$(grep -c "^worker '.*joined" "$records/cluster.log")" -eq 3 ] \
         || die "these are not 3 workers: $(cat "$records/cluster.log")"
-    [ -z "$(docker ps --all --quiet --filter "$theirs"; docker network ls --quiet --filter "$theirs")" ] \
-        || die "it has left something"
+    has_left_nothing "dpool-$whole"
 }
 
 # ---- A user's own functions, as README.md tells ----------------------------------------------------
 
-# command_of_readme <text>: the one command of docker/README.md that has this text.
+# command_of_readme <pattern>: the one command of docker/README.md that matches, with the docker-compose of
+# this machine.
 command_of_readme () {
     local command
-    command=$(grep -F -e "$1" "$root/docker/README.md" | grep '^    ') || true
+    command=$(grep -e "^    .*$1" "$root/docker/README.md") || true
     [ -n "$command" ] && [ "$(wc -l <<< "$command")" -eq 1 ] \
         || die "README.md should have one command with '$1'"
-    printf '%s\n' "$command"
+    command=${command//docker-compose /${compose[*]} }
+    printf '%s\n' "${command//\$(id -u) docker/${me:-} docker}"
 }
 
-# readme <text>: run that command, told to use our names.
+# readme <pattern>: run that command, told to use our names.
 readme () {
     local command
     command=$(command_of_readme "$1")
     command=${command//--network dpool /--network $network }
     command=${command//create dpool/create $network}
+    command=${command//rm dpool/rm $network}
+    command=${command//network=dpool/network=$network}
     command=${command//first-worker/$project-first-worker}
     command=${command//docker run /docker run --label com.docker.compose.project=$project }
-    bash -c "$command" >> "$records/readme.log" 2>&1 \
+    COMPOSE_PROJECT_NAME=$project bash -c "$command" < /dev/null >> "$records/readme.log" 2>&1 \
         || { tail -n 20 "$records/readme.log" >&2; die "this command of README.md: $command"; }
 }
 
@@ -118,6 +167,8 @@ a_function_of_ones_own_comes_by_a_volume () {
     readme 'dpool-build sh -c'
     readme '--module /modules/libfirst.so'
     prints_the_squares
+    readme 'docker rm --force'
+    readme 'docker network rm'
 }
 
 a_function_of_ones_own_comes_by_an_image () {
@@ -136,12 +187,6 @@ a_function_of_ones_own_comes_by_an_image () {
 readme_block () {
     awk -v text="$1" 'BEGIN { RS = "" } index($0, text) && /^    / { print; n++ } END { exit n != 1 }' \
         "$root/docker/README.md" || die "README.md should have one piece with '$1'"
-}
-
-# with_keys <argument>...: docker-compose with the files that README.md names, in a folder like the project's.
-with_keys () {
-    DPOOL_USER=$me "${compose[@]}" --project-name "$project" --file docker/compose.yaml \
-        --file docker/curve.yaml "$@"
 }
 
 # is_refused <what it says> [<its key> <the broker's>]: a client without the secrets of curve.yaml.
@@ -172,9 +217,9 @@ only_those_with_a_key_are_let_in () {
     keygen=$(readme_block 'keygen broker' | sed "s/\$(id -u)/$me/")
     bash -ec "$keygen"$'\n'"keygen stranger" > keygen.log 2>&1 || die "$(cat keygen.log)"
 
-    with_keys up --detach --no-build --scale worker=2 broker worker > up.log 2>&1 || die "$(cat up.log)"
-    with_keys run --rm -T client pool_table > table 2> run.log || die "no table: $(cat run.log)"
-    [ "$(grep -c 'dpool_' table)" -eq 10 ] || die "the table is wrong: $(cat table)"
+    bring_up 'curve.yaml up$'
+    wait_until "the demo has ended" has_exited client 0
+    shows_the_demo "$records/up.log"
 
     is_refused "wants a key"
     is_refused "does not know our key" stranger.key broker.pub
@@ -182,7 +227,8 @@ only_those_with_a_key_are_let_in () {
 
     # Its section ends where that of the monitor begins; the file is another one then.
     sed -i '/^client$/,/role = client/d' docker/keys/allowed/allowlist
-    with_keys kill -s HUP broker >> up.log 2>&1
+    readme 'kill -s HUP broker$'
     wait_until "the broker has read the list" broker_says "was read again: 2 keys"
     does_not_know_the_client
+    stop_all
 }
