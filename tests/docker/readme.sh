@@ -37,6 +37,13 @@ bring_up () {
     up=$!
 }
 
+# await_demo: of what was brought up, to its end, at which it has shown all.
+await_demo () {
+    (wait_until "the demo has ended" has_exited client '[0-9]') || die "this was said: $(cat "$records/up.log")"
+    has_exited client 0 || die "the demo has failed: $(cat "$records/up.log")"
+    shows_the_demo "$records/up.log"
+}
+
 # stop_all: Ctrl-C. All end by themselves: 137 would be one that had to be killed.
 stop_all () {
     local container
@@ -64,8 +71,7 @@ runs_the_demo () {
 one_command_brings_up_four_workers_and_shows_their_work () {
     cd "$root"
     bring_up '--scale worker=4'
-    wait_until "the demo has ended" has_exited client 0
-    shows_the_demo "$records/up.log"
+    await_demo
     [ "$(broker_says "worker '.*' .*joined")" -eq 4 ] \
         || die "these are not 4 workers: $(cat "$records/up.log")"
     readme 'exec -T broker dpool status'
@@ -87,8 +93,7 @@ the_demo_goes_on_when_one_of_two_brokers_dies () {
     used=broker
     docker logs "$(containers broker2)" 2>&1 | grep -q "client 'pool_table'.*connected" && used=broker2
     docker kill "$(containers "$used")" > /dev/null
-    wait_until "the demo has ended" has_exited client 0
-    shows_the_demo "$records/up.log"
+    await_demo
     docker start "$(containers "$used")" > /dev/null
 
     readme 'failover.yaml kill broker$'
@@ -218,8 +223,7 @@ only_those_with_a_key_are_let_in () {
     bash -ec "$keygen"$'\n'"keygen stranger" > keygen.log 2>&1 || die "$(cat keygen.log)"
 
     bring_up 'curve.yaml up$'
-    wait_until "the demo has ended" has_exited client 0
-    shows_the_demo "$records/up.log"
+    await_demo
 
     is_refused "wants a key"
     is_refused "does not know our key" stranger.key broker.pub
