@@ -39,7 +39,8 @@ bring_up () {
 
 # await_demo: of what was brought up, to its end, at which it has shown all.
 await_demo () {
-    (wait_until "the demo has ended" has_exited client '[0-9]') || die "this was said: $(cat "$records/up.log")"
+    (wait_until "the demo has ended" has_exited client '[0-9]') \
+        || die "this was said: $(cat "$records/up.log")"
     has_exited client 0 || die "the demo has failed: $(cat "$records/up.log")"
     shows_the_demo "$records/up.log"
 }

@@ -23,8 +23,9 @@ done
 mapfile -t sources < <(find "${folders[@]}" -name '*.[ch]' | sort)
 mapfile -t scripts < <(find run .ci cmake CMakeLists.txt "${folders[@]}" -type f \
     \( -name '*.sh' -o -name '*.cmake' -o -name CMakeLists.txt -o -path run -o -path '.ci/*' \
-    -o -path tests/docker/containers -o -path tests/docker/pods -o -path tests/hosts/hosts \
-    -o -path tests/packages/install -o -path tests/packages/lint -o -path tests/rolling/build_released \
+    -o -path tests/docker/containers -o -path tests/docker/pods -o -path tests/docker/without_engine \
+    -o -path tests/hosts/hosts -o -path tests/packages/install -o -path tests/packages/lint \
+    -o -path tests/rolling/build_released \
     -o -path tests/service/boot -o -path docker/demo -o -path docker/is-connected \) | sort)
 
 complain "$(awk 'FNR > 600 { print FILENAME; nextfile }' "${sources[@]}")" 'more than 600 lines'
