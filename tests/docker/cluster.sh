@@ -7,9 +7,13 @@
 # shellcheck source=tests/support/records.sh
 . "$root/tests/support/records.sh"
 
-project=dpool-test-$$
-network=${project}_default
 endpoint=tcp://broker:5555
+
+# Each scenario runs in a process of its own, and its cluster is named after that: some run side by side.
+name_project () {
+    project=dpool-test-$BASHPID
+    network=${project}_default
+}
 
 # ---- The cluster -----------------------------------------------------------------------------------
 
