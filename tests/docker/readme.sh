@@ -55,6 +55,13 @@ stop_all () {
     done
 }
 
+# end_up: what was brought up and not stopped makes no more containers.
+end_up () {
+    if [ -n "$up" ] && kill -TERM -- -"$up" 2> /dev/null; then
+        timeout 10 tail --pid="$up" -f /dev/null || kill -KILL -- -"$up"
+    fi
+}
+
 # has_left_nothing <project>: of docker-compose.
 has_left_nothing () {
     local theirs=label=com.docker.compose.project=$1
