@@ -172,7 +172,7 @@ static const unsigned may_say[WIRE_KINDS] = {
     [WIRE_PROGRESS] = BIT (WORKER),
     [WIRE_RUNS] = BIT (WORKER),
     [WIRE_RELEASE] = BIT (WORKER),
-    [WIRE_DRAIN] = BIT (WORKER),
+    [WIRE_DRAIN] = ALL, /* of a client it is an answer */
 };
 
 bool access_may_send_payloads (const access_entry_t *entry)

@@ -570,6 +570,16 @@ void broker_stats (const broker_t *self, scheduler_stats_t *stats)
     scheduler_stats (self->scheduler, stats);
 }
 
+void broker_drain (broker_t *self)
+{
+    scheduler_drain (self->scheduler);
+}
+
+bool broker_is_drained (const broker_t *self)
+{
+    return scheduler_is_drained (self->scheduler);
+}
+
 void broker_shutdown (broker_t *self)
 {
     self->now_ms = dp_clock_ms ();

@@ -59,6 +59,10 @@ void broker_stats (const broker_t *self, scheduler_stats_t *stats);
 /* Free what is only kept for the next burst. broker_turn does it by itself, but for an embedded one. */
 void broker_tidy (broker_t *self);
 
+/* Prepare a planned end: see scheduler_drain. And is all done that this takes? Turns go on in between. */
+void broker_drain (broker_t *self);
+bool broker_is_drained (const broker_t *self);
+
 /* Say goodbye to all peers, before broker_destroy. */
 void broker_shutdown (broker_t *self);
 

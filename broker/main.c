@@ -23,7 +23,10 @@
 #include <unistd.h>
 #include <zmq.h>
 
-enum { DESCRIPTORS = 32 }; /* at least; and one a peer */
+enum {
+    DESCRIPTORS = 32, /* at least; and one a peer */
+    DRAIN_MS = 1000   /* clients that do not answer are not waited for any longer */
+};
 
 static int complain (void)
 {
@@ -116,16 +119,20 @@ static int64_t report (const broker_t *broker, int64_t now_ms)
     return wait_ms > 0 ? now_ms + wait_ms : INT64_MAX;
 }
 
-/* Until a signal asks for the end. 0, or -1 when ZeroMQ fails. */
+/* Until a signal asks for the end, and what that takes has been done; a second one does not wait for it. 0,
+   or -1 when ZeroMQ fails. */
 static int run (const config_t *config, broker_t *broker, int signals)
 {
-    int64_t deadline_ms = 0, report_at_ms = 0;
-    for (;;) {
+    int64_t deadline_ms = 0, report_at_ms = 0, end_at_ms = INT64_MAX;
+    bool is_over = false;
+    while (!is_over) {
         int64_t now_ms = dp_clock_ms ();
         if (now_ms >= report_at_ms)
             report_at_ms = report (broker, now_ms);
         if (deadline_ms > report_at_ms)
             deadline_ms = report_at_ms;
+        if (deadline_ms > end_at_ms)
+            deadline_ms = end_at_ms;
         struct pollfd items[1 + BROKER_POLL] = { { signals, POLLIN, 0 } };
         size_t n_items = 1 + broker_poll (broker, items + 1);
         if (poll (items, n_items, dp_clock_until (deadline_ms, now_ms)) < 0 && errno != EINTR) {
@@ -135,11 +142,14 @@ static int run (const config_t *config, broker_t *broker, int signals)
         broker_hear (broker, items + 1);
         if ((items[0].revents & POLLIN) != 0 && read_signals (signals, config, broker)) {
             notify_stopping ();
-            broker_shutdown (broker);
-            return 0;
+            broker_drain (broker);
+            end_at_ms = end_at_ms == INT64_MAX ? now_ms + DRAIN_MS : now_ms;
         }
         deadline_ms = broker_turn (broker);
+        is_over = end_at_ms != INT64_MAX && (broker_is_drained (broker) || dp_clock_ms () >= end_at_ms);
     }
+    broker_shutdown (broker);
+    return 0;
 }
 
 static int serve (const config_t *config, void *context, int signals)

@@ -320,6 +320,7 @@ int64_t scheduler_tick (scheduler_t *self, int64_t now_ms)
         tell_processes (self);
     }
     touch_acking (self, now_ms);
+    scheduler_dismiss_workers (self);
     for (dp_list_t *node; (node = dp_list_pop (&self->touched)) != NULL;)
         flush_peer (self, now_ms, DP_CONTAINER (node, peer_t, in_touched));
     bool is_alone = self->sessions.count == 0 && self->workers.count == 0 && !self->is_in_grace;

@@ -89,6 +89,14 @@ bool scheduler_next_event (scheduler_t *self, const char **line);
 uint64_t scheduler_weight (const scheduler_t *self);
 void scheduler_tidy (scheduler_t *self);
 
+/* The broker is to end: nothing is given out any more, clients that understand it are asked to submit nothing
+   more (DRAIN), and get back what has not started and may run at most once. After that workers are told to
+   go.
+ */
+void scheduler_drain (scheduler_t *self);
+/* Have all clients answered, and been sent what is theirs, and are all workers gone? */
+bool scheduler_is_drained (const scheduler_t *self);
+
 /* The broker is about to end: tell every peer (BYE). */
 void scheduler_shutdown (scheduler_t *self, int64_t now_ms);
 

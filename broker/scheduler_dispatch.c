@@ -80,6 +80,8 @@ static bool serve (scheduler_t *self, int64_t now_ms, worker_record_t *worker)
 
 void scheduler_dispatch (scheduler_t *self, int64_t now_ms)
 {
+    if (self->is_draining)
+        return;
     dp_heap_t aside = { NULL, 0, 0 };
     dp_heap_node_t *node;
     while (dp_heap_first (&self->hungry) != NULL && (node = dp_heap_first (&self->idle)) != NULL) {

@@ -138,6 +138,8 @@ typedef struct session_record_s {
     size_t n_queued, n_assigned;
     wire_batch_t results, missing, progress;
     bool is_watcher;      /* it only asks: not counted and not logged */
+    bool heeds_drain;     /* it knows what the broker's DRAIN means, */
+    bool is_drained;      /* and has answered it on this connection: it submits nothing more */
     bool is_claimed;      /* its CLAIM on this connection is complete */
     wire_range_t *claims; /* being collected; complete ones are kept until the grace is over */
     size_t n_claims, claims_capacity;
@@ -257,6 +259,8 @@ struct scheduler_s {
     const access_t *access;          /* NULL: there are no keys */
     int64_t started_at_ms, grace_until_ms, ticked_at_ms, check_at_ms, no_worker_since_ms;
     bool is_in_grace, is_checking_routes, is_counting_processes;
+    bool is_draining;                      /* it ends soon: nothing is given out any more, */
+    bool is_dismissing;                    /* and the workers are to go */
     bool is_sharing_room, is_telling_full; /* peers came or went; a session became full, or is so no more */
     size_t n_full;                         /* sessions */
     uint64_t held_bytes, worker_room; /* results of all sessions; what workers were told that they have */
@@ -373,11 +377,21 @@ peer_t *scheduler_hello_client (scheduler_t *self, uint64_t connection, wire_mes
 void scheduler_end_session (scheduler_t *self, session_record_t *session, const char *why);
 void scheduler_check_session (scheduler_t *self, int64_t now_ms, session_record_t *session);
 
+/* scheduler_drain.c: a planned end */
+/* A client has said HELLO: if the broker drains, it is to know. */
+void scheduler_drain_newcomer (scheduler_t *self, session_record_t *session);
+/* Once all clients have answered. */
+void scheduler_dismiss_workers (scheduler_t *self);
+/* The client's answer. */
+void scheduler_on_drained (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message);
+
 /* scheduler_ranges.c: CLAIM, CANCEL, REVOKE and MISSING: ranges of ids */
 void scheduler_on_claim (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message);
 void scheduler_on_cancel (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message);
 void scheduler_on_revoke (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message);
 const wire_range_t *scheduler_find_claim (const session_record_t *session, uint64_t id);
+/* The ids that are known of a session, ascending. Free them. */
+uint64_t *scheduler_known_ids (const session_record_t *session, size_t *n);
 void scheduler_say_missing (scheduler_t *self, session_record_t *session, uint64_t first, uint64_t last);
 void scheduler_end_grace (scheduler_t *self, int64_t now_ms);
 

@@ -168,6 +168,8 @@ static void on_hello (scheduler_t *self, int64_t now_ms, uint64_t connection, wi
     }
     if (peer_of (self, connection) != NULL)
         return; /* said already */
+    if (self->is_dismissing && hello->role == WIRE_ROLE_WORKER)
+        return; /* it is for the next broker */
     if (peer != NULL && strcmp (peer->owner, self->owner) != 0) {
         scheduler_refuse (self, now_ms, connection, WIRE_REFUSED_DUPLICATE,
                           "a peer with another key has this id already");
@@ -193,6 +195,8 @@ static void on_hello (scheduler_t *self, int64_t now_ms, uint64_t connection, wi
     copy_line (peer->host, sizeof peer->host, hello->host);
     copy_line (peer->name, sizeof peer->name, hello->name.len > 0 ? hello->name : hello->host);
     dp_map_put (&self->connections, connection, &peer->by_connection);
+    if (is_client)
+        scheduler_drain_newcomer (self, DP_CONTAINER (peer, session_record_t, peer));
     if (is_client && !hello->is_watcher)
         scheduler_log (self, "client '%s' (pid %llu on %s) connected", peer->name,
                        (unsigned long long) peer->pid, peer->host);
@@ -315,7 +319,7 @@ static const struct {
     [WIRE_QUERY] = { scheduler_on_query, NULL },
     [WIRE_RUNS] = { NULL, scheduler_on_runs },
     [WIRE_RELEASE] = { NULL, scheduler_on_release },
-    [WIRE_DRAIN] = { NULL, scheduler_on_drain },
+    [WIRE_DRAIN] = { scheduler_on_drained, scheduler_on_drain },
     [WIRE_PROGRESS] = { NULL, scheduler_on_progress },
 };
 

@@ -94,8 +94,7 @@ static int compare_ids (const void *a, const void *b)
     return *left < *right ? -1 : *left > *right;
 }
 
-/* The ids that we know of a session, ascending. Free them. */
-static uint64_t *known_ids (const session_record_t *session, size_t *n)
+uint64_t *scheduler_known_ids (const session_record_t *session, size_t *n)
 {
     uint64_t *ids = dp_must_alloc ((session->tasks.count + 1) * sizeof *ids);
     *n = 0;
@@ -186,7 +185,7 @@ static void order_ranges (scheduler_t *self, session_record_t *session, order_t 
         return;
     }
     size_t n_known;
-    uint64_t *ids = known_ids (session, &n_known);
+    uint64_t *ids = scheduler_known_ids (session, &n_known);
     for (size_t i = 0; i < n; i++)
         order_known (self, session, order, &ranges[i], ids, n_known);
     dp_free (ids);
@@ -241,7 +240,7 @@ static void say_missing_claims (scheduler_t *self, session_record_t *session, bo
                                 bool of_others)
 {
     size_t n;
-    uint64_t *ids = known_ids (session, &n);
+    uint64_t *ids = scheduler_known_ids (session, &n);
     for (size_t i = 0; i < session->n_claims; i++) {
         const wire_range_t *range = &session->claims[i];
         if (range->is_at_most_once ? of_at_most_once : of_others)

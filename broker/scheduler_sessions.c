@@ -57,6 +57,8 @@ peer_t *scheduler_hello_client (scheduler_t *self, uint64_t connection, wire_mes
     drop_batches (session);
     scheduler_forget_sent (self, session);
     session->is_claimed = false;
+    session->heeds_drain = message->hello.heeds_drain;
+    session->is_drained = false;
     session->n_claims = 0;
     session->told_processes = self->n_processes;
     session->told_tasks = 0;

@@ -306,6 +306,7 @@ static void say_hello (session_t *self)
         .initializer_args = { self->initializer_args, self->initializer_args_len, 0 },
         .seed = self->seed,
         .max_tasks_per_child = self->max_tasks_per_child,
+        .heeds_drain = true,
     };
     wire_put_hello (&self->outbox, 0, &hello, NULL, NULL);
 }

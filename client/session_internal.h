@@ -37,6 +37,7 @@ struct session_s {
     uint64_t epoch, incarnation; /* incarnation: counts the sessions that brokers have made for us (R6) */
     uint64_t welcomed;           /* the last connection that got its WELCOME */
     uint64_t max_payload, processes;
+    bool is_broker_draining; /* it ends soon: nothing is submitted on this connection any more */
     wire_refusal_t refusal;
     char *refusal_text;
     outcome_status_t end_status; /* what becomes of all that comes from now on; OUTCOME_VALUE = it is sent */

@@ -28,6 +28,7 @@ static void on_welcome (session_t *self, int64_t now_ms, wire_message_t *message
     self->processes = believed (welcome->processes);
     self->room = welcome->room;
     self->most_tasks = welcome->most_tasks;
+    self->is_broker_draining = false;
     dp_link_welcomed (&self->link, now_ms);
     session_claim (self, now_ms);
 }
@@ -68,6 +69,16 @@ static void on_bye (session_t *self, int64_t now_ms, wire_message_t *message)
 {
     (void) message;
     session_broken (self, now_ms);
+}
+
+/* The answer tells it that nothing more comes behind. What may run at most once and has not started comes
+   back, and waits here for the next connection. */
+static void on_drain (session_t *self, int64_t now_ms, wire_message_t *message)
+{
+    (void) now_ms, (void) message;
+    self->is_broker_draining = true;
+    wire_flush (&self->submits, &self->outbox, self->acks.n_received, 0, 0);
+    wire_put_bare (&self->outbox, 0, WIRE_DRAIN, self->acks.n_received);
 }
 
 static void on_workers (session_t *self, int64_t now_ms, wire_message_t *message)
@@ -175,6 +186,7 @@ static const struct {
     [WIRE_REFUSED] = { on_refused, true },
     [WIRE_PING] = { on_ping, true },
     [WIRE_BYE] = { on_bye, true },
+    [WIRE_DRAIN] = { on_drain, false },
     [WIRE_WORKERS] = { on_workers, false },
     [WIRE_MISSING] = { on_missing, false },
     [WIRE_PROGRESS] = { on_progress, false },

@@ -272,6 +272,8 @@ void session_make_ready (session_t *self, job_t *job)
 
 void session_submit_ready (session_t *self)
 {
+    if (self->is_broker_draining)
+        return;
     /* What was submitted before and is missing goes out whatever the window says: it was within it once. */
     while (!dp_list_is_empty (&self->again)) {
         job_task_t *task = DP_CONTAINER (self->again.next, job_task_t, in_order);

@@ -55,7 +55,7 @@ typedef enum {
     WIRE_ADOPT = 22,       /* broker → worker */
     WIRE_REVOKE = 23,      /* client → broker: ids; broker → worker: runs */
     WIRE_RELEASE = 24,     /* worker → broker */
-    WIRE_DRAIN = 25,       /* both ways between broker and worker */
+    WIRE_DRAIN = 25,       /* both ways */
     WIRE_ROOM = 26,        /* broker → client, worker */
     WIRE_LARGE = 27,       /* both ways, in front of a large message */
     WIRE_MEMORY = 28,      /* both ways: the edges' own, the state machines never see it */
@@ -104,6 +104,7 @@ typedef struct wire_hello_s {
     wire_bytes_t initializer_args;
     uint64_t seed, max_tasks_per_child;
     bool is_watcher;  /* it only asks: it is neither counted nor logged */
+    bool heeds_drain; /* a client: it knows what to do when the broker says DRAIN */
     uint64_t machine; /* whose processes may share memory with it: see MEMORY; 0 = none */
     /* of a worker */
     uint64_t processes, window_tasks, window_bytes;

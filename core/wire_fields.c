@@ -33,6 +33,7 @@ const wire_field_t wire_hello_fields[WIRE_N_HELLO] = {
     { "labels", FIELD_NAMES, false, offsetof (wire_hello_t, labels), offsetof (wire_hello_t, n_labels) },
     { "watcher", FIELD_BOOL, false, AT (is_watcher) },
     { "machine", FIELD_UINT, false, AT (machine) },
+    { "drains", FIELD_BOOL, false, AT (heeds_drain) },
 };
 #undef AT
 #define AT(member) offsetof (wire_welcome_t, member), 0

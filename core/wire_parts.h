@@ -54,7 +54,7 @@ void wire_fields_write (dp_outgoing_t *message, const wire_field_t *fields, size
                         const void *record);
 
 /* The maps. */
-#define WIRE_N_HELLO 21
+#define WIRE_N_HELLO 22
 #define WIRE_N_HELLO_FIRST 3 /* of them: magic and versions */
 #define WIRE_N_WELCOME 9
 #define WIRE_N_SESSION 6

@@ -115,6 +115,23 @@ static void at_most_once_is_kept_over_a_change_of_the_broker (void **state)
     dpool_destroy (&pool);
 }
 
+/* It gives back what has not started, and what has is adopted. */
+static void not_even_at_most_once_is_lost_when_the_broker_ends_as_planned (void **state)
+{
+    fixture_t *f = *state;
+    cluster_add_worker (f->first, 2, NULL, "worker");
+    dpool_t *pool = assert_made (dpool_open (cluster_endpoint (f->first), NULL));
+    dpool_async_result_t *result = start_many (f, pool, true);
+    process_signal (cluster_broker (f->first), SIGTERM);
+    assert_int_equal (process_wait (cluster_broker (f->first)), 0);
+    cluster_restart_broker (f->first);
+    make_file (f->gate);
+    assert_ok (dpool_async_result_get (result, PATIENCE_MS));
+    assert_int_equal (size_of (f->started), N_ITEMS);
+    dpool_async_result_destroy (&result);
+    dpool_destroy (&pool);
+}
+
 /* Nothing else is unfinished, and nobody waits for ever. */
 static void work_ends_when_no_broker_returns_in_time (void **state)
 {
@@ -176,6 +193,7 @@ int main (int argc, char **argv)
         TEST (opens_with_the_broker_that_is_there),
         TEST (the_second_broker_takes_over_from_one_that_aborts),
         TEST (at_most_once_is_kept_over_a_change_of_the_broker),
+        TEST (not_even_at_most_once_is_lost_when_the_broker_ends_as_planned),
         TEST (a_pool_is_destroyed_without_its_broker),
         TEST (work_ends_when_no_broker_returns_in_time),
     };

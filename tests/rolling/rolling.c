@@ -2,7 +2,7 @@
 /*
  * rolling RELEASED - two versions of dpool together: this build, and that of the last release in the folder
  * RELEASED. First every combination of client, broker and worker under a load that is judged; then workers
- * and broker are replaced one by one under load by the present version, and back.
+ * and broker are replaced one by one under load, by the other version and by the same.
  */
 #include "tests/support/test.h"
 
@@ -112,33 +112,17 @@ static void check_doubled (void *argument, uint64_t number, const entry_t *entry
                 task_kind_name (number), entry->n_starts);
 }
 
-static void count_lost (void *argument, uint64_t number, const entry_t *entry)
-{
-    unsigned *n_lost = argument;
-    *n_lost += task_is_once (number) && entry->n_outcomes > 0 && entry->code != 0;
-}
-
-/* A draining worker loses nothing, not even what may run at most once. */
-static void check_nothing_lost (void)
-{
-    unsigned n_lost = 0;
-    history_update (stage.history);
-    history_each (stage.history, count_lost, &n_lost);
-    if (n_lost > 0)
-        stage_complain (&stage, "%u at-most-once tasks were lost", n_lost);
-}
-
-/* A new broker cannot know whether what its predecessor had may have started: at-most-once tasks may end as
-   lost when it is replaced, and no others. */
-static bool finish (const char *title, bool has_new_broker)
+/* may_lose: at-most-once tasks, and no others, may end as lost. may_double: the rest of a chunk of which a
+   part was delivered may start again at a new broker (docs/faults.md). */
+static bool finish (const char *title, bool may_lose, bool may_double)
 {
     unsigned n_doubled = 0;
     stage_close (&stage);
     history_update (stage.history);
     verdict_t verdict = judge (stage.history, stdout);
     history_each (stage.history, check_doubled, &n_doubled);
-    bool is_well = verdict.n_broken == 0 && (verdict.n_lost_once == 0 || has_new_broker) && n_doubled == 0
-                   && stage.n_complaints == 0 && verdict.n_tasks > 0;
+    bool is_well = verdict.n_broken == 0 && (verdict.n_lost_once == 0 || may_lose)
+                   && (n_doubled == 0 || may_double) && stage.n_complaints == 0 && verdict.n_tasks > 0;
     printf ("%-34s %6" PRIu64 " tasks, %" PRIu64 " broken, %" PRIu64
             " at-most-once lost, %u doubled, longest pause %.0f ms, %.1f s: %s\n",
             title, verdict.n_tasks, verdict.n_broken, verdict.n_lost_once, n_doubled, longest_pause (),
@@ -162,11 +146,11 @@ static bool combine (const char *parent, const char *released, unsigned bits)
     await_outcomes (N_OUTCOMES);
     snprintf (title, sizeof title, "client %s, broker %s, worker %s", names[client], names[broker],
               names[worker]);
-    return finish (title, false);
+    return finish (title, false, false);
 }
 
 /* One by one, each when the one before has left and work goes on. */
-static bool replace_all (const char *build, bool is_first_broker)
+static bool replace_all (const char *build)
 {
     set_version (ROLE_WORKER, build);
     set_version (ROLE_BROKER, build);
@@ -177,22 +161,35 @@ static bool replace_all (const char *build, bool is_first_broker)
                 return false;
         } while (stage_has_leavers (&stage));
     }
-    if (is_first_broker)
-        check_nothing_lost ();
     stage_note (&stage, "all workers are replaced, now the broker");
     stage_restart (&stage, &stage.parties[ROLE_BROKER][0]);
     return await_outcomes (N_OUTCOMES);
 }
 
-static bool roll (const char *parent, const char *released)
+static bool start (const char *parent, const char *build)
 {
     prepare (parent, N_WORKERS, N_CLIENTS);
     for (int role = 0; role < N_ROLES; role++)
-        set_version ((party_role_t) role, released);
+        set_version ((party_role_t) role, build);
     stage_start (&stage);
-    if (await_outcomes (N_OUTCOMES) && replace_all (NULL, true))
-        replace_all (released, false);
-    return finish ("rolled to new, and back to old", true);
+    return await_outcomes (N_OUTCOMES);
+}
+
+/* A broker of the last release just ends, and its clients would not know what another asks of them: nobody
+   can know whether what it had may have started. */
+static bool roll_the_old (const char *parent, const char *released)
+{
+    if (start (parent, released) && replace_all (NULL))
+        replace_all (released);
+    return finish ("old clients, rolled up and back", true, true);
+}
+
+/* A broker that is asked to end gives back what has not started, as a worker does: nothing is lost. */
+static bool roll_the_new (const char *parent, const char *released)
+{
+    if (start (parent, NULL) && replace_all (NULL))
+        replace_all (released);
+    return finish ("new clients, restarted, rolled back", false, true);
 }
 
 int main (int argc, char **argv)
@@ -221,7 +218,8 @@ int main (int argc, char **argv)
     printf ("rolling: logs in %s\n", parent);
     for (unsigned bits = 0; bits < 8; bits++)
         is_well = combine (parent, argv[1], bits) && is_well;
-    is_well = roll (parent, argv[1]) && is_well;
+    is_well = roll_the_old (parent, argv[1]) && is_well;
+    is_well = roll_the_new (parent, argv[1]) && is_well;
     if (is_well)
         nftw (parent, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     return is_well ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -19,7 +19,7 @@ typedef enum {
     FAULT_PAUSE_PEER,     /* SIGSTOP of a client or a worker */
     FAULT_PAUSE_BROKER,
     FAULT_KILL_BROKER, /* and it starts again */
-    FAULT_END_BROKER,  /* SIGTERM: it says BYE to all, and starts again */
+    FAULT_END_BROKER,  /* SIGTERM: it drains, says BYE to all, and starts again */
     FAULT_KILL_WORKER, /* likewise */
     FAULT_KILL_CLIENT,
     FAULT_LEAVE_CLIENT, /* it ends with its calls unfinished, and says BYE */

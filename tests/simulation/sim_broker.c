@@ -6,7 +6,10 @@
 
 #include <stdio.h>
 
+enum { DRAIN_MS = 1000 }; /* see broker/main.c */
+
 static int64_t act (node_t *node);
+static void say_goodbye (sim_broker_t *self);
 
 static int64_t now_ms (const sim_broker_t *self)
 {
@@ -30,6 +33,8 @@ void sim_broker_init (sim_broker_t *self, sim_t *sim, size_t number)
 void sim_broker_start (sim_broker_t *self)
 {
     sim_t *sim = self->node.sim;
+    if (self->scheduler != NULL && self->end_at_ms != 0)
+        say_goodbye (self);
     if (self->scheduler != NULL)
         return;
     scheduler_config_t config = {
@@ -43,6 +48,7 @@ void sim_broker_start (sim_broker_t *self)
     SIM_TELL (sim, self->node.name, "starts");
     self->scheduler = scheduler_new (&config, now_ms (self));
     self->alive_since_us = sim->schedule.now_us;
+    self->end_at_ms = 0;
     ledger_reset (&self->ledger);
     node_start (&self->node);
 }
@@ -168,19 +174,6 @@ static void forget_dropped (sim_broker_t *self)
     }
 }
 
-static int64_t act (node_t *node)
-{
-    sim_broker_t *self = DP_CONTAINER (node, sim_broker_t, node);
-    hear_all (self);
-    int64_t deadline_ms = scheduler_tick (self->scheduler, now_ms (self));
-    bool is_lost = send_all (self);
-    forget_dropped (self);
-    for (const char *line; scheduler_next_event (self->scheduler, &line);)
-        SIM_TELL (node->sim, node->name, "%s", line);
-    judge_broker (node->sim, self);
-    return is_lost ? now_ms (self) : deadline_ms;
-}
-
 /* ---- Its end ------------------------------------------------------------------------------- */
 
 static void end (sim_broker_t *self, void (*close) (connection_t *connection, direction_t direction))
@@ -197,6 +190,36 @@ static void end (sim_broker_t *self, void (*close) (connection_t *connection, di
     scheduler_destroy (&self->scheduler);
 }
 
+static void say_goodbye (sim_broker_t *self)
+{
+    SIM_TELL (self->node.sim, self->node.name, "ends");
+    scheduler_shutdown (self->scheduler, now_ms (self));
+    send_all (self);
+    end (self, network_finish);
+}
+
+/* ---- A turn -------------------------------------------------------------------------------- */
+
+static int64_t act (node_t *node)
+{
+    sim_broker_t *self = DP_CONTAINER (node, sim_broker_t, node);
+    hear_all (self);
+    int64_t deadline_ms = scheduler_tick (self->scheduler, now_ms (self));
+    bool is_lost = send_all (self);
+    forget_dropped (self);
+    for (const char *line; scheduler_next_event (self->scheduler, &line);)
+        SIM_TELL (node->sim, node->name, "%s", line);
+    judge_broker (node->sim, self);
+    if (self->end_at_ms != 0
+        && (scheduler_is_drained (self->scheduler) || now_ms (self) >= self->end_at_ms)) {
+        say_goodbye (self);
+        return DP_NEVER;
+    }
+    if (self->end_at_ms != 0 && deadline_ms > self->end_at_ms)
+        deadline_ms = self->end_at_ms;
+    return is_lost ? now_ms (self) : deadline_ms;
+}
+
 void sim_broker_kill (sim_broker_t *self)
 {
     if (self->scheduler == NULL)
@@ -207,12 +230,12 @@ void sim_broker_kill (sim_broker_t *self)
 
 void sim_broker_end (sim_broker_t *self)
 {
-    if (self->scheduler == NULL)
+    if (self->scheduler == NULL || self->end_at_ms != 0)
         return;
-    SIM_TELL (self->node.sim, self->node.name, "ends");
-    scheduler_shutdown (self->scheduler, now_ms (self));
-    send_all (self);
-    end (self, network_finish);
+    SIM_TELL (self->node.sim, self->node.name, "is to end");
+    scheduler_drain (self->scheduler);
+    self->end_at_ms = now_ms (self) + DRAIN_MS;
+    node_wake (&self->node);
 }
 
 /* ---- What is left --------------------------------------------------------------------------- */

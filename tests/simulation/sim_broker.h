@@ -15,6 +15,7 @@ typedef struct sim_broker_s {
     ledger_t ledger;
     sim_event_t rebirth;
     int64_t alive_since_us;
+    int64_t end_at_ms; /* it drains, and ends then at the latest; 0: it does not */
 } sim_broker_t;
 
 void sim_broker_init (sim_broker_t *self, struct sim_s *sim, size_t number);
@@ -24,7 +25,7 @@ void sim_broker_fini (sim_broker_t *self);
 void sim_broker_start (sim_broker_t *self);
 void sim_broker_start_at (sim_broker_t *self, int64_t at_us);
 void sim_broker_kill (sim_broker_t *self);
-/* It says BYE to all, and ends. */
+/* It drains, says BYE to all, and ends. */
 void sim_broker_end (sim_broker_t *self);
 
 /* A peer connects. NULL: *is_refused, or its attempt is swallowed by a partition. */

@@ -22,7 +22,7 @@ const role_row_t role_matrix[] = {
     { "PROGRESS", WIRE_PROGRESS, 0, "w" },
     { "RUNS", WIRE_RUNS, 0, "w" },
     { "RELEASE", WIRE_RELEASE, 0, "w" },
-    { "DRAIN", WIRE_DRAIN, 0, "w" },
+    { "DRAIN", WIRE_DRAIN, 0, "cwma" },
     /* What a broker says. */
     { "WELCOME", WIRE_WELCOME, 0, "" },
     { "WHO", WIRE_WHO, 0, "" },

@@ -235,7 +235,7 @@ static void keeps_a_peer_that_has_been_refused_away (void **state)
     fixture_t *self = *state;
     dp_connection_t *peer = add_greeted_peer (self, WIRE_ROLE_CLIENT, 1);
     dp_outbox_t out = { NULL, NULL, 0 };
-    wire_put_bare (&out, 0, WIRE_DRAIN, 0); /* no client may say so */
+    wire_put_bare (&out, 0, WIRE_WHO, 0); /* no client may say so */
     push (peer, &out);
     assert_gets (self, peer, WIRE_REFUSED);
     wire_put_bare (&out, 0, WIRE_PING, 0);

@@ -5,6 +5,33 @@
 
 static const job_spec_t plain = { .max_retries = 2 };
 
+/* ---- A broker that ends as planned ------------------------------------------------------------ */
+
+static void submits_nothing_more_to_a_broker_that_drains (void **state)
+{
+    (void) state;
+    fixture_t *f = fixture_up (4);
+    job_t *job = fixture_list (f, 1, (job_spec_t) { .is_at_most_once = true });
+    fixture_turn (f);
+    fixture_task_t task = fixture_take (f);
+    fixture_bare (f, WIRE_DRAIN);
+    fixture_turn (f);
+    assert_int_equal (f->n_drains, 1);
+    job_t *next = fixture_list (f, 1, (job_spec_t) { .is_at_most_once = true });
+    fixture_give_back (f, &task, true, 0);
+    fixture_turn (f);
+    assert_int_equal (f->n_tasks, 0);
+    fixture_reconnect (f, false);
+    fixture_turn (f);
+    assert_int_equal (f->n_claims, 0); /* nothing was left there */
+    assert_int_equal (f->n_tasks, 2);
+    fixture_work_off (f);
+    fixture_assert_value (job, 0);
+    fixture_assert_value (next, 0);
+    fixture_assert_clean (f);
+    fixture_free (&f);
+}
+
 /* ---- After a break --------------------------------------------------------------------------- */
 
 static void claims_what_is_unfinished_in_ranges (void **state)
@@ -469,6 +496,7 @@ static void late_and_repeated_results_count_for_the_ack_and_for_nothing_else (vo
 int main (void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test (submits_nothing_more_to_a_broker_that_drains),
         cmocka_unit_test (claims_what_is_unfinished_in_ranges),
         cmocka_unit_test (missing_tasks_are_submitted_again_a_thousand_attempts_on),
         cmocka_unit_test (a_task_named_missing_twice_is_sent_once),

@@ -103,6 +103,9 @@ static void note (fixture_t *self, wire_message_t *message)
     case WIRE_BYE:
         self->n_byes++;
         break;
+    case WIRE_DRAIN:
+        self->n_drains++;
+        break;
     case WIRE_ACK:
         self->n_acks++;
         break;

@@ -27,7 +27,7 @@ typedef struct fixture_s {
     int64_t now_ms;
     uint64_t epoch;
     uint64_t hello_connection;
-    size_t n_opens, n_closes, n_hellos, n_pings, n_pongs, n_byes, n_acks, n_queries, n_messages;
+    size_t n_opens, n_closes, n_hellos, n_pings, n_pongs, n_byes, n_drains, n_acks, n_queries, n_messages;
     uint64_t last_ack; /* on this connection */
     wire_query_t query;
     /* since fixture_forget */
