@@ -278,6 +278,174 @@ static void held_results_go_again_in_their_order (void **state)
     srig_expect_results (t, 1, "1 2 3 4 5");
 }
 
+/* ---- Who does not heed it ---------------------------------------------------------------------- */
+
+static size_t n_refused (int client)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < t->clients[client].results.n; i++)
+        n += t->clients[client].results.rows[i].status == OUTCOME_QUOTA;
+    return n;
+}
+
+/* Half of 24 MiB is its room. */
+static void refuses_what_is_beyond_the_room_alone (void **state)
+{
+    (void) state;
+    srig_client (t, 1);
+    srig_turn (t);
+    t->payload_len = 1 * MB;
+    srig_submit (t, 1, 1, 14);
+    srig_turn (t);
+    srig_expect_results (t, 1, "12 13 14"); /* a twelfth with its overhead is too much */
+    assert_int_equal (n_refused (1), 3);
+    assert_non_null (strstr (t->clients[1].text, "above the room that it was told of (12582912)"));
+    assert_true (srig_has_event (t, "a client does not heed ROOM"));
+    t->payload_len = 1 * KB;
+    srig_submit (t, 1, 15, 15); /* for which there is room */
+    srig_turn (t);
+    assert_int_equal (n_refused (1), 3);
+    assert_int_equal (srig_stats (t).n_queued, 12);
+}
+
+static void takes_one_of_any_size_from_who_has_nothing_here (void **state)
+{
+    (void) state;
+    srig_client (t, 1);
+    srig_worker (t, 1, 100);
+    srig_turn (t);
+    t->payload_len = 20 * MB;
+    srig_submit (t, 1, 1, 2);
+    srig_turn (t);
+    srig_expect_tasks (t, 1, "1");
+    srig_expect_results (t, 1, "2");
+    assert_int_equal (srig_status (t, 1, 2), OUTCOME_QUOTA);
+    srig_result (t, 1, 1, 1, 1, OUTCOME_VALUE);
+    srig_submit (t, 1, 3, 3);
+    srig_turn (t);
+    srig_expect_tasks (t, 1, "1 3");
+}
+
+/* What it sent before it could have heard of less is within what it was told. */
+static void takes_what_was_on_its_way_when_the_room_became_less (void **state)
+{
+    (void) state;
+    srig_client (t, 1);
+    srig_turn (t);
+    srig_client (t, 2);
+    srig_turn (t);
+    assert_int_equal (t->clients[1].room, LIMIT / 8 * 3 / 4);
+    assert_int_equal (t->clients[1].n_kinds[WIRE_PING], 1);
+    t->payload_len = 1 * MB;
+    srig_submit (t, 1, 1, 11);
+    srig_turn (t);
+    assert_int_equal (n_refused (1), 0);
+    srig_bare (t, &t->clients[1], WIRE_PONG);
+    srig_submit (t, 1, 12, 12);
+    srig_turn (t);
+    srig_expect_results (t, 1, "12");
+    assert_int_equal (n_refused (1), 1);
+}
+
+/* Only the answer to the PING that came with it says that it has heard. */
+static void a_pong_from_before_says_nothing_of_room (void **state)
+{
+    (void) state;
+    srig_client (t, 1);
+    srig_turn (t);
+    srig_pass (t, 1500); /* it is asked whether it is there */
+    assert_int_equal (t->clients[1].n_kinds[WIRE_PING], 1);
+    srig_client (t, 2);
+    srig_turn (t);
+    assert_int_equal (t->clients[1].n_kinds[WIRE_PING], 2);
+    srig_bare (t, &t->clients[1], WIRE_PONG);
+    t->payload_len = 1 * MB;
+    srig_submit (t, 1, 1, 11);
+    srig_turn (t);
+    assert_int_equal (n_refused (1), 0);
+}
+
+/* Until it has heard that it has less, nobody else gets what it may still use. */
+static void gives_no_room_that_its_last_owner_may_think_is_his (void **state)
+{
+    (void) state;
+    for (int i = 1; i <= 4; i++) {
+        srig_client (t, i);
+        srig_turn (t);
+    }
+    assert_int_equal (t->clients[4].room, LEAST_ROOM);
+    for (int i = 1; i <= 4; i++)
+        srig_bare (t, &t->clients[i], WIRE_PONG);
+    srig_live (t, 500);
+    assert_int_equal (t->clients[4].room, LIMIT / 8 * 3 / 8);
+}
+
+static void a_new_connection_has_what_its_welcome_says (void **state)
+{
+    (void) state;
+    srig_client (t, 1);
+    srig_turn (t);
+    srig_client (t, 2);
+    srig_turn (t);
+    srig_break (t, &t->clients[1]);
+    srig_client (t, 1);
+    t->payload_len = 1 * MB;
+    srig_submit (t, 1, 1, 7);
+    srig_turn (t);
+    assert_int_equal (n_refused (1), 2); /* of six MiB */
+}
+
+/* Its client gives up what it cancelled after a while, however the worker's end of it comes. */
+static void what_was_cancelled_takes_no_room (void **state)
+{
+    (void) state;
+    hand_out (1);
+    t->payload_len = 10 * MB;
+    srig_submit (t, 1, 2, 2);
+    srig_turn (t);
+    srig_expect_tasks (t, 1, "1 2");
+    srig_cancel (t, 1, 2, 2);
+    srig_cancel (t, 1, 2, 2);
+    srig_submit (t, 1, 3, 4);
+    srig_turn (t);
+    assert_int_equal (n_refused (1), 1);
+    srig_result (t, 1, 1, 2, 1, OUTCOME_KILLED);
+    srig_submit (t, 1, 5, 5);
+    srig_turn (t);
+    assert_int_equal (n_refused (1), 2);
+}
+
+static void who_submits_on_and_takes_no_refusal_is_refused (void **state)
+{
+    (void) state;
+    srig_client (t, 1);
+    srig_turn (t);
+    t->payload_len = 11 * MB;
+    srig_submit (t, 1, 1, 1);
+    t->payload_len = 2 * MB;
+    uint64_t id = 2;
+    for (; id < 100000 && t->clients[1].n_kinds[WIRE_REFUSED] == 0; id += 10) {
+        srig_submit (t, 1, id, id + 9);
+        srig_turn (t);
+    }
+    assert_int_equal (t->clients[1].n_kinds[WIRE_REFUSED], 1);
+    assert_int_equal (t->clients[1].refusal, WIRE_REFUSED_LIMIT);
+    assert_true (srig_stats (t).payload_bytes < 11 * MB + LIMIT / 8 * 2);
+    assert_int_equal (srig_stats (t).n_queued, 1);
+}
+
+static void refuses_nothing_without_a_limit (void **state)
+{
+    (void) state;
+    srig_t *other = srig_new ();
+    srig_client (other, 1);
+    other->payload_len = 1 * MB;
+    srig_submit (other, 1, 1, 30);
+    srig_turn (other);
+    assert_int_equal (srig_stats (other).n_queued, 30);
+    srig_free (&other);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown (name, set_up, tear_down)
 
 int main (void)
@@ -299,6 +467,15 @@ int main (void)
         TEST (a_worker_that_comes_is_told_which_sessions_are_full),
         TEST (a_full_session_that_ends_is_full_no_more),
         TEST (held_results_go_again_in_their_order),
+        TEST (refuses_what_is_beyond_the_room_alone),
+        TEST (takes_one_of_any_size_from_who_has_nothing_here),
+        TEST (takes_what_was_on_its_way_when_the_room_became_less),
+        TEST (a_pong_from_before_says_nothing_of_room),
+        TEST (gives_no_room_that_its_last_owner_may_think_is_his),
+        TEST (a_new_connection_has_what_its_welcome_says),
+        TEST (what_was_cancelled_takes_no_room),
+        TEST (who_submits_on_and_takes_no_refusal_is_refused),
+        TEST (refuses_nothing_without_a_limit),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
