@@ -166,16 +166,19 @@ static void a_line_of_input_is_a_line_of_output (void **state)
 static void drain_ends_a_worker_when_it_has_finished (void **state)
 {
     (void) state;
-    char words[256];
+    char words[400], started[200];
     cluster_add_worker (cluster, 1, NULL, "anna");
     assert_done ("wait");
     assert_int_equal (run ("drain bert"), 1);
     assert_contains (complaint, "there is no worker 'bert'; there are: anna");
 
-    snprintf (words, sizeof words, "apply wait_for_file \"%s\"", folder_path (folder, "gate"));
+    snprintf (started, sizeof started, "%s", folder_path (folder, "started"));
+    snprintf (words, sizeof words, "apply touch_then_wait \"%s\" \"%s\"", started,
+              folder_path (folder, "gate"));
     process_t *call = start (words);
-    while (run ("status") == 0 && strstr (output, " 1        0  ready") == NULL)
-        ;
+    wait_for_path (started); /* what has not begun is handed back, and the worker would leave at once */
+    assert_done ("status");
+    assert_contains (output, " 1        0  ready");
     assert_int_equal (run ("drain anna --timeout 0.1"), 4);
     assert_contains (complaint, "it drains still: 1 of 1 workers");
     assert_done ("status");
