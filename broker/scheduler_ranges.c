@@ -235,18 +235,16 @@ static void forget_claims (session_record_t *session)
     session->n_claims = session->claims_capacity = 0;
 }
 
-/* R6: whether an at-most-once task is missing is known only when the workers have had time to come back. */
-static void say_missing_claims (scheduler_t *self, session_record_t *session, bool of_at_most_once,
-                                bool of_others)
+/* Not before the grace is over: a worker may still come that runs it. Its client would submit again only what
+   is left of a task of which it has results, as a new task, and what runs could not be adopted any more. */
+static void say_missing_claims (scheduler_t *self, session_record_t *session)
 {
     size_t n;
     uint64_t *ids = scheduler_known_ids (session, &n);
-    for (size_t i = 0; i < session->n_claims; i++) {
-        const wire_range_t *range = &session->claims[i];
-        if (range->is_at_most_once ? of_at_most_once : of_others)
-            say_gaps (self, session, range, ids, n);
-    }
+    for (size_t i = 0; i < session->n_claims; i++)
+        say_gaps (self, session, &session->claims[i], ids, n);
     dp_free (ids);
+    forget_claims (session);
 }
 
 static void drop_unclaimed (scheduler_t *self, session_record_t *session)
@@ -294,9 +292,8 @@ void scheduler_on_claim (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_m
     drop_unclaimed (self, session);
     scheduler_settle_orphans (self, session);
     session->is_claimed = true;
-    say_missing_claims (self, session, !self->is_in_grace, true);
     if (!self->is_in_grace) /* else workers will list runs of which only the CLAIM knows */
-        forget_claims (session);
+        say_missing_claims (self, session);
     scheduler_send_held (self, session);
 }
 
@@ -323,9 +320,7 @@ void scheduler_end_grace (scheduler_t *self, int64_t now_ms)
          node = dp_map_next (&self->sessions, node)) {
         session_record_t *session = DP_CONTAINER (node, session_record_t, peer.by_id);
         queue_graced (self, now_ms, session);
-        if (!session->is_claimed)
-            continue; /* it is still listing, or away: its CLAIM will find the grace over */
-        say_missing_claims (self, session, true, false);
-        forget_claims (session);
+        if (session->is_claimed) /* else it is still listing, or away: its CLAIM will find the grace over */
+            say_missing_claims (self, session);
     }
 }

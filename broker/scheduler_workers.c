@@ -130,9 +130,11 @@ static void list_unknown (scheduler_t *self, int64_t now_ms, worker_record_t *wo
 {
     const wire_range_t *claim
         = session != NULL && session->is_claimed ? scheduler_find_claim (session, run->id) : NULL;
-    if (claim != NULL && claim->is_at_most_once)
-        scheduler_adopt (self, now_ms, scheduler_new_bodyless (self, session, run->id, true), worker, run);
-    else if (claim != NULL || session == NULL || !session->is_claimed)
+    if (claim != NULL)
+        scheduler_adopt (self, now_ms,
+                         scheduler_new_bodyless (self, session, run->id, claim->is_at_most_once), worker,
+                         run);
+    else if (session == NULL || !session->is_claimed)
         scheduler_keep_orphan (self, worker, run);
     else
         scheduler_tell_run (self, worker, WIRE_CANCEL, run);
