@@ -52,6 +52,7 @@ struct stage_s {
     size_t n_leavers;
     history_t *history;
     unsigned n_complaints;
+    int64_t gone_us; /* when the party that was restarted last had ended */
 };
 
 /* Make the parties, their proxies and, where possible, their namespaces in an existing folder; nothing is

@@ -59,6 +59,7 @@ void stage_restart (stage_t *self, party_t *party)
 {
     process_signal (party->process, SIGTERM);
     int status = process_wait (party->process);
+    self->gone_us = record_now_us ();
     if (!WIFEXITED (status) || WEXITSTATUS (status) != 0)
         stage_complain (self, "%s was asked to end, and its status was %#x", party->name, (unsigned) status);
     process_destroy (&party->process);
