@@ -445,6 +445,25 @@ static void keeps_the_old_list_where_the_new_one_is_wrong (void **state)
     dpool_destroy (&pool);
 }
 
+/* A worker that is there gets no more of what its key may not offer any more, and all again when it may. */
+static void a_live_worker_offers_what_its_key_may_as_the_list_changes (void **state)
+{
+    static const char only_echo[] = "alice\n    key = \"%alice%\"\n    role = client\n"
+                                    "bob\n    key = \"%bob%\"\n    role = worker\n    functions = echo\n";
+    fixture_t *self = *state;
+    dpool_t *pool = assert_made (open_as (self, cluster_endpoint (self->cluster), "alice", "broker"));
+    assert_ok (dpool_apply (pool, NULL, "square", DPOOL_V (1)));
+    change_list (self, only_echo, "2 keys are let in");
+    dpool_async_result_t *result = assert_made (dpool_apply_async (pool, "square", DPOOL_V (12)));
+    cluster_await_words (self->cluster, "the key of 'bob' may not offer");
+    assert_false (dpool_async_result_ready (result));
+    change_list (self, ALL, "5 keys are let in");
+    assert_ok (dpool_async_result_get (result, PATIENCE_MS));
+    assert_ok (dpool_apply (pool, NULL, "square", DPOOL_V (2)));
+    dpool_async_result_destroy (&result);
+    dpool_destroy (&pool);
+}
+
 /* ---- The command line ------------------------------------------------------------------------- */
 
 static void gets_in_with_keys_that_dpool_made (void **state)
@@ -533,6 +552,7 @@ int main (int argc, char **argv)
         CASE (exchanges_the_key_of_a_program_without_a_break),
         CASE (exchanges_the_key_of_the_broker),
         CASE (keeps_the_old_list_where_the_new_one_is_wrong),
+        CASE (a_live_worker_offers_what_its_key_may_as_the_list_changes),
         CASE (gets_in_with_keys_that_dpool_made),
         CASE (does_not_start_open_to_all),
     };
