@@ -4,6 +4,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "net/port.h"
+#include "net/trust.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -165,12 +166,10 @@ static bool is_loopback (const char *host)
     return false;
 }
 
-/* Whoever can write to the folder can put a socket of his own there, which clients then take for the broker.
- */
+/* Whoever can write to the folder, or put another one in its place, can have a socket of his own there, which
+   clients then take for the broker. */
 static int check_folder (const char *address)
 {
-    char folder[MAX_ADDRESS];
-    struct stat status;
     const char *path = address + strlen ("ipc://");
     if (*path == '*')
         return 0;
@@ -180,27 +179,11 @@ static int check_folder (const char *address)
             "%s can be reached by all users of this machine: give it a path in a folder of your own, or "
             "keys by --key-file and --allowlist, or say --insecure if that is meant",
             address);
-    snprintf (folder, sizeof folder, "%s", path);
-    char *slash = strrchr (folder, '/');
-    if (slash == NULL)
-        snprintf (folder, sizeof folder, ".");
-    else
-        slash[slash == folder ? 1 : 0] = '\0';
-    if (stat (folder, &status) < 0)
-        return 0; /* where it is missing, binding says so */
-    if (status.st_uid != geteuid () && status.st_uid != 0)
-        return dp_fail (
-            EACCES,
-            "the folder of %s belongs to another user, who can put a socket of his own there: make one for "
-            "it (mkdir -m 700), or say --insecure if that is meant",
-            address);
-    if ((status.st_mode & (S_IWGRP | S_IWOTH)) == 0)
-        return 0;
-    return dp_fail (
-        EACCES,
-        "others can write to the folder of %s, and put a socket of their own there: make one for it "
-        "(mkdir -m 700), or say --insecure if that is meant",
-        address);
+    char what[MAX_ADDRESS + 128];
+    snprintf (what, sizeof what, "others could put a socket of their own at %s", address);
+    int rc = dp_trust_place (path, what,
+                             "make a folder for it (mkdir -m 700), or say --insecure if that is meant");
+    return rc < 0 && errno == EACCES ? -1 : 0; /* where it is missing, binding says so */
 }
 
 int endpoint_check_privacy (const char *address)

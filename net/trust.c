@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,30 +17,32 @@ static bool is_ours (const struct stat *status)
     return status->st_uid == 0 || status->st_uid == geteuid ();
 }
 
-static int check_owner (const char *path, const char *at, const struct stat *status)
+/* What is not done because of whom, and what to do: "module X is not loaded", and where else to put it. */
+typedef struct complaint_s {
+    const char *what, *advice;
+} complaint_t;
+
+static int check_owner (const complaint_t *complaint, const char *at, const struct stat *status)
 {
     if (is_ours (status))
         return 0;
-    return dp_fail (
-        EACCES,
-        "module %s is not loaded: %s belongs to user %u, who could change it. Copy the module to a "
-        "folder of root's or of the worker's user",
-        path, at, (unsigned) status->st_uid);
+    return dp_fail (EACCES, "%s: %s belongs to user %u, who could change it: %s", complaint->what, at,
+                    (unsigned) status->st_uid, complaint->advice);
 }
 
-static int check_mode (const char *path, const char *at, const struct stat *status)
+static int check_mode (const complaint_t *complaint, const char *at, const struct stat *status)
 {
     if ((status->st_mode & (S_IWGRP | S_IWOTH)) == 0)
         return 0;
-    return dp_fail (EACCES, "module %s is not loaded: others can write to %s. Forbid it: chmod go-w %s", path,
-                    at, at);
+    return dp_fail (EACCES, "%s: others can write to %s. Forbid it (chmod go-w %s), or %s", complaint->what,
+                    at, at, complaint->advice);
 }
 
-/* Who can write to the folder that a file lies in can put another one there. Of those above it that is not so
-   where they are sticky, as /tmp is: what is in it can be renamed only by its owner. */
-static int check_folders (const char *path, const char *resolved)
+/* Who can write to the folder that something lies in can put another one there. Of those above it that is not
+   so where they are sticky, as /tmp is: what is in it can be renamed only by its owner. */
+static int check_folders (const complaint_t *complaint, const char *resolved)
 {
-    char folder[PATH_MAX];
+    char folder[PATH_MAX + 2];
     snprintf (folder, sizeof folder, "%s", resolved);
     for (bool is_first = true;; is_first = false) {
         char *slash = strrchr (folder, '/');
@@ -48,15 +51,29 @@ static int check_folders (const char *path, const char *resolved)
         slash[slash == folder ? 1 : 0] = '\0';
         struct stat status;
         if (stat (folder, &status) < 0)
-            return dp_fail_errno ("cannot load module %s: cannot look at %s", path, folder);
-        if (check_owner (path, folder, &status) < 0)
+            return dp_fail_errno ("%s: cannot look at %s", complaint->what, folder);
+        if (check_owner (complaint, folder, &status) < 0)
             return -1;
         bool is_sticky = !is_first && (status.st_mode & S_ISVTX) != 0;
-        if (!is_sticky && check_mode (path, folder, &status) < 0)
+        if (!is_sticky && check_mode (complaint, folder, &status) < 0)
             return -1;
         if (slash == folder)
             return 0;
     }
+}
+
+int dp_trust_place (const char *path, const char *what, const char *advice)
+{
+    char folder[PATH_MAX], resolved[PATH_MAX];
+    const complaint_t complaint = { what, advice };
+    const char *slash = strrchr (path, '/');
+    snprintf (folder, sizeof folder, "%.*s", slash != NULL ? (int) (slash - path) + 1 : 1,
+              slash != NULL ? path : ".");
+    if (realpath (folder, resolved) == NULL)
+        return dp_fail_errno ("%s: cannot look at %s", what, folder);
+    char place[PATH_MAX + 2];
+    snprintf (place, sizeof place, "%s/.", resolved); /* something that lies in it */
+    return check_folders (&complaint, place);
 }
 
 /* Where the open file lies. Of one that was removed meanwhile the kernel's answer is no path. */
@@ -82,10 +99,13 @@ static int check (const char *path, int fd, char resolved[PATH_MAX])
         return dp_fail_errno ("cannot load module %s", path);
     if (!S_ISREG (opened.st_mode))
         return dp_fail (EINVAL, "cannot load module %s: it is no file", path);
-    if (check_owner (path, path, &opened) < 0 || check_mode (path, path, &opened) < 0
+    char what[PATH_MAX + 64];
+    snprintf (what, sizeof what, "module %s is not loaded", path);
+    const complaint_t complaint = { what, "copy the module to a folder of root's or of the worker's user" };
+    if (check_owner (&complaint, path, &opened) < 0 || check_mode (&complaint, path, &opened) < 0
         || resolve (path, fd, &opened, resolved) < 0)
         return -1;
-    return check_folders (path, resolved);
+    return check_folders (&complaint, resolved);
 }
 
 int dp_trust_file (const char *path, char resolved[PATH_MAX])

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* trust.h - may the code of a file be run: could anybody but its owner have put it there? */
+/* trust.h - may what lies somewhere be used: could anybody but us have put it there? */
 #ifndef DP_TRUST_H_INCLUDED
 #define DP_TRUST_H_INCLUDED
 
@@ -12,5 +12,10 @@
    it may be opened again. 0, or -1 with the thread's last error: EACCES where somebody else can write, which
    says where and what to do; else why the file cannot be opened. */
 int dp_trust_file (const char *path, char resolved[PATH_MAX]);
+
+/* See who can write to the folder that this path is in, and to each folder above it, once all symbolic links
+   are followed; the path itself need not exist. 0, or -1 with the thread's last error: EACCES where somebody
+   else can write, which says "what: where", and the advice; else why it cannot be looked at. */
+int dp_trust_place (const char *path, const char *what, const char *advice);
 
 #endif

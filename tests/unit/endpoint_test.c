@@ -212,8 +212,33 @@ static void keeps_to_folders_of_its_own (void **state)
         return; /* only root can give a folder away */
     assert_int_equal (chown (folder, 12345, (gid_t) -1), 0);
     assert_fails (endpoint_check_privacy (self->address), EACCES);
-    assert_says ("belongs to another user");
+    assert_says ("belongs to user 12345");
     assert_int_equal (chown (folder, 0, (gid_t) -1), 0);
+}
+
+/* Who can exchange the folder can do so with all that is in it; in a sticky one like /tmp nobody else can. */
+static void looks_at_the_folders_above_its_own (void **state)
+{
+    fixture_t *self = *state;
+    char folder[PATH_MAX], inner[PATH_MAX], address[PATH_MAX + 64];
+    snprintf (folder, sizeof folder, "%s", folder_path (self->folder, "x"));
+    *strrchr (folder, '/') = '\0';
+    snprintf (inner, sizeof inner, "%s", folder_path (self->folder, "inner"));
+    assert_int_equal (mkdir (inner, 0700), 0);
+    snprintf (address, sizeof address, "ipc://%s/socket", inner);
+    static const mode_t good[] = { 0700, 0755, 01777 }, bad[] = { 0770, 0702, 0777 };
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_int_equal (chmod (folder, good[i]), 0);
+        assert_ok (endpoint_check_privacy (address));
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal (chmod (folder, bad[i]), 0);
+        assert_fails (endpoint_check_privacy (address), EACCES);
+        assert_says (folder);
+        assert_says ("--insecure");
+    }
+    assert_int_equal (chmod (folder, 0700), 0);
+    rmdir (inner);
 }
 
 int main (void)
@@ -229,6 +254,7 @@ int main (void)
         cmocka_unit_test_setup_teardown (explains_ipc_paths_that_cannot_be, set_up, tear_down),
         cmocka_unit_test_setup_teardown (keeps_to_this_machine_without_keys, set_up, tear_down),
         cmocka_unit_test_setup_teardown (keeps_to_folders_of_its_own, set_up, tear_down),
+        cmocka_unit_test_setup_teardown (looks_at_the_folders_above_its_own, set_up, tear_down),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
