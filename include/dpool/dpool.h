@@ -188,7 +188,8 @@ typedef struct dpool_options_s {
    what runs here (DPOOL_SHARED_MEMORY in the environment: so many MiB at most, or "off"); and some seconds
    after a burst of calls it has malloc give free pages back to the system (malloc_trim, which holds up all
    threads that allocate for some milliseconds for each 100 MiB). DPOOL_MALLOC_TRIM=off leaves malloc alone.
- */
+   In the embedded pool a thread that waits for the only unfinished call does the work of the pool's thread
+   meanwhile: give it 64 KiB of stack, and leave no signal handler by longjmp out of such a wait. */
 DPOOL_EXPORT dpool_t *dpool_open (const char *endpoint, const dpool_options_t *options);
 
 /* Refuse new calls; iterators already begun go on drawing. 0. */
