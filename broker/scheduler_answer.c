@@ -164,47 +164,11 @@ static void tell_function (scheduler_t *self, const peer_t *peer, wire_text_t na
         say (answer, scheduler_explain_offer (self, name, &answer->ahead, text, size), 0);
 }
 
-/* ---- Too many -------------------------------------------------------------------------------- */
-
-/* About tasks and functions, of one session. Beyond that there is only a short answer, and now and then a
-   PING: whoever leaves some of them unanswered asks on and does not read. */
-enum { MOST_QUESTIONS_A_MINUTE = 10000, PING_EVERY = 256, MOST_UNANSWERED = 4 };
-
-static bool may_ask (const scheduler_t *self, int64_t now_ms, session_record_t *session)
-{
-    return self->config.is_embedded || quota_take (&session->questions, MOST_QUESTIONS_A_MINUTE, now_ms);
-}
-
-static void turn_down (scheduler_t *self, int64_t now_ms, session_record_t *session, uint64_t query)
-{
-    static const char why[]
-        = "it asks about tasks and functions more than 10000 times a minute: ask less often";
-    peer_t *peer = &session->peer;
-    wire_answer_t answer = {
-        .query = query, .reason = WIRE_REASON_QUOTA, .worker = { "", 0 }, .text = { why, sizeof why - 1 }
-    };
-    wire_put_answer (&self->outbox, peer->connection, peer->acks.n_received, &answer);
-    if (session->n_questions_over++ % PING_EVERY != 0)
-        return;
-    scheduler_tell_refusal (self, now_ms, peer->account, "a client asks too much", why);
-    if (peer->n_pings - peer->n_pongs < MOST_UNANSWERED)
-        scheduler_ping (self, peer);
-    else
-        scheduler_refuse (self, now_ms, peer->connection, WIRE_REFUSED_LIMIT,
-                          "it asks more often than it may, and does not read the answers");
-}
-
 /* ---- Questions ------------------------------------------------------------------------------- */
 
 void scheduler_on_query (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
 {
-    session_record_t *session = DP_CONTAINER (peer, session_record_t, peer);
-    bool is_of_tasks
-        = message->query.question == WIRE_QUERY_EXPLAIN || message->query.question == WIRE_QUERY_FUNCTION;
-    if (is_of_tasks && !may_ask (self, now_ms, session)) {
-        turn_down (self, now_ms, session, message->query.query);
-        return;
-    }
+    const session_record_t *session = DP_CONTAINER (peer, session_record_t, peer);
     wire_answer_t answer = { .query = message->query.query, .worker = { "", 0 } };
     char text[1024] = ""; /* a name of 255, or a list of 512, and what is said of it */
     answer.text.data = text;

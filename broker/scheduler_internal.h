@@ -147,8 +147,6 @@ typedef struct session_record_s {
     bool is_claimed;      /* its CLAIM on this connection is complete */
     wire_range_t *claims; /* being collected; complete ones are kept until the grace is over */
     size_t n_claims, claims_capacity;
-    quota_bucket_t questions; /* about tasks and functions; those beyond it so far: */
-    uint64_t n_questions_over;
     uint64_t told_processes, told_tasks; /* tasks: that its quota lets it have; 0 = no limit */
 } session_record_t;
 

@@ -242,6 +242,7 @@ const attack_t attack_peer_table[] = {
       .role = AS_CLIENT,
       .begin = open_client,
       .act = ask_and_never_read,
+      .least_percent = 60, /* no quota bounds what is asked about tasks; see docs/security.md */
       .most_mib = 512 },
     { .name = NULL },
 };

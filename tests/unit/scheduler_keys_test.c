@@ -350,51 +350,6 @@ static void answers_no_more_questions_than_the_quota_says (void **state)
     assert_int_equal (t->clients[1].n_kinds[WIRE_REFUSED], 0);
 }
 
-enum { MOST_QUESTIONS = 10000 };
-
-static void ask_all (void)
-{
-    for (int i = 0; i < MOST_QUESTIONS; i++) {
-        srig_query (t, 1, WIRE_QUERY_EXPLAIN, 1);
-        assert_int_equal (t->clients[1].answer.reason, DPOOL_REASON_FINISHED);
-    }
-}
-
-static void answers_shortly_who_asks_too_much_about_tasks (void **state)
-{
-    (void) state;
-    admit (NULL);
-    client_of (ALICE, 1);
-    client_of (ALICE, 2);
-    ask_all ();
-    for (int i = 0; i < MOST_QUESTIONS; i++) {
-        srig_query (t, 1, WIRE_QUERY_EXPLAIN, 1);
-        assert_int_equal (t->clients[1].answer.reason, WIRE_REASON_QUOTA);
-        srig_bare (t, &t->clients[1], WIRE_PONG); /* it reads */
-    }
-    assert_contains (t->clients[1].text, "more than 10000 times a minute");
-    srig_ask_function (t, 1, "work");
-    assert_int_equal (t->clients[1].answer.reason, WIRE_REASON_QUOTA);
-    srig_query (t, 2, WIRE_QUERY_EXPLAIN, 1); /* each session has its own */
-    assert_int_equal (t->clients[2].answer.reason, DPOOL_REASON_FINISHED);
-    srig_live (t, 60000);
-    ask_all ();
-    assert_int_equal (t->clients[1].n_kinds[WIRE_REFUSED], 0);
-}
-
-static void refuses_who_asks_on_and_does_not_read (void **state)
-{
-    (void) state;
-    admit (NULL);
-    client_of (ALICE, 1);
-    ask_all ();
-    int n = 0;
-    for (; n < MOST_QUESTIONS && t->clients[1].n_kinds[WIRE_REFUSED] == 0; n++)
-        srig_query (t, 1, WIRE_QUERY_EXPLAIN, 1);
-    assert_int_equal (n, 4 * 256 + 1);
-    assert_int_equal (t->clients[1].refusal, WIRE_REFUSED_LIMIT);
-}
-
 static void tells_who_offers_a_function_and_whether_it_may_be_called (void **state)
 {
     (void) state;
@@ -477,8 +432,6 @@ int main (void)
         CASE (refuses_sessions_above_the_quota),
         CASE (refuses_hellos_that_come_too_often),
         CASE (answers_no_more_questions_than_the_quota_says),
-        CASE (answers_shortly_who_asks_too_much_about_tasks),
-        CASE (refuses_who_asks_on_and_does_not_read),
         CASE (tells_who_offers_a_function_and_whether_it_may_be_called),
         CASE (without_keys_each_session_has_a_quota_of_its_own),
         CASE (a_key_that_is_taken_off_leaves_no_account),
