@@ -203,12 +203,6 @@ static void forgive_lag (scheduler_t *self, int64_t now_ms)
     forgive (&self->workers, now_ms, lag_ms);
 }
 
-void scheduler_ping (scheduler_t *self, peer_t *peer)
-{
-    peer->n_pings++;
-    wire_put_bare (&self->outbox, peer->connection, WIRE_PING, peer->acks.n_received);
-}
-
 /* Ask a peer that has been quiet. */
 static void check_quiet (scheduler_t *self, int64_t now_ms, peer_t *peer)
 {
@@ -218,7 +212,7 @@ static void check_quiet (scheduler_t *self, int64_t now_ms, peer_t *peer)
     if (now_ms - last_ms < LINK_HEARTBEAT_MS + SCHEDULER_CHECK_MS)
         return;
     peer->pinged_at_ms = now_ms;
-    scheduler_ping (self, peer);
+    wire_put_bare (&self->outbox, peer->connection, WIRE_PING, peer->acks.n_received);
 }
 
 static void check_peers (scheduler_t *self, int64_t now_ms)

@@ -184,19 +184,14 @@ static const char *say (char *text, size_t size, const account_t *account, const
     return text;
 }
 
-const char *scheduler_tell_refusal (scheduler_t *self, int64_t now_ms, account_t *account, const char *what,
-                                    const char *why)
+/* The operator hears of it once a minute and account. */
+static const char *tell (scheduler_t *self, int64_t now_ms, account_t *account, const char *why)
 {
     if (account->told_at_ms == 0 || now_ms - account->told_at_ms >= TOLD_EVERY_MS) {
         account->told_at_ms = now_ms;
-        scheduler_log (self, "%s: %s", what, why);
+        scheduler_log (self, "a quota is used up: %s", why);
     }
     return why;
-}
-
-static const char *tell (scheduler_t *self, int64_t now_ms, account_t *account, const char *why)
-{
-    return scheduler_tell_refusal (self, now_ms, account, "a quota is used up", why);
 }
 
 const char *scheduler_over_tasks (scheduler_t *self, int64_t now_ms, account_t *account, size_t payload_len,

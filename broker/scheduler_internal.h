@@ -71,10 +71,9 @@ typedef struct peer_s {
     uint64_t id, connection; /* connection 0 = broken */
     uint64_t hello;          /* the counter of its HELLO: the highest owns the peer (R1) */
     int64_t hello_at_ms, heard_at_ms, pinged_at_ms, broken_at_ms;
-    uint64_t n_pings, n_pongs; /* on this connection: a PONG says that all before its PING has arrived */
-    int64_t patience_ms;       /* of silence beside the usual: a large message is on its way (R11) */
-    dp_acks_t acks;            /* of results, on this connection (R3) */
-    dp_list_t in_acking;       /* results are to be acknowledged in a while */
+    int64_t patience_ms; /* of silence beside the usual: a large message is on its way (R11) */
+    dp_acks_t acks;      /* of results, on this connection (R3) */
+    dp_list_t in_acking; /* results are to be acknowledged in a while */
     char host[256], name[256];
     char owner[SCHEDULER_OWNER + 1]; /* its key; "" = it came without */
     account_t *account;
@@ -132,12 +131,9 @@ typedef struct session_record_s {
     /* R9: bytes of its unfinished tasks, held results, sent results; how many of the first it was told that
        it may have */
     uint64_t task_bytes, held_bytes, sent_bytes, room;
-    uint64_t given;           /* what it may rely on: room, or more while it may not have heard of that yet */
-    uint64_t heard_with_pong; /* it has when so many PONGs have come; 0 = it has */
-    uint64_t cancelled_bytes; /* of task_bytes; its client need not wait for how these end */
-    bool is_full;             /* too many results are held: no new tasks, and workers keep what they have */
-    uint64_t n_forgotten;     /* results acknowledged on this connection */
-    dp_heap_node_t by_use;    /* in scheduler.hungry while tasks wait; keyed by used_us */
+    bool is_full;          /* too many results are held: no new tasks, and workers keep what they have */
+    uint64_t n_forgotten;  /* results acknowledged on this connection */
+    dp_heap_node_t by_use; /* in scheduler.hungry while tasks wait; keyed by used_us */
     uint64_t used_us;
     size_t n_queued, n_assigned;
     wire_batch_t results, missing, progress;
@@ -291,7 +287,6 @@ struct scheduler_s {
 
 /* scheduler.c: life, the tick */
 void scheduler_touch (scheduler_t *self, peer_t *peer);
-void scheduler_ping (scheduler_t *self, peer_t *peer); /* it is connected */
 void scheduler_log (scheduler_t *self, const char *format, ...) DPOOL_PRINTF (2, 3);
 void scheduler_drop_connection (scheduler_t *self, uint64_t connection);
 
@@ -318,9 +313,6 @@ const char *scheduler_over_hellos (scheduler_t *self, int64_t now_ms, const peer
                                    char *text, size_t size);
 const char *scheduler_over_queries (scheduler_t *self, int64_t now_ms, account_t *account, char *text,
                                     size_t size);
-/* The operator hears of it once a minute and account. Returns why. */
-const char *scheduler_tell_refusal (scheduler_t *self, int64_t now_ms, account_t *account, const char *what,
-                                    const char *why);
 
 /* scheduler_offers.c: names, and who can run what */
 offer_t *scheduler_offer (scheduler_t *self, char kind, wire_text_t name);
@@ -503,12 +495,6 @@ uint64_t scheduler_room_at_hello (const scheduler_t *self, wire_role_t role, con
 uint64_t scheduler_window_bytes (const scheduler_t *self, const worker_record_t *worker);
 bool scheduler_may_send (const scheduler_t *self, const session_record_t *session, size_t len);
 void scheduler_weigh_task (task_t *task, bool is_coming);
-void scheduler_mark_cancelled (task_t *task);
-void scheduler_renew_room (session_record_t *session); /* a new connection: WELCOME said what it may have */
-void scheduler_on_pong (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message);
-/* Why a task of this payload is beyond what the session was told that it may have here; NULL = it is not. */
-const char *scheduler_over_room (scheduler_t *self, int64_t now_ms, const session_record_t *session,
-                                 size_t payload_len, char *text, size_t size);
 void scheduler_weigh_held (scheduler_t *self, session_record_t *session, size_t len, bool is_coming);
 void scheduler_share_room (scheduler_t *self);
 

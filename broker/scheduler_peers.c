@@ -190,7 +190,6 @@ static void on_hello (scheduler_t *self, int64_t now_ms, uint64_t connection, wi
     scheduler_join_account (self, peer);
     peer->hello_at_ms = peer->heard_at_ms = now_ms;
     peer->pinged_at_ms = peer->patience_ms = 0;
-    peer->n_pings = peer->n_pongs = 0;
     peer->acks = (dp_acks_t) { 0 };
     peer->pid = hello->pid;
     copy_line (peer->host, sizeof peer->host, hello->host);
@@ -215,7 +214,7 @@ static void on_ping (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_messa
 static void on_nothing (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
 {
     (void) self, (void) now_ms, (void) peer,
-        (void) message; /* ACK: the sign of life and the ack were taken */
+        (void) message; /* PONG, ACK: the sign of life and the ack were taken */
 }
 
 static void on_large (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
@@ -281,8 +280,6 @@ static bool submit_group (scheduler_t *self, int64_t now_ms, session_record_t *s
         if (why == NULL)
             why = scheduler_over_tasks (self, now_ms, session->peer.account, task.payload.len, text,
                                         sizeof text);
-        if (why == NULL)
-            why = scheduler_over_room (self, now_ms, session, task.payload.len, text, sizeof text);
         if (why != NULL)
             goes_on = reject (self, now_ms, session, &task,
                               forbidden != NULL ? OUTCOME_REFUSED : OUTCOME_QUOTA, why);
@@ -312,7 +309,7 @@ static const struct {
     handler_t *of_client, *of_worker;
 } handlers[WIRE_KINDS] = {
     [WIRE_PING] = { on_ping, on_ping },
-    [WIRE_PONG] = { scheduler_on_pong, scheduler_on_pong },
+    [WIRE_PONG] = { on_nothing, on_nothing },
     [WIRE_ACK] = { on_nothing, on_nothing },
     [WIRE_BYE] = { on_bye, on_bye },
     [WIRE_LARGE] = { on_large, on_large },

@@ -17,8 +17,6 @@
 
 #include "core/memory.h"
 
-#include <stdio.h>
-
 enum {
     EIGHTHS_TASKS = 3,
     EIGHTHS_TO_WORKERS = 1,
@@ -86,16 +84,8 @@ void scheduler_weigh_task (task_t *task, bool is_coming)
     session_record_t *session = scheduler_session_of (task);
     account_t *account = session->peer.account;
     session->task_bytes += is_coming ? bytes : 0 - bytes;
-    session->cancelled_bytes -= task->is_cancelled ? bytes : 0; /* none is cancelled when it comes */
     account->bytes += is_coming ? bytes : 0 - bytes;
     account->n_tasks += is_coming ? 1 : 0 - UINT64_C (1);
-}
-
-void scheduler_mark_cancelled (task_t *task)
-{
-    if (task->state != TASK_FINISHED && !task->is_cancelled)
-        scheduler_session_of (task)->cancelled_bytes += (uint64_t) task->payload_len + WIRE_RECORD_BYTES;
-    task->is_cancelled = true;
 }
 
 /* ---- Quotas ----------------------------------------------------------------------------------- */
@@ -144,57 +134,17 @@ void scheduler_weigh_held (scheduler_t *self, session_record_t *session, size_t 
 
 static void tell_client (scheduler_t *self, session_record_t *session, uint64_t room)
 {
-    bool is_smaller = room < session->room;
     session->room = room;
     session->told_tasks = tasks_within_quota (session);
     if (session->peer.connection != 0)
         wire_put_room (&self->outbox, session->peer.connection, session->peer.acks.n_received, room,
                        session->told_tasks, NULL, 0);
-    if (room >= session->given || session->peer.connection == 0)
-        scheduler_renew_room (session);
-    else if (is_smaller) { /* what it sent before it heard of this is on its way */
-        scheduler_ping (self, &session->peer);
-        session->heard_with_pong = session->peer.n_pings;
-    }
 }
 
-void scheduler_renew_room (session_record_t *session)
-{
-    session->given = session->room;
-    session->heard_with_pong = 0;
-}
-
-void scheduler_on_pong (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
-{
-    (void) self, (void) now_ms, (void) message;
-    if (peer->n_pongs == peer->n_pings)
-        return; /* nobody asked for it */
-    peer->n_pongs++;
-    if (peer->role != WIRE_ROLE_CLIENT)
-        return;
-    session_record_t *session = DP_CONTAINER (peer, session_record_t, peer);
-    if (session->heard_with_pong != 0 && peer->n_pongs >= session->heard_with_pong)
-        scheduler_renew_room (session);
-}
-
-/* Room that was given to a session is taken back only when it knows so, and its tasks are gone. */
+/* Room that was given to a session is taken back only when its tasks are gone. */
 static uint64_t given (const session_record_t *session)
 {
-    return session->given > session->task_bytes ? session->given : session->task_bytes;
-}
-
-const char *scheduler_over_room (scheduler_t *self, int64_t now_ms, const session_record_t *session,
-                                 size_t payload_len, char *text, size_t size)
-{
-    uint64_t used = session->task_bytes - session->cancelled_bytes,
-             bytes = (uint64_t) payload_len + WIRE_RECORD_BYTES;
-    if (!is_limited (self) || used == 0 || used + bytes <= session->given)
-        return NULL;
-    snprintf (text, size,
-              "this session has %llu bytes of unfinished tasks at the broker, and %llu more are above the "
-              "room that it was told of (%llu): its client shall wait until some have finished, as ROOM says",
-              (unsigned long long) used, (unsigned long long) bytes, (unsigned long long) session->given);
-    return scheduler_tell_refusal (self, now_ms, session->peer.account, "a client does not heed ROOM", text);
+    return session->room > session->task_bytes ? session->room : session->task_bytes;
 }
 
 static session_record_t *first_session (const scheduler_t *self)

@@ -62,7 +62,6 @@ peer_t *scheduler_hello_client (scheduler_t *self, uint64_t connection, wire_mes
     session->n_claims = 0;
     session->told_processes = self->n_processes;
     session->told_tasks = 0;
-    scheduler_renew_room (session);
     self->is_sharing_room = true;
     session->peer.connection = connection;
     session->peer.broken_at_ms = 0;
