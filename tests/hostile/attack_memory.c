@@ -268,7 +268,8 @@ static void refer_to_what_changes (scene_t *self, attack_role_t role)
     void *dealer = come (self, role, dp_machine ());
     say_memory (dealer, &memory, 1);
     for (uint64_t i = 0; i < 8; i++) {
-        dp_reference_t reference = { .at = 0, .len = (uint64_t) PAYLOAD << i % 4, .generation = range->generation };
+        dp_reference_t reference
+            = { .at = 0, .len = (uint64_t) PAYLOAD << i % 4, .generation = range->generation };
         refer (dealer, 1 + i, &reference);
         memset (self->mapped, (int) i, PAYLOAD);
         atomic_store (&range->len, lengths[scene_random (self) % 5]);
