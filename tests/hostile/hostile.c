@@ -40,7 +40,7 @@ enum {
 #define QUOTA "tasks=20000 bytes=16M" /* of each key, or session: ROOM is only asked for */
 
 static const attack_t *const tables[]
-    = { attack_memory_table, attack_port_table, attack_peer_table, attack_worker_table };
+    = { attack_port_table, attack_peer_table, attack_worker_table, attack_memory_table };
 
 typedef struct options_s {
     bool has_keys, is_judged;
