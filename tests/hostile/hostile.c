@@ -39,6 +39,7 @@ enum {
 #define MEMORY_LIMIT "64M"            /* of the broker */
 #define QUOTA "tasks=20000 bytes=16M" /* of each key, or session: ROOM is only asked for */
 
+/* Those on memory are played only when they are asked for, against a broker of their own: ./run hostile. */
 static const attack_t *const tables[]
     = { attack_port_table, attack_peer_table, attack_worker_table, attack_memory_table };
 
@@ -398,7 +399,8 @@ static void fight (fight_t *self)
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
         for (const attack_t *attack = tables[i]; attack->name != NULL; attack++)
             if ((self->options.has_keys || !attack->needs_keys)
-                && (self->options.only == NULL || strstr (attack->name, self->options.only) != NULL))
+                && (self->options.only == NULL ? tables[i] != attack_memory_table
+                                               : strstr (attack->name, self->options.only) != NULL))
                 endure (self, attack);
     tear_down (self);
 }
