@@ -2,7 +2,6 @@
 /* The real broker between strangers: whatever comes to its port, a peer that speaks properly is answered. */
 #include "tests/support/test.h"
 
-#include "core/reference.h"
 #include "net/clock.h"
 #include "net/machine.h"
 #include "net/sharing.h"
@@ -19,6 +18,7 @@
 #include "tests/support/check.h"
 #include "tests/support/cluster.h"
 #include "tests/support/folder.h"
+#include "tests/support/payload_message.h"
 #include "tests/support/wait.h"
 
 #define MAX_PAYLOAD (64u << 20)
@@ -401,21 +401,7 @@ static void asks_for_memory_once_and_only_whom_it_lets_in (void **state)
 /* A task whose payload is said to lie where nothing does. */
 static void send_reference_to_nothing (void *dealer)
 {
-    static const wire_group_t group = { .function = { "f", 1 }, .require = { "", 0 } };
-    static const dp_reference_t nowhere = { .at = 0, .len = 40000, .generation = 12345 };
-    static const uint8_t bytes[WIRE_INLINE_MAX + 1];
-    wire_task_t task = { .id = 1, .n_items = 1, .payload = { bytes, sizeof bytes, 0 } };
-    wire_batch_t batch = { 0 };
-    dp_outbox_t out = { NULL, NULL, 0 };
-    uint8_t *reference;
-    dp_blob_t *blob = dp_blob_copy (bytes, sizeof bytes);
-    wire_add_task (&batch, &out, 0, WIRE_SUBMIT, &group, &task, blob);
-    wire_flush (&batch, &out, 0, 0, 0);
-    dp_blob_release (&blob);
-    dp_outgoing_t *message = dp_outbox_take (&out);
-    dp_blob_release (&message->frames[0]);
-    message->frames[0] = dp_blob_new (DP_REFERENCE_LEN, &reference);
-    dp_reference_write (&nowhere, reference);
+    dp_outgoing_t *message = payload_message_to_nothing (WIRE_SUBMIT);
     assert_int_equal (dp_outgoing_send (message, dealer, NULL, 0), 0);
     dp_outgoing_destroy (&message);
 }

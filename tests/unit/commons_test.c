@@ -11,6 +11,7 @@
 #include "core/memory.h"
 #include "core/reference.h"
 #include "net/machine.h"
+#include "tests/support/payload_message.h"
 
 enum { LONG = 100000, MOST = 1 << 20, ID = 77 };
 
@@ -100,23 +101,11 @@ static uint64_t connect_as (rig_t *rig, uint64_t id)
     return connection;
 }
 
-static dp_outgoing_t *message_of (dp_blob_t *blob)
-{
-    static const wire_group_t group = { .function = { "f", 1 }, .require = { "", 0 } };
-    wire_task_t task = { .id = 1, .n_items = 1, .payload = { dp_blob_data (blob), dp_blob_len (blob), 0 } };
-    wire_batch_t batch = { 0 };
-    dp_outbox_t out = { NULL, NULL, 0 };
-    wire_add_task (&batch, &out, 0, WIRE_SUBMIT, &group, &task, blob);
-    wire_flush (&batch, &out, 0, 0, 0);
-    dp_blob_release (&blob);
-    return dp_outbox_take (&out);
-}
-
 /* A message with a long payload, as the peer sends it. */
 static dp_outgoing_t *lent (rig_t *rig)
 {
     static const uint8_t bytes[LONG] = { 1 };
-    dp_outgoing_t *message = message_of (dp_blob_copy (bytes, sizeof bytes));
+    dp_outgoing_t *message = payload_message (WIRE_SUBMIT, dp_blob_copy (bytes, sizeof bytes));
     dp_sharing_lend (rig->sharing, message);
     return message;
 }

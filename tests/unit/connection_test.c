@@ -11,9 +11,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core/reference.h"
 #include "net/sharing.h"
 #include "tests/support/listener.h"
+#include "tests/support/payload_message.h"
 #include "tests/support/wait.h"
 
 #define MAX_PAYLOAD (1u << 20)
@@ -367,26 +367,6 @@ static void open_and_ask (fixture_t *self)
     answer_all (self, &out);
 }
 
-static dp_outgoing_t *reference_to_nothing (void)
-{
-    static const wire_group_t group = { .function = { "f", 1 }, .require = { "", 0 } };
-    static const dp_reference_t nowhere = { .at = 0, .len = 40000, .generation = 12345 };
-    static const uint8_t bytes[WIRE_INLINE_MAX + 1];
-    wire_task_t task = { .id = 1, .n_items = 1, .payload = { bytes, sizeof bytes, 0 } };
-    wire_batch_t batch = { 0 };
-    dp_outbox_t out = { NULL, NULL, 0 };
-    uint8_t *reference;
-    dp_blob_t *blob = dp_blob_copy (bytes, sizeof bytes);
-    wire_add_task (&batch, &out, 0, WIRE_TASKS, &group, &task, blob);
-    wire_flush (&batch, &out, 0, 0, 0);
-    dp_blob_release (&blob);
-    dp_outgoing_t *message = dp_outbox_take (&out);
-    dp_blob_release (&message->frames[0]);
-    message->frames[0] = dp_blob_new (DP_REFERENCE_LEN, &reference);
-    dp_reference_write (&nowhere, reference);
-    return message;
-}
-
 static int receive_one (fixture_t *self, dp_incoming_t *message)
 {
     int64_t end_ms = now_ms () + PATIENCE_MS;
@@ -415,7 +395,7 @@ static void shares_no_more_with_a_broker_whose_memory_it_cannot_read (void **sta
     answer_all (self, &out);
     assert_int_equal (next_at_router (self), WIRE_MEMORY);
     assert_null (dp_connection_take_complaint (self->connection));
-    answer (self, reference_to_nothing ());
+    answer (self, payload_message_to_nothing (WIRE_TASKS));
     assert_int_equal (receive_one (self, &received), -1);
     assert_true (dp_connection_is_broken (self->connection));
     assert_string_equal (dp_connection_take_complaint (self->connection),
@@ -423,7 +403,7 @@ static void shares_no_more_with_a_broker_whose_memory_it_cannot_read (void **sta
     assert_null (dp_connection_take_complaint (self->connection));
 
     open_and_ask (self);
-    answer (self, reference_to_nothing ());
+    answer (self, payload_message_to_nothing (WIRE_TASKS));
     assert_int_equal (receive_one (self, &received), 1);
     assert_string_equal (received.malformed, "a reference to memory that is not shared");
     dp_incoming_fini (&received);

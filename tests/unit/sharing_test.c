@@ -11,6 +11,7 @@
 #include "core/memory.h"
 #include "core/reference.h"
 #include "net/segment.h"
+#include "tests/support/payload_message.h"
 
 enum { BROKER, PEER, LONG = 100000, MOST = 1 << 20 };
 
@@ -99,21 +100,6 @@ static dp_blob_t *payload (dp_arena_t *arena, size_t len, int byte)
     return blob;
 }
 
-/* A message with one payload, of which it holds the only hold. */
-static dp_outgoing_t *message_of (dp_blob_t *blob)
-{
-    static const wire_group_t group = { .function = { "f", 1 }, .require = { "", 0 } };
-    wire_task_t task = { .id = 1, .n_items = 1, .payload = { dp_blob_data (blob), dp_blob_len (blob), 0 } };
-    wire_batch_t batch = { 0 };
-    dp_outbox_t out = { NULL, NULL, 0 };
-    wire_add_task (&batch, &out, 0, WIRE_SUBMIT, &group, &task, blob);
-    wire_flush (&batch, &out, 0, 0, 0);
-    dp_blob_release (&blob);
-    dp_outgoing_t *message = dp_outbox_take (&out);
-    assert_null (out.first);
-    return message;
-}
-
 /* The message has arrived: its envelope is of no interest. */
 static bool take_in (rig_t *rig, int side, dp_outgoing_t *message)
 {
@@ -136,7 +122,7 @@ static void has_come (rig_t *rig, size_t len, int byte)
 
 static dp_outgoing_t *lent (rig_t *rig, int side, dp_blob_t *blob)
 {
-    dp_outgoing_t *message = message_of (blob);
+    dp_outgoing_t *message = payload_message (WIRE_SUBMIT, blob);
     dp_sharing_lend (rig->sides[side], message);
     return message;
 }
@@ -312,7 +298,7 @@ static void whoever_asks_hears_of_memory_once_and_never_of_a_brokers (void **sta
 /* What the peer sends in place of a payload. */
 static void is_refused (rig_t *rig, const void *bytes, size_t len)
 {
-    dp_outgoing_t *message = message_of (payload (NULL, LONG, 1));
+    dp_outgoing_t *message = payload_message (WIRE_SUBMIT, payload (NULL, LONG, 1));
     dp_blob_release (&message->frames[0]);
     message->frames[0] = dp_blob_copy (bytes, len);
     assert_false (take_in (rig, BROKER, message));
@@ -509,7 +495,7 @@ static void large_is_left_out_before_what_is_lent (void **state)
     dp_outbox_t out = { NULL, NULL, 0 };
     wire_put_number (&out, 0, WIRE_LARGE, 0, 2 * MOST);
     dp_outgoing_t *large = dp_outbox_take (&out);
-    dp_outgoing_t *message = message_of (payload (NULL, LONG, 1));
+    dp_outgoing_t *message = payload_message (WIRE_SUBMIT, payload (NULL, LONG, 1));
     dp_blob_release (&message->frames[0]);
     message->frames[0] = payload (NULL, 2 * MOST, 1);
     assert_true (dp_sharing_lend_ahead (NULL, large, message));
