@@ -111,6 +111,7 @@ static void keeps_results_readable_after_the_pool (void **state)
     dpool_async_result_t *bad
         = assert_made (dpool_apply_async (pool, "fail_with", DPOOL_V (5, "still here")));
     dpool_imap_t *imap = assert_made (dpool_imap (pool, "square", dpool_source_from_items (items), NULL));
+    assert_ok (dpool_async_result_wait (good, PATIENCE_MS));
     assert_ok (dpool_async_result_wait (bad, PATIENCE_MS));
     assert_int_equal (dpool_imap_next (imap, NULL, PATIENCE_MS), 1);
     dpool_destroy (&pool);
