@@ -12,7 +12,6 @@
 #include <string.h>
 
 enum {
-    MAX_KINDS = 256, /* jobs of calls that are kept while they are idle */
     MAX_STRETCH
     = 65536, /* items between the oldest unfinished call of a job and the newest, mostly finished */
     SPARSE = 4
@@ -163,7 +162,7 @@ static job_t *job_for (session_t *self, const job_spec_t *spec)
             return NULL;
     }
     use (self, job);
-    if (self->calls.count > MAX_KINDS)
+    if (self->calls.count > SESSION_MAX_KINDS)
         retire_idle (self);
     return job;
 }
@@ -193,7 +192,7 @@ bool session_forget_call (session_t *self, job_t *job, size_t index)
         job_destroy (&job);
         return true;
     }
-    if (self->calls.count <= MAX_KINDS || !is_idle (job))
+    if (self->calls.count <= SESSION_MAX_KINDS || !is_idle (job))
         return false;
     retire (self, job);
     return true;

@@ -7,7 +7,8 @@
 #include "core/acks.h"
 
 enum {
-    SESSION_CANCEL_MS = 5000,       /* a cancel that nobody confirms ends by itself (R8) */
+    SESSION_MAX_KINDS = 2048, /* jobs of calls that are kept while they are idle, with what they learned */
+    SESSION_CANCEL_MS = 5000, /* a cancel that nobody confirms ends by itself (R8) */
     SESSION_SUBMISSION_STEP = 1000, /* attempts between two submissions of a task (R7) */
     SESSION_MAX_LOSSES = 10,        /* tasks that may end without a word on an item */
     SESSION_MAX_PROCESSES = 1 << 20 /* more are not believed */

@@ -414,17 +414,35 @@ static void a_slow_call_does_not_keep_the_room_of_all_behind_it (void **state)
     fixture_free (&f);
 }
 
+static job_t *end_call_of_kind (fixture_t *f, int kind)
+{
+    job_t *job = fixture_calls (f, 1, (job_spec_t) { .priority = kind });
+    size_t index = job->next - 1;
+    session_release_call (f->session, f->now_ms, job, index);
+    assert_int_equal (job_next_finished (job), index);
+    session_forget_call (f->session, job, index);
+    return job;
+}
+
+/* So what was learned of their time is not learned anew. */
+static void a_thousand_kinds_in_turn_are_remembered (void **state)
+{
+    (void) state;
+    fixture_t *f = fixture_new (65536, 256 << 20);
+    job_t *first = end_call_of_kind (f, 0);
+    for (int i = 1; i < 1000; i++)
+        end_call_of_kind (f, i);
+    assert_ptr_equal (end_call_of_kind (f, 0), first);
+    fixture_free (&f);
+}
+
 static void kinds_that_are_not_used_any_more_are_forgotten (void **state)
 {
     (void) state;
     fixture_t *f = fixture_new (65536, 256 << 20);
-    for (int i = 0; i < 2000; i++) {
-        job_t *job = fixture_calls (f, 1, (job_spec_t) { .priority = i });
-        session_release_call (f->session, f->now_ms, job, 0);
-        assert_int_equal (job_next_finished (job), 0);
-        session_forget_call (f->session, job, 0);
-    }
-    assert_true (f->session->calls.count <= 257);
+    for (int i = 0; i < 3 * SESSION_MAX_KINDS; i++)
+        end_call_of_kind (f, i);
+    assert_true (f->session->calls.count <= SESSION_MAX_KINDS + 1);
     fixture_calls (f, 1, (job_spec_t) { .priority = 0 });
     fixture_free (&f);
 }
@@ -443,7 +461,7 @@ static void as_many_kinds_as_calls_cost_no_more_each_and_leave_nothing (void **s
         assert_int_equal (job_next_finished (jobs[i]), 0);
         session_forget_call (f->session, jobs[i], 0);
     }
-    assert_in_range (f->session->calls.count, 1, 256);
+    assert_in_range (f->session->calls.count, 1, SESSION_MAX_KINDS);
     dp_free (jobs);
     fixture_free (&f);
 }
@@ -511,6 +529,7 @@ int main (void)
         cmocka_unit_test (a_stalled_chunk_is_shared_out),
         cmocka_unit_test (a_crash_blames_one_call_and_tells_it_as_the_first_item),
         cmocka_unit_test (a_slow_call_does_not_keep_the_room_of_all_behind_it),
+        cmocka_unit_test (a_thousand_kinds_in_turn_are_remembered),
         cmocka_unit_test (kinds_that_are_not_used_any_more_are_forgotten),
         cmocka_unit_test (as_many_kinds_as_calls_cost_no_more_each_and_leave_nothing),
         cmocka_unit_test (a_call_behind_others_is_explained_by_them),
