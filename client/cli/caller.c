@@ -6,6 +6,7 @@
 #include <string.h>
 
 static const struct argp_option options[] = {
+    { "json", 'j', NULL, 0, "Print JSON, as is done without it too", 0 },
     { "limit", 'l', "SECONDS", 0, "Stop a call that runs longer (default: never)", 0 },
     { "require", 'r', "LABEL", 0, "Run it on workers of this label only", 0 },
     { NULL, 0, NULL, 0, NULL, 0 },
@@ -18,6 +19,8 @@ static error_t take_option (int key, char *value, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &taken->endpoint;
+        return 0;
+    case 'j':
         return 0;
     case 'l':
         taken->time_limit_ms = command_seconds ("limit", value, state);

@@ -3,8 +3,10 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/utf8.h"
 
 #include <errno.h>
+#include <string.h>
 
 json_t *report_fetch (inquiry_t *inquiry, int timeout_ms)
 {
@@ -21,6 +23,24 @@ json_t *report_fetch (inquiry_t *inquiry, int timeout_ms)
         return NULL;
     }
     return report;
+}
+
+json_t *report_new (int rc)
+{
+    json_t *report = json_pack ("{s:b}", "ok", rc == 0);
+    if (rc == 0)
+        return report;
+    char *reason = dp_must_strdup (dpool_last_error ()->message);
+    dp_utf8_clean (reason, strlen (reason)); /* names that were given may be any bytes */
+    json_object_set_new (report, "error", json_string (reason));
+    dp_free (reason);
+    return report;
+}
+
+void report_print (const json_t *report)
+{
+    json_dumpf (report, stdout, JSON_INDENT (2));
+    printf ("\n");
 }
 
 const char *report_text (const json_t *object, const char *key)

@@ -149,10 +149,9 @@ int command_status (int argc, char **argv)
     if (inquiry != NULL && inquiry_connect (inquiry, COMMAND_ANSWER_MS, false) == 0)
         report = report_fetch (inquiry, COMMAND_ANSWER_MS);
     int status = report == NULL ? command_complain (argv[0]) : COMMAND_DONE;
-    if (report != NULL && taken.is_json) {
-        json_dumpf (report, stdout, JSON_INDENT (2));
-        printf ("\n");
-    } else if (report != NULL)
+    if (report != NULL && taken.is_json)
+        report_print (report);
+    else if (report != NULL)
         print_report (report, inquiry_endpoint (inquiry));
     json_decref (report);
     inquiry_destroy (&inquiry);

@@ -15,9 +15,11 @@ typedef struct wait_options_s {
     const char *endpoint;
     long n_workers;
     int timeout_ms;
+    bool is_json;
 } wait_options_t;
 
 static const struct argp_option options[] = {
+    { "json", 'j', NULL, 0, "Print what is there as JSON, also where it is not enough", 0 },
     { "workers", 'w', "N", 0, "Wait for N workers that take tasks (default: 1)", 0 },
     { "timeout", 't', "SECONDS", 0, "Give up after so long, or: never (default: 30)", 0 },
     { NULL, 0, NULL, 0, NULL, 0 },
@@ -41,6 +43,9 @@ static error_t take_option (int key, char *value, struct argp_state *state)
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &taken->endpoint;
         return 0;
+    case 'j':
+        taken->is_json = true;
+        return 0;
     case 'w':
         taken->n_workers = parse_count (value, state);
         return 0;
@@ -60,17 +65,19 @@ static error_t take_option (int key, char *value, struct argp_state *state)
     }
 }
 
-/* Ask until it is so. 0, or -1 with the thread's last error. Which processes come and go the broker tells by
-   itself; a worker that has none, or is lost and back, is seen by asking again. */
-static int wait_for (inquiry_t *inquiry, long n_workers, int64_t deadline_ms)
+/* Ask until it is so. 0, or -1 with the thread's last error; and the broker's state by its last answer, NULL
+   = it gave none. Which processes come and go the broker tells by itself; a worker that has none, or is lost
+   and back, is seen by asking again. */
+static int wait_for (inquiry_t *inquiry, long n_workers, int64_t deadline_ms, json_t **report)
 {
     for (;;) {
+        json_decref (*report);
+        *report = NULL;
         int left_ms = dp_clock_until (deadline_ms, dp_clock_ms ());
         if (inquiry_connect (inquiry, left_ms, true) < 0)
             return -1;
-        json_t *report = report_fetch (inquiry, COMMAND_ANSWER_MS);
-        json_int_t n_ready = report != NULL ? report_ready (report) : -1;
-        json_decref (report);
+        *report = report_fetch (inquiry, COMMAND_ANSWER_MS);
+        json_int_t n_ready = *report != NULL ? report_ready (*report) : -1;
         if (n_ready >= n_workers)
             return 0;
         if (dp_clock_ms () >= deadline_ms && n_ready < 0)
@@ -83,6 +90,23 @@ static int wait_for (inquiry_t *inquiry, long n_workers, int64_t deadline_ms)
     }
 }
 
+/* rc: what wait_for returned. */
+static void print_json (const wait_options_t *taken, const inquiry_t *inquiry, const json_t *report, int rc)
+{
+    static const char *const numbers[] = { "n_workers", "processes" };
+    json_t *told = report_new (rc);
+    json_object_set_new (told, "n_wanted", json_integer (taken->n_workers));
+    if (report != NULL) {
+        json_object_set_new (told, "endpoint", json_string (inquiry_endpoint (inquiry)));
+        json_object_set_new (told, "broker", json_string (report_text (report, "broker")));
+        json_object_set_new (told, "n_ready", json_integer (report_ready (report)));
+        for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+            json_object_set_new (told, numbers[i], json_integer (report_number (report, numbers[i])));
+    }
+    report_print (told);
+    json_decref (told);
+}
+
 int command_wait (int argc, char **argv)
 {
     static const struct argp argp
@@ -93,13 +117,20 @@ int command_wait (int argc, char **argv)
             children,
             NULL,
             NULL };
-    wait_options_t taken = { NULL, 1, DEFAULT_TIMEOUT_MS };
+    wait_options_t taken = { .n_workers = 1, .timeout_ms = DEFAULT_TIMEOUT_MS };
     argp_parse (&argp, argc, argv, 0, NULL, &taken);
     inquiry_t *inquiry = inquiry_new (taken.endpoint);
     int timeout_ms = taken.timeout_ms < 0 ? LONG_MS : taken.timeout_ms;
-    int status = COMMAND_DONE;
-    if (inquiry == NULL || wait_for (inquiry, taken.n_workers, dp_clock_ms () + timeout_ms) < 0)
-        status = command_complain (argv[0]);
+    json_t *report = NULL;
+    int rc = inquiry != NULL ? wait_for (inquiry, taken.n_workers, dp_clock_ms () + timeout_ms, &report) : -1;
+    int status = rc == 0 ? COMMAND_DONE : command_complain (argv[0]);
+    if (taken.is_json)
+        print_json (&taken, inquiry, report, rc);
+    else if (rc == 0)
+        printf ("workers: %lld (%lld ready), processes: %lld\n",
+                (long long) report_number (report, "n_workers"), (long long) report_ready (report),
+                (long long) report_number (report, "processes"));
+    json_decref (report);
     inquiry_destroy (&inquiry);
     return status;
 }

@@ -108,7 +108,7 @@ static void wait_gives_up_in_time_and_says_how_many_there_are (void **state)
     (void) state;
     cluster_add_worker (cluster, 1, NULL, "anna");
     assert_done ("wait");
-    assert_int_equal (run ("wait --workers 2 --timeout 0.2"), 4);
+    assert_int_equal (run ("wait --workers 2 --timeout 1"), 4);
     assert_contains (complaint, "1 of 2 workers are there");
 }
 
@@ -121,6 +121,31 @@ static void wait_ends_when_the_worker_comes (void **state)
     assert_int_equal (finish (waiting), 0);
 }
 
+static void wait_says_how_many_there_are (void **state)
+{
+    (void) state;
+    cluster_add_worker (cluster, 2, NULL, "anna");
+    assert_done ("wait");
+    assert_string_equal (output, "workers: 1 (1 ready), processes: 2\n");
+    assert_done ("wait --json");
+    assert_contains (output, "\"ok\": true");
+    assert_contains (output, "\"n_wanted\": 1");
+    assert_contains (output, "\"n_ready\": 1");
+    assert_contains (output, "\"n_workers\": 1");
+    assert_contains (output, "\"processes\": 2");
+    assert_contains (output, cluster_endpoint (cluster));
+    assert_null (strstr (output, "\"error\""));
+    assert_int_equal (run ("wait --json --workers 2 --timeout 1"), 4);
+    assert_contains (output, "\"ok\": false");
+    assert_contains (output, "\"error\": \"1 of 2 workers are there");
+    assert_contains (output, "\"n_ready\": 1");
+    assert_contains (complaint, "1 of 2 workers are there");
+    assert_int_equal (run ("wait --json --timeout 0.2 tcp://127.0.0.1:1"), 3);
+    assert_contains (output, "\"error\": \"");
+    assert_contains (output, "tcp://127.0.0.1:1"); /* in so short a time it need not be known why */
+    assert_null (strstr (output, "n_ready"));      /* nobody has told */
+}
+
 static void apply_prints_the_value_as_json (void **state)
 {
     (void) state;
@@ -130,6 +155,8 @@ static void apply_prints_the_value_as_json (void **state)
     assert_string_equal (output, "144\n");
     assert_done ("apply add2 -- -1 3");
     assert_string_equal (output, "2\n");
+    assert_done ("apply --json square 3");
+    assert_string_equal (output, "9\n");
 }
 
 static void apply_says_what_is_wrong (void **state)
@@ -153,7 +180,7 @@ static void a_line_of_input_is_a_line_of_output (void **state)
     cluster_add_worker (cluster, 2, NULL, "anna");
     assert_done ("wait");
     const char *const argv[]
-        = { "/bin/sh", "-c", "printf '1\\n2\\n\\n3\\n' | '" DPOOL_BIN_DIR "/dpool' map square", NULL };
+        = { "/bin/sh", "-c", "printf '1\\n2\\n\\n3\\n' | '" DPOOL_BIN_DIR "/dpool' map --json square", NULL };
     assert_int_equal (finish (process_new (argv, folder_path (folder, "stderr"))), 0);
     assert_string_equal (output, "1\n4\n9\n");
     const char *const bad[]
@@ -194,6 +221,46 @@ static void drain_ends_a_worker_when_it_has_finished (void **state)
     assert_true (WIFEXITED (status) && WEXITSTATUS (status) == 0);
 }
 
+static bool is_draining (void *unused)
+{
+    (void) unused;
+    assert_done ("status");
+    return strstr (output, "draining") != NULL;
+}
+
+static void drain_tells_as_json_what_became_of_each_worker (void **state)
+{
+    (void) state;
+    char words[400], started[200];
+    cluster_add_worker (cluster, 1, NULL, "anna");
+    assert_done ("wait");
+    assert_int_equal (run ("drain --json bert"), 1);
+    assert_contains (output, "\"ok\": false");
+    assert_contains (output, "\"error\": \"there is no worker 'bert'; there are: anna\"");
+    assert_contains (output, "\"workers\": []");
+
+    snprintf (started, sizeof started, "%s", folder_path (folder, "started"));
+    snprintf (words, sizeof words, "apply touch_then_wait \"%s\" \"%s\"", started,
+              folder_path (folder, "gate"));
+    process_t *call = start (words);
+    wait_for_path (started);
+    process_t *drain = start ("drain --json anna");
+    assert_true (wait_until (is_draining, NULL)); /* it has asked */
+    assert_int_equal (run ("drain --json anna --timeout 0.1"), 4);
+    assert_contains (output, "\"error\": \"it drains still");
+    assert_contains (output, "\"name\": \"anna\"");
+    assert_contains (output, "\"state\": \"draining\"");
+    assert_done ("drain --json anna --timeout 0");
+    assert_contains (output, "\"ok\": true");
+    assert_contains (output, "\"state\": \"draining\"");
+    make_file (folder_path (folder, "gate"));
+    assert_int_equal (finish (call), 0);
+    assert_int_equal (finish (drain), 0);
+    assert_contains (output, "\"ok\": true");
+    assert_contains (output, "\"state\": \"left\"");
+    assert_null (strstr (output, "worker 'anna'")); /* nothing but JSON */
+}
+
 static void the_command_line_is_checked (void **state)
 {
     (void) state;
@@ -217,10 +284,12 @@ int main (void)
         TEST (nobody_listens_and_it_says_so_soon),
         TEST (wait_gives_up_in_time_and_says_how_many_there_are),
         TEST (wait_ends_when_the_worker_comes),
+        TEST (wait_says_how_many_there_are),
         TEST (apply_prints_the_value_as_json),
         TEST (apply_says_what_is_wrong),
         TEST (a_line_of_input_is_a_line_of_output),
         TEST (drain_ends_a_worker_when_it_has_finished),
+        TEST (drain_tells_as_json_what_became_of_each_worker),
         TEST (the_command_line_is_checked),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
