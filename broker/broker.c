@@ -141,6 +141,8 @@ static int start (broker_t *self, void *context, const broker_config_t *config)
     self->is_quiet = config->is_quiet;
     self->log = config->log;
     self->tidy = dp_tidy_new ();
+    if (config->malloc_trim != 0)
+        self->tidy.is_malloc_left = config->malloc_trim < 0;
     self->now_ms = dp_clock_ms ();
     self->exchange = config->exchange;
     self->scheduler = scheduler_new (&scheduler, self->now_ms);

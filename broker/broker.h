@@ -30,6 +30,7 @@ typedef struct broker_config_s {
     const dp_keys_t *keys;          /* copied; NULL: nothing is encrypted, and whoever comes is let in */
     access_t **access_p;            /* with keys: who is let in. Taken: *access_p becomes NULL */
     bool is_quiet;                  /* log errors only */
+    int malloc_trim;                /* 1 = yes, -1 = no, 0 = as DPOOL_MALLOC_TRIM says */
     void (*log) (const char *line); /* one line an event; or NULL */
 } broker_config_t;
 

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/items.h"
 #include "core/memory.h"
+#include "net/segment.h"
 #include "service/settings_file.h"
 
 #include <errno.h>
@@ -124,6 +125,26 @@ static int set_insecure (void *target, const char *value)
     return 0;
 }
 
+static int set_shared_memory (void *target, const char *value)
+{
+    uint64_t mib;
+    if (dp_segment_read_limit (value, &mib) < 0)
+        return -1;
+    if (target != NULL)
+        ((config_t *) target)->shared_memory_mib = mib;
+    return 0;
+}
+
+static int set_malloc_trim (void *target, const char *value)
+{
+    bool is_off = strcmp (value, "off") == 0;
+    if (!is_off && strcmp (value, "on") != 0)
+        return dp_fail (EINVAL, "malloc_trim '%s' is unknown: write on or off", value);
+    if (target != NULL)
+        ((config_t *) target)->malloc_trim = is_off ? -1 : 1;
+    return 0;
+}
+
 #define QUOTA "hellos=6000 queries=1200"
 
 static int set_quota (void *target, const char *value)
@@ -180,6 +201,7 @@ static const dp_setting_t table[] = {
       .option = "quiet",
       .letter = 'q',
       .implied = "errors",
+      .opposite = "events",
       .help = "Log errors only" },
     { .key = "key_file",
       .set = set_key_file,
@@ -195,6 +217,7 @@ static const dp_setting_t table[] = {
       .set = set_insecure,
       .letter = 'i',
       .implied = "yes",
+      .opposite = "no",
       .help = "Let other hosts and users reach the broker without keys" },
     { .key = "quota",
       .set = set_quota,
@@ -204,6 +227,19 @@ static const dp_setting_t table[] = {
       .help = "How much each key may have and ask for where the allowlist says nothing, or without keys each "
               "client: tasks=N bytes=N sessions=N, and a minute hellos=N queries=N; none is no limit "
               "(default: " QUOTA ")" },
+    { .key = "shared_memory",
+      .set = set_shared_memory,
+      .fallback = "1024",
+      .variable = "DPOOL_SHARED_MEMORY",
+      .argument = "MIB",
+      .help = "Share so much memory at most with programs of this machine, for long payloads, or: off "
+              "(default: 1024)" },
+    { .key = "malloc_trim",
+      .set = set_malloc_trim,
+      .fallback = "on",
+      .variable = "DPOOL_MALLOC_TRIM",
+      .argument = "on|off",
+      .help = "Whether memory that a burst has left with malloc goes back to the system (default: on)" },
 };
 
 static int check_security (const void *target)

@@ -15,9 +15,11 @@ typedef struct config_s {
     size_t n_endpoints;
     const char *name;
     const char *key_file, *allowlist;
-    int insecure; /* 1 = yes, -1 = no */
+    int insecure;    /* 1 = yes, -1 = no */
+    int malloc_trim; /* likewise */
     uint64_t max_payload_bytes, memory_limit_bytes;
-    int64_t no_worker_ms; /* -1 = never */
+    uint64_t shared_memory_mib; /* with the defaults, 0 = off */
+    int64_t no_worker_ms;       /* -1 = never */
     config_log_t log;
     quota_t quota;
 } config_t;

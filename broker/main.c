@@ -6,6 +6,7 @@
 #include "broker/log.h"
 #include "net/clock.h"
 #include "net/context.h"
+#include "net/segment.h"
 #include "net/standard.h"
 #include "service/notify.h"
 
@@ -157,6 +158,7 @@ static int serve (const config_t *config, void *context, int signals)
     broker_config_t settings = { .endpoints = config->endpoints,
                                  .n_endpoints = config->n_endpoints,
                                  .is_quiet = config->log == CONFIG_LOG_ERRORS,
+                                 .malloc_trim = config->malloc_trim,
                                  .log = log_line };
     settings.scheduler.name = config->name;
     settings.scheduler.max_payload_bytes = config->max_payload_bytes;
@@ -207,6 +209,7 @@ int main (int argc, char **argv)
         config_destroy (&config);
         return DP_USAGE_STATUS;
     }
+    dp_segment_set_limit (config->shared_memory_mib);
     setvbuf (stdout, NULL, _IOLBF, 0);
     umask (077); /* an ipc endpoint is for this user only */
     int rc = -1;

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "net/segment.h"
 
+#include "core/error.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -29,19 +32,45 @@ int dp_segment_make (const char *name, size_t len)
     return -1;
 }
 
+/* Of the whole process. */
+static bool is_limited;
+static uint64_t limit_mib;
+
+static bool parse_limit (const char *text, uint64_t *mib)
+{
+    char *end;
+    *mib = 0;
+    if (strcmp (text, "off") == 0)
+        return true;
+    errno = 0;
+    *mib = strtoull (text, &end, 10);
+    return *text >= '0' && *text <= '9' && errno == 0 && *end == '\0';
+}
+
 size_t dp_segment_limit (size_t usual)
 {
-    const char *text = secure_getenv ("DPOOL_SHARED_MEMORY");
-    if (text == NULL || text[0] == '\0')
-        return usual;
-    if (strcmp (text, "off") == 0)
+    uint64_t mib = limit_mib;
+    if (!is_limited) {
+        const char *text = secure_getenv ("DPOOL_SHARED_MEMORY");
+        if (text == NULL || !parse_limit (text, &mib))
+            return usual;
+    }
+    if (mib == 0)
         return 0;
-    char *end;
-    errno = 0;
-    unsigned long long n = strtoull (text, &end, 10);
-    if (errno != 0 || *end != '\0' || text[0] == '-' || n >= usual >> 20)
-        return usual;
-    return (size_t) n << 20;
+    return mib >= usual >> 20 ? usual : (size_t) mib << 20;
+}
+
+void dp_segment_set_limit (uint64_t mib)
+{
+    is_limited = true;
+    limit_mib = mib;
+}
+
+int dp_segment_read_limit (const char *text, uint64_t *mib)
+{
+    if (parse_limit (text, mib))
+        return 0;
+    return dp_fail (EINVAL, "shared_memory '%s' is unknown: write a number of MiB, or off", text);
 }
 
 int dp_segment_reserve (const dp_segment_t *self, size_t at, size_t len)

@@ -25,9 +25,15 @@ typedef struct dp_segment_s {
    descriptor; or -1 with errno, also where a limit on the size of files forbids it. */
 int dp_segment_make (const char *name, size_t len);
 
-/* The most that a program's memory of one kind may take, as DPOOL_SHARED_MEMORY says (in MiB, or "off");
-   "usual" where it says nothing. 0: share none. */
+/* The most that a program's memory of one kind may take, as dp_segment_set_limit said, or else
+   DPOOL_SHARED_MEMORY; "usual" where neither did, or said more. 0: share none. */
 size_t dp_segment_limit (size_t usual);
+
+/* From now on so many MiB for this process and those that it forks. To be called before there are threads. */
+void dp_segment_set_limit (uint64_t mib);
+
+/* Read such a limit: MiB, or "off", which is 0. 0, or -1 with the thread's last error. */
+int dp_segment_read_limit (const char *text, uint64_t *mib);
 
 /* Have memory behind these bytes of the file, whatever signals come meanwhile. 0, or -1 with errno. */
 int dp_segment_reserve (const dp_segment_t *self, size_t at, size_t len);

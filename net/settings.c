@@ -93,6 +93,8 @@ static int check_text (const dp_setting_t *row, const char *text)
     for (const char *c = text; *c != '\0'; c++)
         if ((unsigned char) *c < 0x20 || *c == 0x7f)
             return dp_fail (EINVAL, "%s has a control character in it", row->key);
+    if (strchr (text, '"') != NULL && strchr (text, '\'') != NULL)
+        return dp_fail (EINVAL, "%s has both kinds of quotes in it", row->key);
     return 0;
 }
 
@@ -276,10 +278,10 @@ static int complete (dp_settings_t *self)
     return self->is_printing || self->program->check == NULL ? 0 : self->program->check (self->target);
 }
 
-static void take_option (dp_settings_t *self, struct argp_state *state, size_t i, const char *value)
+static void take_option (dp_settings_t *self, struct argp_state *state, const dp_setting_t *row,
+                         const char *value)
 {
-    const dp_setting_t *row = &self->program->table[i];
-    if (dp_settings_set (self, DP_FROM_OPTION, row->key, row->argument != NULL ? value : row->implied) < 0)
+    if (dp_settings_set (self, DP_FROM_OPTION, row->key, value) < 0)
         argp_error (state, "%s", dpool_last_error ()->message);
 }
 
@@ -291,6 +293,17 @@ static error_t take_argument (dp_settings_t *self, struct argp_state *state, con
     else if (dp_settings_set (self, DP_FROM_OPTION, program->key, word) < 0)
         argp_error (state, "%s", dpool_last_error ()->message);
     return 0;
+}
+
+/* What argp calls the row's option, and the one that says the opposite. */
+static int option_key (const dp_setting_t *row, size_t i)
+{
+    return row->letter != 0 ? row->letter : OPTION_ROW + (int) i;
+}
+
+static int opposite_key (const dp_settings_program_t *program, size_t i)
+{
+    return OPTION_ROW + (int) (program->n_settings + i);
 }
 
 static error_t take_word (int key, char *word, struct argp_state *state)
@@ -308,11 +321,15 @@ static error_t take_word (int key, char *word, struct argp_state *state)
         return 0;
     }
     for (size_t i = 0; i < program->n_settings; i++) {
-        int letter = program->table[i].letter;
-        if (key == (letter != 0 ? letter : OPTION_ROW + (int) i)) {
-            take_option (self, state, i, word);
-            return 0;
-        }
+        const dp_setting_t *row = &program->table[i];
+        bool is_opposite = key == opposite_key (program, i);
+        if (!is_opposite && key != option_key (row, i))
+            continue;
+        take_option (self, state, row,
+                     is_opposite             ? row->opposite
+                     : row->argument != NULL ? word
+                                             : row->implied);
+        return 0;
     }
     return ARGP_ERR_UNKNOWN;
 }
@@ -327,15 +344,29 @@ static const struct argp_option print_option
         "Print the settings as they would be, in the form of a file and with where each comes from, and end",
         0 };
 
-/* The row's option; its name is in names. */
-static struct argp_option option_of (const dp_setting_t *row, size_t i, char name[MAX_VARIABLE])
+/* What argp points to while it reads the options of a row. */
+typedef struct setting_words_s {
+    char name[MAX_VARIABLE], opposite[MAX_VARIABLE + 3], opposite_help[MAX_VARIABLE + 64];
+} setting_words_t;
+
+/* The row's one or two options, and their words. Returns how many. */
+static size_t add_options (const dp_settings_program_t *program, size_t i, setting_words_t *words,
+                           struct argp_option *options)
 {
-    snprintf (name, MAX_VARIABLE, "%s", row->option != NULL ? row->option : row->key);
-    for (char *c = name; *c != '\0'; c++)
+    const dp_setting_t *row = &program->table[i];
+    snprintf (words->name, sizeof words->name, "%s", row->option != NULL ? row->option : row->key);
+    for (char *c = words->name; *c != '\0'; c++)
         *c = *c == '_' ? '-' : *c;
-    return (struct argp_option) { name,          row->letter != 0 ? row->letter : OPTION_ROW + (int) i,
-                                  row->argument, 0,
-                                  row->help,     0 };
+    options[0] = (struct argp_option) { words->name, option_key (row, i), row->argument, 0, row->help, 0 };
+    if (row->opposite == NULL)
+        return 1;
+    snprintf (words->opposite, sizeof words->opposite, "no-%s", words->name);
+    snprintf (words->opposite_help, sizeof words->opposite_help,
+              "The opposite of --%s, where a file or the environment says that", words->name);
+    options[1] = (struct argp_option) {
+        words->opposite, opposite_key (program, i), NULL, 0, words->opposite_help, 0
+    };
+    return 2;
 }
 
 static const char *version_of; /* the program; argp wants it so */
@@ -350,10 +381,10 @@ int dp_settings_parse (dp_settings_t *self, int argc, char **argv)
 {
     const dp_settings_program_t *program = self->program;
     size_t n = 0;
-    char (*names)[MAX_VARIABLE] = dp_must_alloc (program->n_settings * sizeof *names);
-    struct argp_option *options = dp_must_alloc ((program->n_settings + 3) * sizeof *options);
+    setting_words_t *words = dp_must_alloc (program->n_settings * sizeof *words);
+    struct argp_option *options = dp_must_alloc ((2 * program->n_settings + 3) * sizeof *options);
     for (size_t i = 0; i < program->n_settings; i++)
-        options[n++] = option_of (&program->table[i], i, names[i]);
+        n += add_options (program, i, &words[i], options + n);
     if (program->read != NULL)
         options[n++] = config_option;
     options[n++] = print_option;
@@ -364,7 +395,7 @@ int dp_settings_parse (dp_settings_t *self, int argc, char **argv)
     argp_err_exit_status = DP_USAGE_STATUS;
     error_t rc = argp_parse (&parser, argc, argv, 0, NULL, self);
     dp_free (options);
-    dp_free (names);
+    dp_free (words);
     if (rc != 0)
         exit (DP_USAGE_STATUS);
     if (complete (self) < 0)

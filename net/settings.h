@@ -28,6 +28,8 @@ typedef struct dp_setting_s {
     bool is_list;         /* each value is one more, and one may be several with commas between */
     const char *argument; /* what --help calls the value; NULL: the option has none, and means "implied" */
     const char *implied;
+    const char *opposite; /* of what is implied: what --no-… in front of the option's name says; NULL = there
+                             is no such option */
     const char *help;
 } dp_setting_t;
 

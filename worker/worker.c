@@ -87,11 +87,13 @@ static int open_zygote (worker_t *self)
     return 0;
 }
 
-/* The host's name as far as it can be the name of a worker. */
-static void make_name (char *name, const char *host)
+void worker_usual_name (char name[DP_NAME_MAX + 1])
 {
-    size_t len = strnlen (host, DP_NAME_MAX);
-    memcpy (name, host, len);
+    char host[HOST_NAME_MAX + 1] = "";
+    gethostname (host, sizeof host - 1);
+    const char *known = host[0] != '\0' ? host : "worker";
+    size_t len = strnlen (known, DP_NAME_MAX);
+    memcpy (name, known, len);
     name[len] = '\0';
     for (size_t i = 0; i < len; i++)
         if (!dp_name_is_valid (name + i, 1))
@@ -102,7 +104,7 @@ static int open_crew (worker_t *self, const worker_config_t *config)
 {
     char host[HOST_NAME_MAX + 1] = "", name[DP_NAME_MAX + 1];
     gethostname (host, sizeof host - 1);
-    make_name (name, host[0] != '\0' ? host : "worker");
+    worker_usual_name (name);
     crew_config_t crew = {
         .worker = dp_random (),
         .n_brokers = self->n_brokers,

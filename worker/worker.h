@@ -10,6 +10,7 @@
 #ifndef WORKER_H_INCLUDED
 #define WORKER_H_INCLUDED
 
+#include "core/name.h"
 #include "net/arena.h"
 #include "net/exchange.h"
 #include "net/keys.h"
@@ -61,6 +62,9 @@ const char *worker_failure (const worker_t *self); /* NULL, or why it cannot go 
 /* Fill in how many there are of what, but not the phase. Returns whether it is ready: a broker has taken it,
    or it was found that none can be reached now. */
 bool worker_tell (const worker_t *self, dpool_worker_news_t *news);
+
+/* What a worker is called that was given no name: the host's name, as far as it can be a worker's. */
+void worker_usual_name (char name[DP_NAME_MAX + 1]);
 
 /* The CPUs that this process may use: affinity mask and cgroup quota (v1, v2), at least 1. */
 int worker_usable_cpus (void);

@@ -5,6 +5,7 @@
 #include "core/memory.h"
 #include "net/clock.h"
 #include "net/context.h"
+#include "net/segment.h"
 #include "net/standard.h"
 #include "worker/limits.h"
 #include "worker/worker.h"
@@ -201,6 +202,7 @@ int dpool_worker_main_with (int argc, char **argv, const dpool_worker_host_t *gi
         worker_options_fini (&options);
         return STATUS_USAGE;
     }
+    dp_segment_set_limit (options.shared_memory_mib);
     limits_set (&(limits_t) { true, options.task_memory_bytes, options.task_cpu_s });
     /* The zygote comes first: it must be forked before there is any thread or ZeroMQ context. */
     if (zygote_start (options.modules.texts, options.modules.count) < 0)

@@ -5,7 +5,9 @@
 #include "core/memory.h"
 #include "core/name.h"
 #include "net/address.h"
+#include "net/segment.h"
 #include "worker/crew.h"
+#include "worker/worker.h"
 
 #include <errno.h>
 #include <string.h>
@@ -140,6 +142,16 @@ static int set_task_cpu (void *target, const char *value)
     return 0;
 }
 
+static int set_shared_memory (void *target, const char *value)
+{
+    uint64_t mib;
+    if (dp_segment_read_limit (value, &mib) < 0)
+        return -1;
+    if (target != NULL)
+        ((worker_options_t *) target)->shared_memory_mib = mib;
+    return 0;
+}
+
 static int set_log (void *target, const char *value)
 {
     bool is_quiet = strcmp (value, "errors") == 0;
@@ -201,12 +213,20 @@ static const dp_setting_t table[] = {
       .set = set_task_cpu,
       .argument = "SECONDS",
       .help = "The run of one item may take so much CPU time; then its process is ended" },
+    { .key = "shared_memory",
+      .set = set_shared_memory,
+      .fallback = "1024",
+      .variable = "DPOOL_SHARED_MEMORY",
+      .argument = "MIB",
+      .help = "Share so much memory at most with the processes, and with a broker of this machine, for long "
+              "payloads, or: off (default: 1024)" },
     { .key = "log",
       .set = set_log,
       .fallback = "events",
       .option = "quiet",
       .letter = 'q',
       .implied = "errors",
+      .opposite = "events",
       .help = "Print errors only" },
 };
 
@@ -241,6 +261,10 @@ int worker_options_read (worker_options_t *options, int argc, char **argv, dp_se
     *options = (worker_options_t) { .program = program };
     options->program.read = read;
     options->settings = dp_settings_new (&options->program, options);
+    char name[DP_NAME_MAX + 1];
+    worker_usual_name (name);
+    if (dp_settings_set (options->settings, DP_FROM_DEFAULT, "name", name) < 0)
+        return -1;
     return dp_settings_parse (options->settings, argc, argv);
 }
 

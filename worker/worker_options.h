@@ -17,9 +17,10 @@ typedef struct worker_options_s {
     worker_list_t endpoints, modules, labels;
     int processes;                     /* 0 = usable CPUs */
     const char *key_file, *server_key; /* NULL = none */
-    const char *name;                  /* NULL = the host's */
-    uint64_t task_memory_bytes;        /* 0 = no limit */
-    uint64_t task_cpu_s;               /* likewise */
+    const char *name;
+    uint64_t task_memory_bytes; /* 0 = no limit */
+    uint64_t task_cpu_s;        /* likewise */
+    uint64_t shared_memory_mib; /* 0 = off */
     bool is_quiet;
 } worker_options_t;
 

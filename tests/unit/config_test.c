@@ -198,6 +198,7 @@ static void refuses_names_that_spoil_a_log (void **state)
     config_t *config = assert_made (config_new ());
     assert_fails (dp_settings_set (config->settings, DP_FROM_OPTION, "name", ""), EINVAL);
     assert_fails (dp_settings_set (config->settings, DP_FROM_OPTION, "name", "two\nlines"), EINVAL);
+    assert_fails (dp_settings_set (config->settings, DP_FROM_OPTION, "name", "\"it's\""), EINVAL);
     memset (name, 'x', sizeof name);
     name[256] = '\0';
     assert_fails (dp_settings_set (config->settings, DP_FROM_OPTION, "name", name), EINVAL);
@@ -257,6 +258,7 @@ static void lets_options_win_over_the_file (void **state)
                      path,           "-m",     "8M",        "-q", NULL };
     config_t *config = assert_made (config_new ());
     assert_ok (config_read (config, 10, argv));
+    assert_true (config->insecure > 0);
     assert_int_equal (config->n_endpoints, 2);
     assert_string_equal (config->endpoints[1], "tcp://*:3");
     assert_string_equal (config->name, "filed");
@@ -265,6 +267,52 @@ static void lets_options_win_over_the_file (void **state)
     assert_int_equal (config->log, CONFIG_LOG_ERRORS);
     config_destroy (&config);
     folder_destroy (&folder);
+}
+
+static void a_flag_in_the_file_can_be_undone (void **state)
+{
+    (void) state;
+    folder_t *folder = folder_new ();
+    char path[4200];
+    snprintf (path, sizeof path, "%s", folder_path (folder, "broker.conf"));
+    FILE *file = fopen (path, "w");
+    assert_non_null (file);
+    fputs ("insecure = yes\nlog = errors\n", file);
+    fclose (file);
+    char *argv[] = { "dpool-broker", "-c", path, "-iq", "--no-insecure", "--no-quiet", NULL };
+    config_t *config = assert_made (config_new ());
+    assert_ok (config_read (config, 6, argv)); /* of two options the last holds */
+    assert_true (config->insecure < 0);
+    assert_int_equal (config->log, CONFIG_LOG_EVENTS);
+    config_destroy (&config);
+    folder_destroy (&folder);
+}
+
+/* Their variables without the program's name are those of the library. */
+static void what_the_library_is_told_by_variables_is_set_as_all_else (void **state)
+{
+    (void) state;
+    char *argv[] = { "dpool-broker", "--shared-memory", "off", NULL };
+    setenv ("DPOOL_SHARED_MEMORY", "8", 1);
+    setenv ("DPOOL_MALLOC_TRIM", "off", 1);
+    config_t *config = assert_made (config_new ());
+    assert_ok (config_read (config, 1, argv));
+    assert_int_equal (config->shared_memory_mib, 8);
+    assert_int_equal (config->malloc_trim, -1);
+    config_destroy (&config);
+    setenv ("DPOOL_BROKER_MALLOC_TRIM", "on", 1);
+    config = assert_made (config_new ());
+    assert_ok (config_read (config, 3, argv));
+    assert_int_equal (config->shared_memory_mib, 0);
+    assert_int_equal (config->malloc_trim, 1);
+    config_destroy (&config);
+    unsetenv ("DPOOL_SHARED_MEMORY");
+    unsetenv ("DPOOL_MALLOC_TRIM");
+    unsetenv ("DPOOL_BROKER_MALLOC_TRIM");
+    assert_null (load ("shared_memory = 1G\n"));
+    assert_says (":1: shared_memory '1G' is unknown: write a number of MiB, or off");
+    assert_null (load ("malloc_trim = maybe\n"));
+    assert_says (":1: malloc_trim 'maybe' is unknown");
 }
 
 static void has_defaults (void **state)
@@ -280,6 +328,8 @@ static void has_defaults (void **state)
     assert_true (config->max_payload_bytes == 64 << 20);
     assert_true (config->memory_limit_bytes == 1 << 30);
     assert_int_equal (config->log, CONFIG_LOG_EVENTS);
+    assert_int_equal (config->shared_memory_mib, 1024);
+    assert_int_equal (config->malloc_trim, 1);
     config_destroy (&config);
 }
 
@@ -371,6 +421,8 @@ int main (void)
         cmocka_unit_test (refuses_names_that_spoil_a_log),
         cmocka_unit_test (a_weaker_source_sets_only_what_is_not_set),
         cmocka_unit_test (lets_options_win_over_the_file),
+        cmocka_unit_test (a_flag_in_the_file_can_be_undone),
+        cmocka_unit_test (what_the_library_is_told_by_variables_is_set_as_all_else),
         cmocka_unit_test (has_defaults),
         cmocka_unit_test (the_environment_wins_over_the_file_and_options_over_both),
         cmocka_unit_test (what_is_printed_can_be_loaded_again),

@@ -54,7 +54,8 @@ static void options_win_over_the_environment_and_that_over_the_file (void **stat
     folder_t *folder = folder_new ();
     char *path = strdup (folder_path (folder, "worker.conf"));
     write_file (path, "broker = tcp://file:1\nmodule = ./file.so\nname = filed\nprocesses = 1\n"
-                      "label = gpu\nlabel = big\ntask_memory = 2M\ntask_cpu = 9\nlog = errors\n");
+                      "label = gpu\nlabel = big\ntask_memory = 2M\ntask_cpu = 9\nlog = errors\n"
+                      "shared_memory = 64\n");
     setenv ("DPOOL_WORKER_CONFIG", path, 1);
     setenv ("DPOOL_WORKER_MODULE", "/a/one.so, /a/two words.so", 1);
     setenv ("DPOOL_WORKER_PROCESSES", "2", 1);
@@ -71,7 +72,15 @@ static void options_win_over_the_environment_and_that_over_the_file (void **stat
     assert_true (options.task_memory_bytes == 2 << 20);
     assert_true (options.task_cpu_s == 9);
     assert_true (options.is_quiet);
+    assert_int_equal (options.shared_memory_mib, 64);
     worker_options_fini (&options);
+    setenv ("DPOOL_SHARED_MEMORY", "8", 1);
+    char *talkative[] = { "worker", "--no-quiet", NULL };
+    assert_ok (read_options (&options, 2, talkative));
+    assert_false (options.is_quiet);
+    assert_int_equal (options.shared_memory_mib, 8);
+    worker_options_fini (&options);
+    unsetenv ("DPOOL_SHARED_MEMORY");
     unsetenv ("DPOOL_WORKER_CONFIG");
     unsetenv ("DPOOL_WORKER_MODULE");
     unsetenv ("DPOOL_WORKER_PROCESSES");
@@ -96,7 +105,7 @@ static void takes_what_all_that_connect_are_told (void **state)
     assert_int_equal (options.endpoints.count, 2);
     assert_string_equal (options.key_file, "all.key");
     assert_string_equal (options.server_key, "broker.pub");
-    assert_null (options.name);
+    assert_true (strcmp (options.name, "a broker") != 0 && strcmp (options.name, "nobody's") != 0);
     worker_options_fini (&options);
 
     setenv ("DPOOL_WORKER_KEY_FILE", "worker.key", 1);
