@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "tests/chaos/doubled.h"
 #include "tests/chaos/judge.h"
 #include "tests/chaos/record.h"
 #include "tests/chaos/task.h"
@@ -138,6 +139,50 @@ static void forgives_a_killed_client_what_is_unfinished_and_nothing_else (void *
     teardown (state);
 }
 
+/* ---- Without a fault --------------------------------------------------------------------------- */
+
+static doubled_t count_doubled (const change_t *changes, size_t n_changes)
+{
+    FILE *nowhere = fopen ("/dev/null", "we");
+    assert_non_null (nowhere);
+    history_update (history);
+    const char *paths[] = { folder_path (folder, "records") };
+    doubled_t doubled = doubled_count (history, paths, 1, changes, n_changes, nowhere);
+    fclose (nowhere);
+    return doubled;
+}
+
+static void counts_what_started_again_and_does_not_crash_by_itself (void **state)
+{
+    setup (state);
+    note (find (SHAPE_MAP, TASK_QUICK), "sbeo", 0);
+    note (find (SHAPE_MAP, TASK_CRASH_ONCE), "sbbeo", 0);
+    note (find (SHAPE_MAP, TASK_POISON), "sbbbbbbo", DPOOL_ECRASHED);
+    assert_int_equal (count_doubled (NULL, 0).n, 0);
+    note (find (SHAPE_MAP, TASK_NAP), "sbbeo", 0);
+    note (find (SHAPE_APPLY, TASK_NAP), "sbebeo", 0);
+    assert_int_equal (count_doubled (NULL, 0).n, 2);
+    teardown (state);
+}
+
+/* Only what had ended when the broker was gone, and started again with the next one. */
+static void explains_what_a_broker_that_ended_took_along (void **state)
+{
+    setup (state);
+    uint64_t ended = find (SHAPE_MAP, TASK_NAP), running = find (SHAPE_APPLY, TASK_NAP);
+    note (ended, "sbe", 0);
+    note (running, "sb", 0);
+    change_t change = { record_now_us (), false };
+    while (record_now_us () <= change.gone_us)
+        ;
+    note (ended, "beo", 0);
+    note (running, "ebeo", 0);
+    doubled_t doubled = count_doubled (&change, 1);
+    assert_int_equal (doubled.n_explained, 1);
+    assert_int_equal (doubled.n, 1);
+    teardown (state);
+}
+
 int main (void)
 {
     static const struct CMUnitTest tests[] = {
@@ -145,6 +190,8 @@ int main (void)
         cmocka_unit_test (sees_a_wrong_value),
         cmocka_unit_test (sees_damaged_records),
         cmocka_unit_test (forgives_a_killed_client_what_is_unfinished_and_nothing_else),
+        cmocka_unit_test (counts_what_started_again_and_does_not_crash_by_itself),
+        cmocka_unit_test (explains_what_a_broker_that_ended_took_along),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -14,32 +14,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/chaos/doubled.h"
 #include "tests/chaos/judge.h"
 #include "tests/chaos/record.h"
 #include "tests/chaos/stage.h"
-#include "tests/chaos/task.h"
 #include "tests/chaos/tree.h"
 
-enum {
-    N_WORKERS = 3,
-    N_CLIENTS = 2,
-    N_PROCESSES = 2,
-    N_OUTCOMES = 400,
-    STANDSTILL_S = 30,
-    MAX_TOLD = 10,
-    MAX_CHANGES = 8
-};
+enum { N_WORKERS = 3, N_CLIENTS = 2, N_PROCESSES = 2, N_OUTCOMES = 400, STANDSTILL_S = 30, MAX_CHANGES = 8 };
 
 static stage_t stage;
 static bool has_stage;
 static unsigned n_folders;
 
-/* A broker of this stage that was replaced. */
-typedef struct change_s {
-    int64_t gone_us;  /* when it had ended */
-    bool is_released; /* the next one is of the last release */
-} change_t;
-
+/* Of the brokers of this stage. */
 static change_t changes[MAX_CHANGES];
 static size_t n_changes;
 
@@ -118,76 +105,16 @@ static double longest_pause (void)
     return (double) longest_us / 1e3;
 }
 
-/* ---- Started twice ------------------------------------------------------------------------------- */
-
-/* Is it explained that a task is started again at again_us, whose run before ended at ended_us (INT64_MAX:
-   not yet)? What ended before a broker was gone may have been in its hands alone: its worker had forgotten
-   the result when the broker had it, and its client did not have it yet. A broker of 0.1.0 does not adopt
-   either what ran on: it says at once that it misses a task, and of one of which there are results the client
-   submits the rest as new. */
-static bool is_explained (int64_t ended_us, bool is_resubmitted, int64_t again_us)
-{
-    for (size_t i = 0; i < n_changes; i++) {
-        bool was_known = ended_us <= changes[i].gone_us || (changes[i].is_released && is_resubmitted);
-        if (was_known && changes[i].gone_us < again_us)
-            return true;
-    }
-    return false;
-}
-
-/* How many starts of this task can be explained so. */
-static unsigned count_explained (uint64_t number)
-{
-    enum { SUBMISSION_STEP = 1000 }; /* of the attempt, from one submission to the next: docs/protocol.md */
-    char path[512];
-    record_t record;
-    int64_t ended_us = INT64_MAX, submission = INT64_MAX;
-    unsigned n = 0;
-    snprintf (path, sizeof path, "%s/runs.records", stage.folder);
-    record_reader_t *reader = record_reader_new (path);
-    while (record_read (reader, &record)) {
-        if (record.number != number)
-            continue;
-        if (record.kind == RECORD_END) {
-            ended_us = record.at_us;
-            continue;
-        }
-        n += is_explained (ended_us, record.detail / SUBMISSION_STEP > submission, record.at_us);
-        submission = record.detail / SUBMISSION_STEP;
-        ended_us = INT64_MAX;
-    }
-    record_reader_destroy (&reader);
-    return n;
-}
-
-typedef struct doubled_s {
-    unsigned n, n_explained; /* tasks */
-} doubled_t;
-
-/* Nobody is killed here: only a task that crashes by itself starts again, or that its broker took along. */
-static void check_doubled (void *argument, uint64_t number, const entry_t *entry)
-{
-    doubled_t *doubled = argument;
-    task_kind_t kind = task_kind (number);
-    if (entry->n_starts < 2 || kind == TASK_CRASH_ONCE || kind == TASK_POISON)
-        return;
-    if (count_explained (number) + 1 == entry->n_starts) {
-        doubled->n_explained++;
-        return;
-    }
-    if (doubled->n++ < MAX_TOLD)
-        printf ("  doubled: task %016" PRIx64 " (%s/%s) started %u times\n", number, task_shape_name (number),
-                task_kind_name (number), entry->n_starts);
-}
-
 /* may_lose: at-most-once tasks, and no others, may end as lost. */
 static bool finish (const char *title, bool may_lose)
 {
-    doubled_t doubled = { 0, 0 };
+    char path[512];
+    const char *paths[] = { path };
+    snprintf (path, sizeof path, "%s/runs.records", stage.folder);
     stage_close (&stage);
     history_update (stage.history);
     verdict_t verdict = judge (stage.history, stdout);
-    history_each (stage.history, check_doubled, &doubled);
+    doubled_t doubled = doubled_count (stage.history, paths, 1, changes, n_changes, stdout);
     bool is_well = verdict.n_broken == 0 && (verdict.n_lost_once == 0 || may_lose) && doubled.n == 0
                    && stage.n_complaints == 0 && verdict.n_tasks > 0;
     printf ("%-34s %6" PRIu64 " tasks, %" PRIu64 " broken, %" PRIu64
