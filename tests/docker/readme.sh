@@ -152,7 +152,7 @@ command_of_readme () {
     [ -n "$command" ] && [ "$(wc -l <<< "$command")" -eq 1 ] \
         || die "README.md should have one command with '$1'"
     command=${command//docker-compose /${compose[*]} }
-    printf '%s\n' "${command//\$(id -u) docker/${me:-} docker}"
+    printf '%s\n' "${command//\$(id -u)/${me:-\$(id -u)}}"
 }
 
 # readme <pattern>: run that command, told to use our names.
@@ -161,7 +161,7 @@ readme () {
     command=$(command_of_readme "$1")
     command=${command//--network dpool /--network $network }
     command=${command//create dpool/create $network}
-    command=${command//rm dpool/rm $network}
+    command=${command//network rm dpool/network rm $network}
     command=${command//network=dpool/network=$network}
     command=${command//first-worker/$project-first-worker}
     command=${command//docker run /docker run --label com.docker.compose.project=$project }
@@ -169,33 +169,79 @@ readme () {
         || { tail -n 20 "$records/readme.log" >&2; die "this command of README.md: $command"; }
 }
 
-prints_the_squares () {
-    : > "$records/readme.log"
-    readme 'dpool-client first_program'
+has_the_squares () {
     [ "$(grep -E '^[0-9]+$' "$records/readme.log" | tr '\n' ' ')" = "1 4 9 16 25 36 49 64 81 100 " ] \
         || die "the squares are wrong: $(cat "$records/readme.log")"
 }
 
-# The commands run in a folder with the user's source.
+prints_the_squares () {
+    : > "$records/readme.log"
+    readme 'dpool-client first_program'
+    has_the_squares
+}
+
+options_of_the_command_add_to_those_of_the_image () {
+    readme '--print-config'
+    grep -qF 'bind = "tcp://*:5555"  # DPOOL_BROKER_BIND' "$records/readme.log" \
+        && grep -q '^memory_limit = "2G"' "$records/readme.log" || die "$(cat "$records/readme.log")"
+}
+
+# be_a_user: what is in the folder of here belongs to somebody who is not root, as with most. The user is $me.
+be_a_user () {
+    me=$(id -u)
+    [ "$me" -ne 0 ] || me=4321
+    chown -R "$me" .
+}
+
+# The commands run in a folder with the user's source, which all of his group may write to.
 prepare_own_function () {
-    mkdir "$records/own"
+    mkdir -m 775 "$records/own"
     cp "$root/examples/first_program.c" "$records/own"
     cd "$records/own"
+    be_a_user
+}
+
+start_own_broker () {
     readme 'docker network create'
     readme '--network-alias broker'
 }
 
+# It has the options of the command besides those of the image, and is reached from other containers.
 a_function_of_ones_own_comes_by_a_volume () {
+    local me
     prepare_own_function
+    start_own_broker
     readme 'dpool-build sh -c'
+    readme 'chmod go-w'
     readme '--module /modules/libfirst.so'
     prints_the_squares
     readme 'docker rm --force'
     readme 'docker network rm'
 }
 
-a_function_of_ones_own_comes_by_an_image () {
+# In the cluster of compose.yaml. What its functions write goes to /tmp.
+a_function_of_ones_own_joins_the_cluster () {
+    local me commands up_to
     prepare_own_function
+    readme 'dpool-build sh -c'
+    readme 'chmod go-w'
+    commands=$(readme_block 'own.yaml up' | sed "s|/path/to/it|$PWD|; s|\$(id -u)|$me|")
+    commands=${commands//docker-compose /${compose[*]} }
+    up_to=${commands%$'\n'*}
+    cd "$root"
+    COMPOSE_PROJECT_NAME=$project bash -ec "$up_to" < /dev/null > "$records/readme.log" 2>&1 \
+        || die "$up_to: $(cat "$records/readme.log")"
+    has_the_squares
+    docker exec "$(containers worker | head -n 1)" touch /tmp/written || die "a function cannot write to /tmp"
+    COMPOSE_PROJECT_NAME=$project bash -ec "$(grep -v -e ' up ' -e ' run ' <<< "$commands")" < /dev/null \
+        > "$records/down.log" 2>&1 || die "$(cat "$records/down.log")"
+    has_left_nothing "$project"
+}
+
+a_function_of_ones_own_comes_by_an_image () {
+    local me
+    prepare_own_function
+    start_own_broker
     sed -n '/^```dockerfile/,/^```$/p' "$root/docker/README.md" | sed '/^```/d' > Dockerfile
     readme 'docker build --tag first-worker'
     readme 'dpool first-worker'
@@ -229,14 +275,10 @@ does_not_know_the_client () {
 
 only_those_with_a_key_are_let_in () {
     local keygen me
-    me=$(id -u)
     mkdir -p "$records/own/docker/keys/allowed"
     cd "$records/own"
     cp "$root"/docker/*.yaml docker
-    if [ "$me" -eq 0 ]; then # keys of somebody who is not root are what most have
-        me=4321
-        chown $me docker/keys
-    fi
+    be_a_user
     keygen=$(readme_block 'keygen broker' | sed "s/\$(id -u)/$me/")
     bash -ec "$keygen"$'\n'"keygen stranger" > keygen.log 2>&1 || die "$(cat keygen.log)"
 
