@@ -4,12 +4,13 @@
 #include "core/memory.h"
 
 #include <errno.h>
+#include <search.h>
 #include <stdio.h>
 #include <string.h>
 
 struct access_s {
-    access_entry_t **entries; /* sorted by key */
-    size_t count, capacity;
+    void *tree; /* of libc's tsearch: entries, by their keys, with which each begins */
+    size_t count;
 };
 
 /* ---- Roles ---------------------------------------------------------------------------------- */
@@ -44,64 +45,38 @@ access_t *access_new (void)
     return self;
 }
 
-static void free_entry (access_entry_t *entry)
-{
-    for (size_t i = 0; i < entry->n_functions; i++)
-        dp_free (entry->functions[i]);
-    dp_free (entry->functions);
-    dp_free (entry);
-}
-
 void access_destroy (access_t **self_p)
 {
     access_t *self = *self_p;
     if (self == NULL)
         return;
     *self_p = NULL;
-    for (size_t i = 0; i < self->count; i++)
-        free_entry (self->entries[i]);
-    dp_free (self->entries);
+    tdestroy (self->tree, dp_free);
     dp_free (self);
 }
 
-/* Where the key is, or would be. */
-static size_t place_of (const access_t *self, const char *key, bool *is_there)
+/* Of two keys, or entries. */
+static int compare (const void *left, const void *right)
 {
-    size_t low = 0, high = self->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = strcmp (self->entries[middle]->key, key);
-        if (order == 0) {
-            *is_there = true;
-            return middle;
-        }
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    *is_there = false;
-    return low;
+    return strcmp (left, right);
 }
 
+/* In one block, which tdestroy can free. */
 static access_entry_t *copy_entry (const access_entry_t *entry)
 {
-    access_entry_t *copy = dp_alloc (sizeof *copy);
+    size_t name_size = strlen (entry->name) + 1, functions_size = 1;
+    ACCESS_EACH_FUNCTION (entry, function)
+        functions_size += strlen (function) + 1;
+    access_entry_t *copy = dp_alloc (sizeof *copy + name_size + functions_size);
     if (copy == NULL)
         return NULL;
+    char *name = (char *) (copy + 1), *functions = name + name_size;
     *copy = *entry;
-    copy->n_functions = 0;
-    copy->functions = dp_alloc ((entry->n_functions + 1) * sizeof *copy->functions);
-    while (copy->functions != NULL && copy->n_functions < entry->n_functions) {
-        char *name = dp_strdup (entry->functions[copy->n_functions]);
-        if (name == NULL)
-            break;
-        copy->functions[copy->n_functions++] = name;
-    }
-    if (copy->functions != NULL && copy->n_functions == entry->n_functions)
-        return copy;
-    free_entry (copy);
-    return NULL;
+    copy->name = memcpy (name, entry->name, name_size);
+    copy->functions = functions; /* zero so far */
+    if (functions_size > 1)
+        memcpy (functions, entry->functions, functions_size);
+    return copy;
 }
 
 static int fail (int code)
@@ -112,33 +87,21 @@ static int fail (int code)
 
 int access_add (access_t *self, const access_entry_t *entry)
 {
-    bool is_there;
-    size_t place = place_of (self, entry->key, &is_there);
-    if (is_there)
+    if (access_find (self, entry->key) != NULL)
         return fail (EEXIST);
-    if (self->count == self->capacity) {
-        size_t capacity = self->capacity > 0 ? self->capacity * 2 : 16;
-        access_entry_t **grown = dp_realloc (self->entries, capacity * sizeof (access_entry_t *));
-        if (grown == NULL)
-            return fail (ENOMEM);
-        self->entries = grown;
-        self->capacity = capacity;
-    }
     access_entry_t *copy = copy_entry (entry);
-    if (copy == NULL)
+    if (copy == NULL || tsearch (copy, &self->tree, compare) == NULL) {
+        dp_free (copy);
         return fail (ENOMEM);
-    memmove (self->entries + place + 1, self->entries + place,
-             (self->count - place) * sizeof (access_entry_t *));
-    self->entries[place] = copy;
+    }
     self->count++;
     return 0;
 }
 
 const access_entry_t *access_find (const access_t *self, const char *key)
 {
-    bool is_there;
-    size_t place = place_of (self, key, &is_there);
-    return is_there ? self->entries[place] : NULL;
+    access_entry_t *const *node = tfind (key, &self->tree, compare);
+    return node != NULL ? *node : NULL;
 }
 
 size_t access_count (const access_t *self)
@@ -182,13 +145,17 @@ bool access_may_send_payloads (const access_entry_t *entry)
 
 /* ---- What stands in a message --------------------------------------------------------------- */
 
+static bool may_use_all (const access_entry_t *entry)
+{
+    return entry->functions == NULL || *entry->functions == '\0';
+}
+
 bool access_may_use (const access_entry_t *entry, wire_text_t function)
 {
-    for (size_t i = 0; i < entry->n_functions; i++)
-        if (strlen (entry->functions[i]) == function.len
-            && memcmp (entry->functions[i], function.data, function.len) == 0)
+    ACCESS_EACH_FUNCTION (entry, allowed)
+        if (strlen (allowed) == function.len && memcmp (allowed, function.data, function.len) == 0)
             return true;
-    return entry->n_functions == 0;
+    return may_use_all (entry);
 }
 
 void access_explain_function (const access_entry_t *entry, const char *deed, wire_text_t function, char *why,
@@ -215,7 +182,7 @@ static wire_refusal_t judge_hello (const access_entry_t *entry, const wire_hello
                   entry->name, access_role_name (entry->role), is_worker ? "worker" : "client");
         return WIRE_REFUSED_ROLE;
     }
-    if (entry->n_functions == 0)
+    if (may_use_all (entry))
         return 0;
     if (!is_worker)
         return hello->initializer.len == 0 || access_may_use (entry, hello->initializer)

@@ -7,8 +7,9 @@
 #define ACCESS_H_INCLUDED
 
 #include "broker/quota.h"
-#include "core/name.h"
 #include "core/wire.h"
+
+#include <string.h>
 
 #define ACCESS_KEY_LEN 40 /* of a public key in Z85 */
 
@@ -21,12 +22,17 @@ access_role_t access_role_of (const char *name);
 /* One key. */
 typedef struct access_entry_s {
     char key[ACCESS_KEY_LEN + 1];
-    char name[DP_NAME_MAX + 1]; /* of whom it is, for logs */
     access_role_t role;
-    char **functions; /* that it may call or offer; n_functions 0 = all */
-    size_t n_functions;
-    quota_t quota; /* what is not said is as the broker says of all */
+    const char *name;      /* of whom it is, for logs */
+    const char *functions; /* that it may call or offer, each with a zero byte behind it, and one more behind
+                              the last; NULL or "" = all */
+    quota_t quota;         /* what is not said is as the broker says of all */
 } access_entry_t;
+
+/* Walk the names of its functions. */
+#define ACCESS_EACH_FUNCTION(entry, function)                                                  \
+    for (const char *function = (entry)->functions; (function) != NULL && *(function) != '\0'; \
+         (function) += strlen (function) + 1)
 
 typedef struct access_s access_t;
 
@@ -35,7 +41,8 @@ access_t *access_new (void);
 void access_destroy (access_t **self_p);
 
 /* Let in one more key. What the entry points to is copied. 0, or -1 with errno: EEXIST (the key is there
-   already), ENOMEM. */
+   already), ENOMEM. It takes 128 bytes, and as many as name and functions have with their zero bytes: less
+   than twice what the allowlist says of it. */
 int access_add (access_t *self, const access_entry_t *entry);
 
 /* The entry of a key; NULL = it is not let in. Borrowed from the list. */

@@ -3,46 +3,32 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "core/name.h"
 #include "net/keys.h"
+#include "service/zpl.h"
 
-#include <czmq.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MAX_FUNCTIONS = 1024, MAX_FILE = 16 << 20 };
-
-/* The file, and how far it was read. ZPL's reader does not keep lines, but it gives what stands on them in
-   their order, one thing a line. */
-typedef struct list_s {
-    const char *path, *rest; /* rest: of the text */
-    size_t line;             /* from 1; of what was read last */
-} list_t;
+enum { MAX_FUNCTIONS = 1024 };
 
 /* The entry that is being read. */
 typedef struct row_s {
-    list_t *list;
+    const char *path;
+    size_t line; /* that was read last */
     access_entry_t entry;
-    unsigned seen; /* a bit for each setting */
-    char *functions[MAX_FUNCTIONS];
+    char name[DP_NAME_MAX + 1]; /* "": no entry has begun */
+    char *functions;            /* as in the entry; NULL = none yet */
+    size_t functions_len, n_functions;
+    unsigned seen;       /* a bit for each setting */
+    const char *setting; /* the last one's key; NULL = none yet */
 } row_t;
 
 #define WHERE "%s:%zu: '%s': "
-#define PLACE row->list->path, row->list->line, row->entry.name
-
-/* Go on to the next line on which there is something. */
-static void next_line (list_t *list)
-{
-    bool is_empty = true;
-    while (is_empty && *list->rest != '\0') {
-        const char *first = list->rest + strspn (list->rest, " \t\r"), *end = strchr (first, '\n');
-        is_empty = strchr ("#\n", *first) != NULL; /* at the end, too */
-        list->rest = end != NULL ? end + 1 : first + strlen (first);
-        list->line++;
-    }
-}
+#define PLACE row->path, row->line, row->name
 
 /* ---- An entry -------------------------------------------------------------------------------- */
 
@@ -70,21 +56,24 @@ static int set_role (row_t *row, const char *value)
 static int set_functions (row_t *row, const char *value)
 {
     static const char between[] = ", \t";
-    size_t n_before = row->entry.n_functions;
+    size_t n_before = row->n_functions;
+    /* Just as long as it takes: what holds them must not take more than their lines do. */
+    row->functions = dp_must_realloc (row->functions, row->functions_len + strlen (value) + 2);
     for (const char *at = value + strspn (value, between); *at != '\0'; at += strspn (at, between)) {
         size_t len = strcspn (at, between);
         if (!dp_name_is_valid (at, len))
             return dp_fail (EINVAL, WHERE "'%.*s' is no name of a function: 1 to 64 of A-Z a-z 0-9 _ . : -",
                             PLACE, (int) (len < 100 ? len : 100), at);
-        if (row->entry.n_functions == MAX_FUNCTIONS)
+        if (row->n_functions == MAX_FUNCTIONS)
             return dp_fail (EINVAL, WHERE "more than %d functions", PLACE, MAX_FUNCTIONS);
-        char *name = dp_must_alloc (len + 1);
-        memcpy (name, at, len);
-        name[len] = '\0';
-        row->functions[row->entry.n_functions++] = name;
+        memcpy (row->functions + row->functions_len, at, len);
+        row->functions[row->functions_len + len] = '\0';
+        row->functions_len += len + 1;
+        row->n_functions++;
         at += len;
     }
-    if (row->entry.n_functions > n_before)
+    row->functions[row->functions_len] = '\0';
+    if (row->n_functions > n_before)
         return 0;
     return dp_fail (EINVAL, WHERE "functions is empty: name some, or leave the line out to allow all", PLACE);
 }
@@ -112,9 +101,8 @@ static const struct {
 
 enum { KEY, ROLE, N_SETTINGS = sizeof settings / sizeof settings[0] };
 
-static int set (row_t *row, zconfig_t *setting)
+static int set (row_t *row, const char *key, const char *value)
 {
-    const char *key = zconfig_name (setting);
     size_t i = 0;
     while (i < N_SETTINGS && strcmp (settings[i].key, key) != 0)
         i++;
@@ -124,64 +112,85 @@ static int set (row_t *row, zconfig_t *setting)
     if ((row->seen & (1u << i)) != 0 && !settings[i].may_be_again)
         return dp_fail (EINVAL, WHERE "%s is given twice", PLACE, key);
     row->seen |= 1u << i;
-    if (settings[i].set (row, zconfig_value (setting)) < 0)
-        return -1;
-    if (zconfig_child (setting) == NULL)
-        return 0;
-    next_line (row->list);
-    return dp_fail (EINVAL, WHERE "%s has a setting of its own below it: indent all settings by four spaces",
-                    PLACE, key);
+    row->setting = settings[i].key;
+    return settings[i].set (row, value);
 }
 
-static int read_row (row_t *row, zconfig_t *section, access_t *access)
+static int begin_row (row_t *row, const char *name, const char *value)
 {
-    const char *name = zconfig_name (section);
-    next_line (row->list);
     if (!dp_name_is_valid (name, strlen (name)))
-        return dp_fail (EINVAL, "%s:%zu: '%.100s' is no name: use 1 to 64 of A-Z a-z 0-9 _ . -",
-                        row->list->path, row->list->line, name);
-    memcpy (row->entry.name, name, strlen (name) + 1);
-    if (*zconfig_value (section) != '\0')
+        return dp_fail (EINVAL, "%s:%zu: '%.100s' is no name: use 1 to 64 of A-Z a-z 0-9 _ . -", row->path,
+                        row->line, name);
+    memcpy (row->name, name, strlen (name) + 1);
+    if (*value != '\0')
         return dp_fail (EINVAL,
                         WHERE "a name has no value: below it stand its settings, indented by four spaces",
                         PLACE);
-    row->entry.functions = row->functions;
-    for (zconfig_t *at = zconfig_child (section); at != NULL; at = zconfig_next (at)) {
-        next_line (row->list);
-        if (set (row, at) < 0)
-            return -1;
-    }
+    return 0;
+}
+
+/* Begin anew. */
+static void clear_row (row_t *row)
+{
+    dp_free (row->functions);
+    *row = (row_t) { .path = row->path, .line = row->line };
+}
+
+/* The last one, if any, is complete. */
+static int end_row (row_t *row, access_t *access)
+{
+    if (*row->name == '\0')
+        return 0;
     if ((row->seen & (1u << KEY)) == 0 || (row->seen & (1u << ROLE)) == 0)
         return dp_fail (EINVAL, WHERE "%s is missing", PLACE,
                         (row->seen & (1u << KEY)) == 0 ? "key" : "role");
-    if (access_add (access, &row->entry) == 0)
+    row->entry.name = row->name;
+    row->entry.functions = row->functions;
+    if (access_add (access, &row->entry) == 0) {
+        clear_row (row);
         return 0;
+    }
     if (errno == ENOMEM)
         return dp_fail (ENOMEM, "no memory for the allowlist");
     return dp_fail (EINVAL, WHERE "its key is also that of '%s': give each its own", PLACE,
                     access_find (access, row->entry.key)->name);
 }
 
-static int read_rows (list_t *list, zconfig_t *root, access_t *access)
+static int read_line (row_t *row, access_t *access, const zpl_line_t *line)
 {
-    for (zconfig_t *at = zconfig_child (root); at != NULL; at = zconfig_next (at)) {
-        row_t *row = dp_must_alloc (sizeof *row);
-        memset (row, 0, sizeof *row);
-        row->list = list;
-        int rc = read_row (row, at, access);
-        for (size_t i = 0; i < row->entry.n_functions; i++)
-            dp_free (row->functions[i]);
-        dp_free (row);
-        if (rc < 0)
+    if (line->depth == 0 && end_row (row, access) < 0)
+        return -1;
+    row->line = line->number;
+    if (line->depth == 0)
+        return begin_row (row, line->name, line->value);
+    if (line->depth == 1)
+        return set (row, line->name, line->value);
+    return dp_fail (EINVAL, WHERE "%s has a setting of its own below it: indent all settings by four spaces",
+                    PLACE, row->setting);
+}
+
+static int read_lines (row_t *row, access_t *access, zpl_t *zpl)
+{
+    zpl_line_t line;
+    const char *why;
+    int n;
+    while ((n = zpl_next (zpl, &line, &why)) > 0)
+        if (read_line (row, access, &line) < 0)
             return -1;
-    }
-    return 0;
+    if (n == 0)
+        return end_row (row, access);
+    if (why != NULL)
+        return dp_fail (EINVAL, "%s:%zu: %s", row->path, line.number, why);
+    return dp_fail (EINVAL,
+                    "%s:%zu: not in ZPL's form: a name, and below it its settings, indented by four spaces, "
+                    "see dpool-broker.conf(5); what is wrong is printed above",
+                    row->path, line.number);
 }
 
 /* ---- The file -------------------------------------------------------------------------------- */
 
 /* Whoever can write to the open file decides who is let in. */
-static int check_file (int fd, const char *path, size_t *size)
+static int check_file (int fd, const char *path)
 {
     struct stat status;
     if (fstat (fd, &status) < 0)
@@ -192,67 +201,48 @@ static int check_file (int fd, const char *path, size_t *size)
         return dp_fail (EACCES, "the allowlist %s belongs to another user: take it over by chown", path);
     if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
         return dp_fail (EACCES, "others can write to the allowlist %s: chmod go-w it", path);
-    if (status.st_size > MAX_FILE)
-        return dp_fail (EFBIG, "the allowlist %s is too long: it may have %d MiB", path, MAX_FILE >> 20);
-    *size = (size_t) status.st_size;
     return 0;
 }
 
-/* As it was when it was opened; what is appended meanwhile is read the next time. */
-static char *read_text (int fd, const char *path, size_t size)
-{
-    char *text = dp_must_alloc (size + 1);
-    size_t len = 0;
-    ssize_t n = 1;
-    while (n != 0 && len < size)
-        if ((n = read (fd, text + len, size - len)) > 0)
-            len += (size_t) n;
-        else if (n < 0 && errno != EINTR)
-            break;
-    text[len] = '\0';
-    if (n >= 0 && memchr (text, '\0', len) == NULL)
-        return text;
-    if (n < 0)
-        dp_fail_errno ("cannot read the allowlist %s", path);
-    else
-        dp_fail (EINVAL, "the allowlist %s is no text", path);
-    dp_free (text);
-    return NULL;
-}
-
-static char *read_file (const char *path)
+static FILE *open_file (const char *path)
 {
     int fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0) {
         dp_fail_errno ("cannot read the allowlist %s", path);
         return NULL;
     }
-    size_t size = 0;
-    char *text = check_file (fd, path, &size) < 0 ? NULL : read_text (fd, path, size);
+    FILE *file = NULL;
+    if (check_file (fd, path) == 0 && (file = fdopen (fd, "r")) == NULL)
+        dp_fail_errno ("cannot read the allowlist %s", path);
     int code = errno;
-    close (fd);
+    if (file == NULL)
+        close (fd);
     errno = code;
-    return text;
+    return file;
+}
+
+static int read_all (const char *path, FILE *file, access_t *access)
+{
+    zpl_t *zpl = zpl_new (file);
+    if (zpl == NULL || access == NULL) {
+        zpl_destroy (&zpl);
+        return dp_fail (ENOMEM, "no memory for the allowlist");
+    }
+    row_t row = { .path = path };
+    int rc = read_lines (&row, access, zpl);
+    clear_row (&row);
+    zpl_destroy (&zpl);
+    return rc;
 }
 
 access_t *allowlist_read (const char *path)
 {
-    char *text = read_file (path);
-    if (text == NULL)
+    FILE *file = open_file (path);
+    if (file == NULL)
         return NULL;
-    zconfig_t *root = zconfig_str_load (text);
-    access_t *access = root != NULL ? access_new () : NULL;
-    list_t list = { path, text, 0 };
-    if (root == NULL)
-        dp_fail (EINVAL,
-                 "the allowlist %s is not in ZPL's form: a name, and below it its settings, indented by four "
-                 "spaces, see dpool-broker.conf(5); see above for the line",
-                 path);
-    else if (access == NULL)
-        dp_fail (ENOMEM, "no memory for the allowlist");
-    else if (read_rows (&list, root, access) < 0)
+    access_t *access = access_new ();
+    if (read_all (path, file, access) < 0)
         access_destroy (&access);
-    zconfig_destroy (&root);
-    dp_free (text);
+    fclose (file);
     return access;
 }

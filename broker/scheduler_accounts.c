@@ -24,8 +24,10 @@ static const quota_t none = { QUOTA_NONE, QUOTA_NONE, QUOTA_NONE, QUOTA_NONE, QU
 static uint64_t hash_functions (const scheduler_t *self, const access_entry_t *entry)
 {
     uint64_t hashes[2] = { 0, 0 };
-    for (size_t i = 0; entry != NULL && i < entry->n_functions; i++) {
-        hashes[1] = dp_hash_bytes (&self->config.secret, entry->functions[i], strlen (entry->functions[i]));
+    if (entry == NULL)
+        return 0;
+    ACCESS_EACH_FUNCTION (entry, function) {
+        hashes[1] = dp_hash_bytes (&self->config.secret, function, strlen (function));
         hashes[0] = dp_hash (&self->config.secret, hashes, 2);
     }
     return hashes[0];

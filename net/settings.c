@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_PRINT_CONFIG = 256, OPTION_ROW, MAX_VARIABLE = 64 };
+enum { OPTION_PRINT_CONFIG = 256, OPTION_ROW, MAX_VARIABLE = 64, MAX_TEXTS = 1024 };
 
 /* What is set, beside the row of the table. */
 typedef struct setting_value_s {
@@ -120,6 +120,8 @@ int dp_settings_set (dp_settings_t *self, dp_settings_source_t source, const cha
         return -1;
     if (value->source < source)
         return 0;
+    if (row->is_list && value->n_texts == MAX_TEXTS)
+        return dp_fail (EINVAL, "%s is given more than %d times", row->key, MAX_TEXTS);
     dp_free (value->origin);
     value->origin = dp_must_strdup (self->origin != NULL ? self->origin : origins[source]);
     value->source = source;
@@ -203,8 +205,13 @@ typedef struct setting_file_s {
 static int take_from_file (void *receiver, size_t line, const char *key, const char *value)
 {
     setting_file_t *file = receiver;
-    int rc = value == NULL ? dp_fail (EINVAL, "'%s' is a section: there are none", key)
-                           : dp_settings_set (file->settings, DP_FROM_FILE, key, value);
+    int rc;
+    if (key == NULL)
+        rc = dp_fail (EINVAL, "%s", value);
+    else if (value == NULL)
+        rc = dp_fail (EINVAL, "'%s' is a section: there are none", key);
+    else
+        rc = dp_settings_set (file->settings, DP_FROM_FILE, key, value);
     if (rc == 0)
         return 0;
     const dpool_error_t *error = dpool_last_error ();
@@ -245,9 +252,7 @@ int dp_settings_take_file (dp_settings_t *self, const char *path)
     self->origin = NULL;
     if (rc == 0 || file.has_failed)
         return rc == 0 ? 0 : dp_fail_again ();
-    return dp_fail (
-        EINVAL, "%s is not in ZPL's form: lines of key = \"value\", without indent; see above for the line",
-        path);
+    return dp_fail (EINVAL, "%s cannot be read as settings: lines of key = \"value\", without indent", path);
 }
 
 int dp_settings_take_defaults (dp_settings_t *self)

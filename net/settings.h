@@ -34,8 +34,8 @@ typedef struct dp_setting_s {
 } dp_setting_t;
 
 /* Give each setting of a file, in their order, to take, with its line (0 = not known) and its value, NULL
-   where it is a section; until take does not return 0. 0, or -1: take did not, or the file has not the right
-   form. */
+   where it is a section; with NULL for a key, a line that nobody can read, and what is wrong with it; until
+   take does not return 0. 0, or -1: take did not, or the file has not the right form. */
 typedef int (dp_settings_take_t) (void *receiver, size_t line, const char *key, const char *value);
 typedef int (dp_settings_read_t) (const char *path, dp_settings_take_t *take, void *receiver);
 
@@ -67,7 +67,7 @@ typedef enum {
 } dp_settings_source_t;
 
 /* Set one of them, or add to a list, unless a stronger source has; the value is looked at in any case. 0, or
-   -1 with the thread's last error: an unknown key, or a value that does not fit. */
+   -1 with the thread's last error: an unknown key, a value that does not fit, or a list of too many. */
 int dp_settings_set (dp_settings_t *self, dp_settings_source_t source, const char *key, const char *text);
 
 /* Set what a source says. 0, or -1 with the thread's last error, which names the variable, or the file. */

@@ -1,59 +1,64 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "service/settings_file.h"
 
-#include <czmq.h>
-#include <stdlib.h>
+#include "service/zpl.h"
+
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
-/* Does the line set this key? Indented lines belong to a section. */
-static bool is_line_of (const char *line, const char *key)
+typedef struct file_s {
+    zpl_t *zpl;
+    int (*take) (void *receiver, size_t line, const char *key, const char *value);
+    void *receiver;
+    /* A setting that waits for the next line, which tells whether it is a section; line 0: there is none. */
+    size_t line;
+    char key[ZPL_MOST_LINE + 1], value[ZPL_MOST_LINE + 1];
+} file_t;
+
+static void hold (file_t *self, const zpl_line_t *line)
 {
-    size_t len = strlen (key);
-    return strncmp (line, key, len) == 0 && strchr (" \t\r\n=#", line[len]) != NULL;
+    self->line = line->number;
+    memcpy (self->key, line->name, strlen (line->name) + 1);
+    memcpy (self->value, line->value, strlen (line->value) + 1);
 }
 
-/* The line that sets the key for the nth time, from 1; 0 when there is none. ZPL's reader does not keep it.
- */
-static size_t line_of (const char *path, const char *key, size_t nth)
+/* Give away what waits, if anything. */
+static int give (file_t *self, bool is_section)
 {
-    FILE *file = fopen (path, "re");
-    if (file == NULL)
-        return 0;
-    char *line = NULL;
-    size_t size = 0, found = 0;
-    for (size_t number = 1; found == 0 && getline (&line, &size, file) >= 0; number++)
-        if (is_line_of (line, key) && --nth == 0)
-            found = number;
-    free (line);
-    fclose (file);
-    return found;
+    size_t line = self->line;
+    self->line = 0;
+    return line == 0 ? 0 : self->take (self->receiver, line, self->key, is_section ? NULL : self->value);
 }
 
-/* How often the key was set up to here. */
-static size_t count (zconfig_t *root, zconfig_t *setting)
+static int read_all (file_t *self)
 {
-    size_t nth = 0;
-    for (zconfig_t *at = zconfig_child (root); at != NULL; at = zconfig_next (at)) {
-        nth += strcmp (zconfig_name (at), zconfig_name (setting)) == 0;
-        if (at == setting)
-            break;
+    zpl_line_t line;
+    const char *why;
+    int n, rc;
+    while ((n = zpl_next (self->zpl, &line, &why)) > 0) {
+        if ((rc = give (self, line.depth > 0)) != 0)
+            return rc;
+        if (line.depth == 0)
+            hold (self, &line);
     }
-    return nth;
+    if ((rc = give (self, false)) != 0 || n == 0)
+        return rc;
+    if (why == NULL)
+        why = "not in ZPL's form: write key = \"value\", without indent; what is wrong is printed above";
+    return self->take (self->receiver, line.number, NULL, why);
 }
 
 int settings_file_read (const char *path,
                         int (*take) (void *receiver, size_t line, const char *key, const char *value),
                         void *receiver)
 {
-    zconfig_t *root = zconfig_load (path);
-    if (root == NULL)
+    FILE *stream = fopen (path, "re");
+    if (stream == NULL)
         return -1;
-    int rc = 0;
-    for (zconfig_t *at = zconfig_child (root); at != NULL && rc == 0; at = zconfig_next (at)) {
-        const char *key = zconfig_name (at), *value = zconfig_value (at);
-        size_t line = line_of (path, key, count (root, at));
-        rc = take (receiver, line, key, zconfig_child (at) != NULL ? NULL : value);
-    }
-    zconfig_destroy (&root);
+    file_t self = { .zpl = zpl_new (stream), .take = take, .receiver = receiver };
+    int rc = self.zpl != NULL ? read_all (&self) : -1;
+    zpl_destroy (&self.zpl);
+    fclose (stream);
     return rc;
 }

@@ -30,8 +30,9 @@ typedef struct dpool_worker_news_s {
 typedef struct dpool_worker_host_s {
     size_t size; /* set by DPOOL_WORKER_HOST_INIT */
     /* Give each setting of the file to take, in their order, with its line (0 = not known) and its value,
-       NULL where it is a section; until take does not return 0. 0, or -1: take did not, or the file has not
-       the right form. NULL: the worker has no --config. */
+       NULL where it is a section; with NULL for a key, a line that nobody can read, and what is wrong with
+       it; until take does not return 0. 0, or -1: take did not, or the file has not the right form. NULL:
+       the worker has no --config. */
     int (*read_settings) (const char *path,
                           int (*take) (void *receiver, size_t line, const char *key, const char *value),
                           void *receiver);

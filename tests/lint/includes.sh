@@ -36,7 +36,7 @@ allow 'include/dpool/*.h' 'nothing: <dpool/...> only'
 allow 'core/*.[ch]' 'core/.*'
 allow 'net/*.[ch]' '(core|net)/.*'
 for file in {broker,worker}/*.[ch]; do
-    if [[ $file =~ ^(broker/(main|config)|worker/main)\.c$ ]]; then # of the programs
+    if [[ $file =~ ^(broker/(main|config|allowlist)|worker/main)\.c$ ]]; then # of the programs
         allow "$file" "(core|net|${file%%/*}|service)/.*"
     else
         allow "$file" "(core|net|${file%%/*})/.*"

@@ -93,11 +93,13 @@ static void finds_what_was_added_and_nothing_else (void **state)
     (void) state;
     access_t *access = access_new ();
     assert_non_null (access);
-    char *functions[] = { "square", "cube" };
+    char functions[] = "square\0cube\0", name[] = "someone";
     access_entry_t entry = entry_of (ACCESS_WORKER);
     entry.functions = functions;
-    entry.n_functions = 2;
+    entry.name = name;
     assert_int_equal (access_add (access, &entry), 0);
+    memset (functions, 'x', sizeof functions - 1); /* what it was told is copied */
+    memset (name, 'x', sizeof name - 1);
     assert_int_equal (access_add (access, &entry), -1);
     assert_int_equal (errno, EEXIST);
     assert_null (access_find (access, OTHER_KEY));
@@ -105,7 +107,8 @@ static void finds_what_was_added_and_nothing_else (void **state)
     const access_entry_t *found = access_find (access, KEY);
     assert_non_null (found);
     assert_int_equal (found->role, ACCESS_WORKER);
-    assert_string_equal (found->functions[1], "cube");
+    assert_string_equal (found->name, "someone");
+    assert_memory_equal (found->functions, "square\0cube\0", sizeof "square\0cube\0");
     access_destroy (&access);
     access_destroy (&access);
 }
@@ -135,11 +138,9 @@ static void tells_which_functions_a_key_may_use (void **state)
 {
     (void) state;
     char why[256];
-    char *functions[] = { "square", "cube" };
     access_entry_t entry = entry_of (ACCESS_CLIENT);
     assert_true (access_may_use (&entry, WIRE_TEXT ("root"))); /* none are listed: all */
-    entry.functions = functions;
-    entry.n_functions = 2;
+    entry.functions = "square\0cube\0";
     assert_true (access_may_use (&entry, WIRE_TEXT ("cube")));
     assert_false (access_may_use (&entry, WIRE_TEXT ("cub")));
     assert_false (access_may_use (&entry, WIRE_TEXT ("cubes")));
@@ -154,10 +155,8 @@ static void refuses_an_initializer_that_is_not_listed (void **state)
 {
     (void) state;
     char why[256];
-    char *functions[] = { "square" };
     access_entry_t entry = entry_of (ACCESS_CLIENT);
-    entry.functions = functions;
-    entry.n_functions = 1;
+    entry.functions = "square\0";
     wire_message_t hello
         = { .kind = WIRE_HELLO, .hello = { .role = WIRE_ROLE_CLIENT, .initializer = WIRE_TEXT ("prepare") } };
     assert_int_equal (access_judge (&entry, &hello, why, sizeof why), WIRE_REFUSED_ROLE);

@@ -5,6 +5,7 @@
 #include "broker/allowlist.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -62,12 +63,10 @@ static void reads_keys_with_roles_and_functions (void **state)
     const access_entry_t *alice = access_find (access, KEY), *bob = access_find (access, OTHER_KEY);
     assert_string_equal (alice->name, "alice");
     assert_int_equal (alice->role, ACCESS_CLIENT);
-    assert_int_equal (alice->n_functions, 0);
+    assert_string_equal (alice->functions, "");
     assert_int_equal (bob->role, ACCESS_WORKER);
-    static const char *const functions[] = { "square", "cube", "root", "geo.area" };
-    assert_int_equal (bob->n_functions, 4);
-    for (size_t i = 0; i < 4; i++)
-        assert_string_equal (bob->functions[i], functions[i]);
+    static const char functions[] = "square\0cube\0root\0geo.area\0";
+    assert_memory_equal (bob->functions, functions, sizeof functions);
     access_destroy (&access);
 }
 
@@ -97,7 +96,8 @@ static void names_line_and_fault (void **state)
         const char *text, *place, *words;
     } rows[] = {
         { "# one\n\n" SECTION ("alice", KEY, "    role = king\n"), ":5: 'alice'", "role 'king' is unknown" },
-        { SECTION ("alice", KEY, "\n   # and\n    roll = client\n"), "", "ZPL" }, /* CZMQ wants it indented */
+        { SECTION ("alice", KEY, "\n   # and\n    roll = client\n"),
+          ":4: ", "ZPL" }, /* CZMQ wants it indented */
         { SECTION ("alice", KEY, "\n    # and\n    roll = client\n"), ":5: 'alice'",
           "unknown setting 'roll'" },
         { SECTION ("alice", KEY, ""), ":2: 'alice'", "role is missing" },
@@ -115,7 +115,9 @@ static void names_line_and_fault (void **state)
           "role has a setting of its own" },
         { "alice = client\n", ":1: 'alice'", "a name has no value" },
         { "al@ice\n", ":1: 'al@ice'", "no name" },
-        { "alice\n    key = \"" KEY "\n", "", "ZPL" },
+        { "alice\n        key = \"" KEY "\"\n", ":2: ", "ZPL" },
+        { "alice\n    key = \"" KEY "\n", ":2: ", "ZPL" },
+        { SECTION ("alice", KEY, "    role = client\n") "bob\n\n    key = 'x\n", ":6: ", "ZPL" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         assert_not_made (read_list (rows[i].text), EINVAL);
@@ -151,6 +153,69 @@ static void refuses_what_is_no_text (void **state)
                                                                       "    role = worker\n");
     assert_not_made (allowlist_read (write_list (text, sizeof text - 1)), EINVAL);
     assert_says ("is no text");
+}
+
+static void refuses_a_line_that_is_too_long (void **state)
+{
+    (void) state;
+    char text[8192] = SECTION ("alice", KEY, "    role = client\n    functions = \"");
+    size_t len = strlen (text), rest = sizeof text - len;
+    memset (text + len, 'f', rest);
+    for (size_t i = len; i < sizeof text; i += 8)
+        text[i] = ' ';
+    assert_not_made (allowlist_read (write_list (text, sizeof text)), EINVAL);
+    assert_says ("allowlist:4: ");
+    assert_says ("longer than 4096 bytes");
+    assert_says ("on several lines");
+}
+
+static void refuses_a_file_that_is_too_long (void **state)
+{
+    (void) state;
+    enum { LINE = 1 << 10, LINES = 32 << 10 };
+    char line[LINE];
+    memset (line, '#', sizeof line);
+    line[LINE - 1] = '\n';
+    const char *path = write_list ("", 0);
+    FILE *file = fopen (path, "we");
+    assert_non_null (file);
+    for (size_t i = 0; i <= LINES; i++)
+        assert_int_equal (fwrite (line, 1, sizeof line, file), sizeof line);
+    fclose (file);
+    assert_not_made (allowlist_read (path), EINVAL);
+    assert_says ("allowlist:32769: ");
+    assert_says ("longer than 32 MiB");
+}
+
+/* Writes such a list and returns how long it is. */
+static size_t write_keys (unsigned n)
+{
+    FILE *file = fopen (write_list ("", 0), "we");
+    assert_non_null (file);
+    for (unsigned i = 0; i < n; i++)
+        fprintf (file, "host-%u\n    key = \"%040u\"\n    role = worker\n    functions = \"a b c d e f\"\n",
+                 i, i * 7919);
+    long len = ftell (file);
+    fclose (file);
+    return (size_t) len;
+}
+
+/* All that malloc has given away; under a checker of memory with a malloc of its own 0. */
+static size_t memory_in_use (void)
+{
+    struct mallinfo2 info = mallinfo2 ();
+    return info.uordblks + info.hblkhd;
+}
+
+static void keeps_no_more_than_twice_the_file (void **state)
+{
+    (void) state;
+    enum { MANY = 5000 };
+    size_t len = write_keys (MANY), before = memory_in_use ();
+    access_t *access = assert_made (allowlist_read (folder_path (folder, "allowlist")));
+    assert_int_equal (access_count (access), MANY);
+    assert_in_range (memory_in_use () - before, 0, 2 * len + (64 << 10));
+    access_destroy (&access);
 }
 
 /* ---- Whose it is ------------------------------------------------------------------------------ */
@@ -214,6 +279,9 @@ int main (void)
         CASE (names_line_and_fault),
         CASE (takes_nothing_from_a_half_written_entry),
         CASE (refuses_what_is_no_text),
+        CASE (refuses_a_line_that_is_too_long),
+        CASE (refuses_a_file_that_is_too_long),
+        CASE (keeps_no_more_than_twice_the_file),
         CASE (refuses_a_list_that_others_can_write),
         CASE (refuses_the_list_of_another_user),
         CASE (looks_behind_a_symbolic_link),

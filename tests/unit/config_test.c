@@ -89,10 +89,46 @@ static void names_key_and_line_of_what_it_refuses (void **state)
 static void refuses_what_is_not_zpl (void **state)
 {
     (void) state;
-    static const char *const texts[]
-        = { "bind = \"tcp://*:1\n", "  bind = tcp://*:1\n", "= 3\n", "{ \"bind\": 1 }\n" };
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+    static const char *const texts[] = { "bind = \"tcp://*:1\n", "  bind = tcp://*:1\n",
+                                         "    bind = tcp://*:1\n", "= 3\n", "{ \"bind\": 1 }\n" };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        char text[256];
+        snprintf (text, sizeof text, "# first\nlog = errors\n%s", texts[i]);
         assert_null (load (texts[i]));
+        assert_says (":1: not in ZPL's form");
+        assert_null (load (text));
+        assert_says (i == 2 ? ":2: 'log' is a section" : ":3: not in ZPL's form");
+    }
+}
+
+static void refuses_a_line_that_is_too_long (void **state)
+{
+    (void) state;
+    enum { MOST = 4096 };
+    char text[MOST + 2];
+    memset (text, ' ', sizeof text);
+    memcpy (text, "log = errors", strlen ("log = errors"));
+    text[MOST] = '\0';
+    config_t *config = load (text);
+    assert_non_null (config);
+    config_destroy (&config);
+    text[MOST] = ' ';
+    text[MOST + 1] = '\0';
+    assert_null (load (text));
+    assert_says (":1: the line is longer than 4096 bytes");
+    assert_says ("shorten it");
+}
+
+static void refuses_a_list_that_is_too_long (void **state)
+{
+    (void) state;
+    enum { MOST = 1024 };
+    static const char line[] = "bind = ipc://x\n";
+    char text[(MOST + 1) * sizeof line], *end = text;
+    for (size_t i = 0; i <= MOST; i++)
+        end = stpcpy (end, line);
+    assert_null (load (text));
+    assert_says (":1025: bind is given more than 1024 times");
 }
 
 static void says_why_a_file_cannot_be_read (void **state)
@@ -414,6 +450,8 @@ int main (void)
         cmocka_unit_test (reads_an_empty_file),
         cmocka_unit_test (names_key_and_line_of_what_it_refuses),
         cmocka_unit_test (refuses_what_is_not_zpl),
+        cmocka_unit_test (refuses_a_line_that_is_too_long),
+        cmocka_unit_test (refuses_a_list_that_is_too_long),
         cmocka_unit_test (says_why_a_file_cannot_be_read),
         cmocka_unit_test (reads_a_quota),
         cmocka_unit_test (reads_sizes),

@@ -20,14 +20,14 @@ static void admit_as (const char *function, const char *quota)
 {
     access_entry_t entry = { .name = "alice", .role = ACCESS_ADMIN };
     access_entry_t bob = { .key = BOB, .name = "bob", .role = ACCESS_CLIENT };
-    char name[64], *functions[] = { name };
+    char functions[64];
     memcpy (entry.key, ALICE, sizeof entry.key);
     if (quota != NULL)
         assert_ok (quota_read (&entry.quota, quota));
     if (function != NULL) {
-        snprintf (name, sizeof name, "%s", function);
+        size_t len = (size_t) snprintf (functions, sizeof functions - 1, "%s", function);
+        functions[len + 1] = '\0';
         entry.functions = functions;
-        entry.n_functions = 1;
     }
     access_t *next = access_new ();
     assert_non_null (next);
