@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     else
         FUZZ_CHECK (strstr (dpool_last_error ()->message, path) != NULL);
     access_destroy (&access);
-    fuzz_bound_end_of_tree (size);
+    fuzz_bound_end (size);
     fuzz_file_close (fd);
     return 0;
 }

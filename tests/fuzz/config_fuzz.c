@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     FUZZ_CHECK (rc == 0 || (rc == -1 && strstr (dpool_last_error ()->message, path) != NULL));
     check (config);
     config_destroy (&config);
-    fuzz_bound_end_of_tree (size);
+    fuzz_bound_end (size);
     fuzz_file_close (fd);
     return 0;
 }

@@ -148,34 +148,24 @@ void fuzz_bound_begin (void)
     n_now = n_most = 0;
 }
 
-static void end (size_t n_input, int64_t factor)
+void fuzz_bound_end (size_t n_input)
 {
     is_counting = false;
-    if (n_most > factor * (int64_t) n_input + (64 << 10))
+    int64_t bound = 2 * (int64_t) n_input + (64 << 10);
+    if (n_most > bound)
         fprintf (stderr, "%lld bytes for an input of %zu\n", (long long) n_most, n_input);
-    FUZZ_CHECK (n_most <= factor * (int64_t) n_input + (64 << 10));
+    FUZZ_CHECK (n_most <= bound);
 }
 #else
 void fuzz_bound_begin (void)
 {
 }
 
-static void end (size_t n_input, int64_t factor)
-{
-    (void) n_input;
-    (void) factor;
-}
-#endif
-
 void fuzz_bound_end (size_t n_input)
 {
-    end (n_input, 2);
+    (void) n_input;
 }
-
-void fuzz_bound_end_of_tree (size_t n_input)
-{
-    end (n_input, 128);
-}
+#endif
 
 /* ---- Files --------------------------------------------------------------------------------------- */
 

@@ -65,8 +65,5 @@ void fuzz_file_close (int file);
    aborts. Counted under clang's AddressSanitizer only. */
 void fuzz_bound_begin (void);
 void fuzz_bound_end (size_t n_input);
-/* For a file of which CZMQ makes a tree, with a node of some hundred bytes for each line: never more than
-   128 × input + 64 KiB. Only the administrator can write such a file. */
-void fuzz_bound_end_of_tree (size_t n_input);
 
 #endif

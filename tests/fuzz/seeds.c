@@ -150,6 +150,17 @@ static void seed_error (void)
     dp_buffer_fini (&row);
 }
 
+/* A head, and as much of this line as an input may be long. */
+static void seed_repeated (const char *target, const char *name, const char *head, const char *line)
+{
+    enum { MOST = 4096 };
+    FILE *file = seed_open (target, name);
+    seed_bytes (file, head, strlen (head));
+    for (size_t len = strlen (line), n = (MOST - strlen (head)) / len; n > 0; n--)
+        seed_bytes (file, line, len);
+    seed_close (&file);
+}
+
 static void seeds_of_config (void)
 {
     static const struct {
@@ -167,6 +178,9 @@ static void seeds_of_config (void)
         seed_bytes (file, files[i].text, strlen (files[i].text));
         seed_close (&file);
     }
+    seed_repeated ("config", "tiny-lines", "", "#\n");
+    seed_repeated ("config", "many-binds", "", "bind=ipc://a\n");
+    seed_repeated ("config", "long-line", "", "name = ");
 }
 
 #define KEY_A "&o5qPrSsfOTIm8)WaB$([N*ijUJKM1=dX1a((HZJ"
@@ -201,6 +215,9 @@ static void seeds_of_allowlist (void)
         seed_bytes (file, files[i].text, strlen (files[i].text));
         seed_close (&file);
     }
+    seed_repeated ("allowlist", "tiny-lines", "", "#\n\n");
+    seed_repeated ("allowlist", "many-functions", "a\n", "    functions = \"a b c d e f g h\"\n");
+    seed_repeated ("allowlist", "long-line", "a\n", "    ");
 }
 
 static void seeds_of_keys (void)
