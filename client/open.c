@@ -20,12 +20,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum {
-    CONNECT_TIMEOUT_MS = 5000,
-    TROUBLE_MS = 1500, /* by default, how long a port that is closed or speaks something else is tried */
-    MAX_TASKS = 65536,
-    MAX_BYTES = 256 << 20
-};
+enum { CONNECT_TIMEOUT_MS = 5000, MAX_TASKS = 65536, MAX_BYTES = 256 << 20 };
 
 /* ---- Options -------------------------------------------------------------------------------- */
 
@@ -249,22 +244,22 @@ static bool is_hopeless (const dpool_t *self, int64_t now_ms, int64_t hopeless_a
 {
     if (self->rejection != 0 && self->n_endpoints == 1)
         return true; /* it said so: no other answer will come */
-    return session_has_tried_all (self->session) && now_ms >= hopeless_at_ms && self->reach != DP_CONNECTING
-           && self->reach != DP_LOOKING_UP;
+    return session_has_tried_all (self->session) && now_ms >= hopeless_at_ms;
 }
 
 static int wait_for_welcome (dpool_t *self, const dpool_options_t *options)
 {
     int connect_timeout_ms = options->connect_timeout_ms;
-    int64_t now_ms = dp_clock_ms ();
-    int64_t deadline_ms = now_ms + (connect_timeout_ms != 0 ? connect_timeout_ms : CONNECT_TIMEOUT_MS);
-    int64_t hopeless_at_ms = connect_timeout_ms != 0 ? deadline_ms : now_ms + TROUBLE_MS;
+    int64_t start_ms = dp_clock_ms ();
+    int64_t deadline_ms = start_ms + (connect_timeout_ms != 0 ? connect_timeout_ms : CONNECT_TIMEOUT_MS);
     int rc = 0;
     pool_lock (self);
     while (rc == 0 && !session_is_connected (self->session)) {
         const char *text;
         wire_refusal_t refusal = session_refusal (self->session, &text);
-        now_ms = dp_clock_ms ();
+        int64_t now_ms = dp_clock_ms (), hopeless_at_ms = start_ms + dp_reach_patience_ms (self->reach);
+        if (connect_timeout_ms != 0 || hopeless_at_ms > deadline_ms)
+            hopeless_at_ms = deadline_ms;
         if (self->failure != 0)
             rc = dp_fail (self->failure, "%s", self->failure_text);
         else if (refusal != 0)

@@ -4,7 +4,21 @@
 #include "core/error.h"
 #include "net/greeting.h"
 
-enum { GREETING_MS = 300 };
+#include <limits.h>
+
+int dp_reach_patience_ms (dp_reach_t reach)
+{
+    switch (reach) {
+    case DP_LOOKING_UP:
+    case DP_CONNECTING:
+        return INT_MAX;
+    case DP_CONNECTED: /* it may be a broker that is busy */
+    case DP_HANDSHAKEN:
+        return DP_REACH_MOST_MS - DP_REACH_ASK_MS;
+    default: /* one may be started just now */
+        return 1000;
+    }
+}
 
 static int fail_other_way (const char *endpoint, bool is_secure)
 {
@@ -24,7 +38,7 @@ static int fail_stranger (const char *endpoint, const dp_keys_t *keys, void *con
 {
     /* Whoever does not speak as we do hangs up, as many things do that are no broker, and the reason that it
        gives is often lost by that. So it is asked. */
-    dp_greeting_t greeting = dp_greeting_of (context, endpoint, GREETING_MS);
+    dp_greeting_t greeting = dp_greeting_of (context, endpoint, DP_REACH_ASK_MS);
     if (keys != NULL && greeting == DP_GREETING_ENCRYPTED)
         return dp_fail (
             DPOOL_ESERVERKEY,

@@ -6,9 +6,16 @@
 #include "core/wire.h"
 #include "net/connection.h"
 
+/* How long, in ms, whoever does not say it himself waits for a broker of which this is known: less, the surer
+   it is that none will come. With what dp_reach_fail takes never more than DP_REACH_MOST_MS; but INT_MAX
+   where nothing is known yet, as of a host that boots. */
+int dp_reach_patience_ms (dp_reach_t reach);
+enum { DP_REACH_MOST_MS = 1800, DP_REACH_ASK_MS = 300 };
+
 /* Set the thread's last error to what a connection that came so far and no further means: DPOOL_ENOBROKER,
-   DPOOL_ENOTDPOOL, DPOOL_ESERVERKEY or DPOOL_ECLIENTKEY. keys: those that it had; NULL = none. Where it had
-   some it may take 300 ms, and the context, to find out whether the broker's key is the wrong one. Always -1.
+   DPOOL_ENOTDPOOL, DPOOL_ESERVERKEY or DPOOL_ECLIENTKEY. keys: those that it had; NULL = none. Where the
+   peer does not speak as we do it may take DP_REACH_ASK_MS, and the context, to ask it how it does. Always
+   -1.
  */
 int dp_reach_fail (dp_reach_t reach, const char *endpoint, const dp_keys_t *keys, void *context);
 

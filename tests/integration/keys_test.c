@@ -128,31 +128,62 @@ static const char *check_of (int code)
                                       : "own key ";
 }
 
-/* dpool_open fails with this code, and dpool doctor at the line that is for it, each within two seconds (and
-   what a loaded machine adds), and the messages have the words. */
-static void assert_refused (fixture_t *self, const char *endpoint, const char *name, const char *server,
-                            int code, const char *words)
-{
-    enum { AT_MOST_MS = 2000, LOAD_MS = 1000 };
-    char text[8192];
-    int64_t start_ms = now_ms ();
-    assert_not_made (open_as (self, endpoint, name, server), code);
-    int64_t took_ms = now_ms () - start_ms;
-    printf ("%s after %lld ms: %s\n", dpool_strerror (code), (long long) took_ms,
-            dpool_last_error ()->message);
-    assert_true (took_ms < AT_MOST_MS + LOAD_MS);
-    assert_says (words);
+/* What somebody tries, and is told. */
+typedef struct refusal_s {
+    const char *endpoint, *name, *server; /* as in open_as */
+    int code;
+    const char *words; /* that the messages have */
+} refusal_t;
 
-    start_ms = now_ms ();
-    int status = ask_doctor (self, endpoint, name, server, text, sizeof text);
-    took_ms = now_ms () - start_ms;
+/* dpool_open fails with this code. Returns how long that takes. */
+static int64_t assert_pool_refused (fixture_t *self, const refusal_t *refusal)
+{
+    int64_t start_ms = now_ms ();
+    assert_not_made (open_as (self, refusal->endpoint, refusal->name, refusal->server), refusal->code);
+    int64_t took_ms = now_ms () - start_ms;
+    printf ("%s after %lld ms: %s\n", dpool_strerror (refusal->code), (long long) took_ms,
+            dpool_last_error ()->message);
+    assert_says (refusal->words);
+    return took_ms;
+}
+
+/* And dpool doctor at the line that is for it. */
+static int64_t assert_doctor_refused (fixture_t *self, const refusal_t *refusal)
+{
+    char text[8192];
+    const char *check = check_of (refusal->code);
+    int64_t start_ms = now_ms ();
+    int status = ask_doctor (self, refusal->endpoint, refusal->name, refusal->server, text, sizeof text);
+    int64_t took_ms = now_ms () - start_ms;
     assert_int_equal (status, 3);
     char *failed = strstr (text, "FAILED   ");
     assert_non_null (failed);
     printf ("dpool doctor after %lld ms: %.200s\n", (long long) took_ms, failed);
-    assert_int_equal (strncmp (failed + strlen ("FAILED   "), check_of (code), strlen (check_of (code))), 0);
-    assert_contains (failed, words);
-    assert_true (took_ms < AT_MOST_MS + LOAD_MS);
+    assert_int_equal (strncmp (failed + strlen ("FAILED   "), check, strlen (check)), 0);
+    assert_contains (failed, refusal->words);
+    return took_ms;
+}
+
+/* A loaded machine may be slow once, but hardly three times in a row. What listens and says nothing is waited
+   for for 1.8 s, as unit/reach_test.c knows: of that the clock says little. */
+static void assert_in_time (fixture_t *self, const refusal_t *refusal,
+                            int64_t (*try) (fixture_t *self, const refusal_t *refusal))
+{
+    enum { AT_MOST_MS = 2000, LOAD_MS = 1000, TRIES = 3 };
+    int64_t at_most_ms = refusal->code == DPOOL_ENOTDPOOL ? AT_MOST_MS + LOAD_MS : AT_MOST_MS;
+    for (int i = 0; i < TRIES; i++)
+        if (try (self, refusal) < at_most_ms)
+            return;
+    fail_msg ("that takes too long");
+}
+
+/* Both, each within two seconds: see unit/reach_test.c. */
+static void assert_refused (fixture_t *self, const char *endpoint, const char *name, const char *server,
+                            int code, const char *words)
+{
+    const refusal_t refusal = { endpoint, name, server, code, words };
+    assert_in_time (self, &refusal, assert_pool_refused);
+    assert_in_time (self, &refusal, assert_doctor_refused);
 }
 
 static void change_list (fixture_t *self, const char *text, const char *answer)
