@@ -66,8 +66,8 @@ function(dpool_test name label)
   endif()
   dpool_test_properties(${label}.${name} ${arg_TIMEOUT} ${labels})
   if(label MATCHES "^(integration|conformance)$")
-    # These start processes and look at the time: not too many at once.
-    set_tests_properties(${label}.${name} PROPERTIES PROCESSORS 2)
+    # These start processes and look at the time: not too many at once. They take longest, and so begin first.
+    set_tests_properties(${label}.${name} PROPERTIES PROCESSORS 2 COST 5)
   endif()
 endfunction()
 
