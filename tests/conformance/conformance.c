@@ -126,6 +126,18 @@ dpool_async_result_t *occupy (fixture_t *f, size_t n)
     return result;
 }
 
+static bool is_told_to_run (void *result)
+{
+    dpool_explanation_t why = DPOOL_EXPLANATION_INIT;
+    return dpool_async_result_explain (result, &why) == 0 && why.reason == DPOOL_REASON_RUNNING;
+}
+
+void settle (dpool_async_result_t *running)
+{
+    if (!wait_until (is_told_to_run, running))
+        fail_msg ("the pool does not say that it runs");
+}
+
 void open_gate (fixture_t *f)
 {
     make_file (f->gate);

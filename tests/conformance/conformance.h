@@ -103,6 +103,10 @@ dpool_items_t *same_texts (size_t n, const char *first, const char *second);
    gate is opened. Destroy the result. */
 dpool_async_result_t *occupy (fixture_t *f, size_t n);
 
+/* Wait until the pool has dealt with what it was told before, such as a cancel: while this one runs, it is
+   asked something, and does one after the other. */
+void settle (dpool_async_result_t *running);
+
 /* Open the fixture's gate. */
 void open_gate (fixture_t *f);
 

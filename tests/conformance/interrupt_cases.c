@@ -47,6 +47,7 @@ static void cancels_apply_and_map_that_are_interrupted (void **state)
     assert_null (value);
     assert_not_made (dpool_map (f->pool, "touch_file", items, NULL), EINTR);
     interrupter_destroy (&interrupter);
+    settle (gated);
     open_gate (f);
     assert_ok (dpool_async_result_get (gated, PATIENCE_MS));
     assert_ok (dpool_close (f->pool));
