@@ -68,11 +68,8 @@ static void make_ready (dpool_async_result_t *self)
 {
     waiter_wake_all (&self->waiters);
     waiter_wake_all (&self->pool->waiters);
-    if (self->fd > 0) {
-        uint64_t one = 1;
-        ssize_t rc = write (self->fd, &one, sizeof one);
-        (void) rc; /* an eventfd takes it */
-    }
+    if (self->fd > 0)
+        waiter_ring (self->fd);
     atomic_store_explicit (&self->is_ready, true, memory_order_release);
 }
 

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 /* One for each thread that ever waited: a thread waits for one thing at a time. */
@@ -58,7 +59,31 @@ static int open_mine (void)
     return 0;
 }
 
-int waiter_wait (dp_list_t *list, pthread_mutex_t *lock, int64_t deadline_ms)
+/* As poll. */
+static int poll_mine (int64_t deadline_ms, int64_t now_ms, const sigset_t *signals)
+{
+    struct pollfd item = { mine.fd, POLLIN, 0 };
+    int wait_ms = dp_clock_until (deadline_ms, now_ms);
+    struct timespec wait = { wait_ms / 1000, wait_ms % 1000 * 1000000L };
+    return ppoll (&item, 1, wait_ms < 0 ? NULL : &wait, signals);
+}
+
+/* On the list already, under the lock. As waiter_wait. */
+static int wait_there (pthread_mutex_t *lock, int64_t deadline_ms, int64_t now_ms, const sigset_t *signals)
+{
+    pthread_mutex_unlock (lock);
+    int rc = poll_mine (deadline_ms, now_ms, signals);
+    int code = rc == 0 ? ETIMEDOUT : errno;
+    pthread_mutex_lock (lock);
+    dp_list_remove (&mine.node);
+    uint64_t count;
+    if (read (mine.fd, &count, sizeof count) > 0 && rc == 0)
+        rc = 1; /* woken just after the time was up */
+    errno = code;
+    return rc > 0 ? 0 : -1;
+}
+
+int waiter_wait_with (dp_list_t *list, pthread_mutex_t *lock, int64_t deadline_ms, const sigset_t *signals)
 {
     if (open_mine () < 0)
         return -1;
@@ -68,27 +93,33 @@ int waiter_wait (dp_list_t *list, pthread_mutex_t *lock, int64_t deadline_ms)
         return -1;
     }
     dp_list_append (list, &mine.node);
-    pthread_mutex_unlock (lock);
-    struct pollfd item = { mine.fd, POLLIN, 0 };
-    int rc = poll (&item, 1, dp_clock_until (deadline_ms, now_ms));
-    int code = rc == 0 ? ETIMEDOUT : errno;
-    pthread_mutex_lock (lock);
-    dp_list_remove (&mine.node);
-    uint64_t count;
-    if (read (mine.fd, &count, sizeof count) > 0 && rc == 0)
-        rc = 1; /* woken just after the time was up */
-    if (rc > 0)
-        return 0;
+    int cancel_state;
+    pthread_setcancelstate (PTHREAD_CANCEL_DISABLE, &cancel_state);
+    int rc = wait_there (lock, deadline_ms, now_ms, signals);
+    pthread_setcancelstate (cancel_state, NULL);
+    return rc;
+}
+
+int waiter_wait (dp_list_t *list, pthread_mutex_t *lock, int64_t deadline_ms)
+{
+    return waiter_wait_with (list, lock, deadline_ms, NULL);
+}
+
+void waiter_ring (int fd)
+{
+    uint64_t one = 1;
+    int cancel_state, code = errno;
+    pthread_setcancelstate (PTHREAD_CANCEL_DISABLE, &cancel_state);
+    ssize_t rc = write (fd, &one, sizeof one);
+    (void) rc; /* an eventfd takes it, or is set already */
+    pthread_setcancelstate (cancel_state, NULL);
     errno = code;
-    return -1;
 }
 
 void waiter_wake_all (dp_list_t *list)
 {
     DP_LIST_EACH (list, node) {
-        uint64_t one = 1;
-        ssize_t rc = write (DP_CONTAINER (node, waiter_t, node)->fd, &one, sizeof one);
-        (void) rc; /* an eventfd takes it, or is set already */
+        waiter_ring (DP_CONTAINER (node, waiter_t, node)->fd);
         dp_list_remove (node);
     }
 }
