@@ -2,7 +2,7 @@
 /* calls.c - apply and map. */
 #include "client/async_result.h"
 #include "client/call_options.h"
-#include "client/io.h"
+#include "client/driver.h"
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/picture.h"
@@ -106,7 +106,7 @@ static dpool_async_result_t *apply (dpool_t *self, const dpool_call_options_t *o
             rc = wait_for_window (self, len);
         if (rc == 0)
             rc = async_result_submit_call (result, &spec, &argument);
-        if (will_wait && rc == 0 && io_can_drive (self))
+        if (will_wait && rc == 0 && driver_may_take (self))
             pool_leave (self); /* whoever waits, at once, drives the loop */
         else
             pool_unlock_call (self);

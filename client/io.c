@@ -63,9 +63,9 @@ static void note_connection (dpool_t *pool)
     pool->processes = processes;
 }
 
-/* Under the lock: let the session decide, and take what it wants sent. */
-static int64_t step (dpool_t *pool, int64_t now_ms)
+int64_t io_step (dpool_t *pool)
 {
+    int64_t now_ms = dp_clock_ms ();
     if (dp_connection_is_open (pool->connection) && dp_connection_is_broken (pool->connection)) {
         note_connection (pool);
         session_broken (pool->session, now_ms);
@@ -77,6 +77,7 @@ static int64_t step (dpool_t *pool, int64_t now_ms)
     pool_deliver (pool);
     for (dp_outgoing_t *message; (message = dp_outbox_take (session_outbox (pool->session))) != NULL;)
         dp_connection_push (pool->connection, &message);
+    helm_step_done (&pool->helm);
     return deadline_ms;
 }
 
@@ -122,7 +123,28 @@ static void run_embedded (dpool_t *pool, int64_t *deadline_ms)
     pthread_mutex_unlock (&pool->lock);
 }
 
-static size_t fill_items (dpool_t *pool, io_items_t *set)
+/* Send, and run broker and worker. True when the connection turned out to be broken: look again at once. */
+static bool turn (dpool_t *pool, int64_t *deadline_ms)
+{
+    bool is_broken = dp_connection_is_open (pool->connection) && dp_connection_flush (pool->connection) < 0;
+    run_embedded (pool, deadline_ms);
+    return is_broken;
+}
+
+void io_turn (dpool_t *pool, int64_t *deadline_ms)
+{
+    if (turn (pool, deadline_ms))
+        *deadline_ms = 0;
+}
+
+void io_take_in (dpool_t *pool)
+{
+    int64_t deadline_ms = DP_NEVER;
+    run_embedded (pool, &deadline_ms);
+    receive (pool);
+}
+
+size_t io_fill_items (dpool_t *pool, io_items_t *set)
 {
     size_t most = 1 + DP_CONNECTION_POLL + (pool->embedded != NULL ? embedded_poll_max (pool->embedded) : 0);
     if (most > set->capacity) {
@@ -136,6 +158,11 @@ static size_t fill_items (dpool_t *pool, io_items_t *set)
     return n;
 }
 
+bool io_has_mail (dpool_t *pool)
+{
+    return dp_connection_has_mail (pool->connection);
+}
+
 static void drain_wake (const dpool_t *pool)
 {
     uint64_t count;
@@ -143,8 +170,7 @@ static void drain_wake (const dpool_t *pool)
     (void) rc;
 }
 
-/* What the poll has said of fill_items' items. */
-static void hear (dpool_t *pool, const struct pollfd *items)
+void io_hear (dpool_t *pool, const struct pollfd *items)
 {
     size_t n = 1 + dp_connection_hear (pool->connection, items + 1);
     if (pool->embedded != NULL)
@@ -170,50 +196,50 @@ static int64_t tidy (dpool_t *pool)
     return dp_tidy_deadline_ms (&pool->tidy);
 }
 
-static struct timespec after_ms (int64_t now_ms, int64_t wait_ms)
+/* Until somebody signals, or until a time. Under the lock. */
+static void nap (dpool_t *pool, int64_t until_ms)
 {
-    int64_t at_ms = now_ms + wait_ms;
-    return (struct timespec) { at_ms / 1000, at_ms % 1000 * 1000000L };
+    struct timespec until = { until_ms / 1000, until_ms % 1000 * 1000000L };
+    if (until_ms == DP_NEVER)
+        pthread_cond_wait (&pool->rest, &pool->lock);
+    else
+        pthread_cond_clockwait (&pool->rest, &pool->lock, CLOCK_MONOTONIC, &until);
 }
 
-/* Under the lock, on the I/O thread: leave the loop to those who drive it, until nobody has for a while, or
-   has left something undone. Who drives calls often finds us here, and need not wake us. */
-static void rest (dpool_t *pool, unsigned seen)
+/* Under the lock: leave the loop to those who drive it. */
+static void rest (dpool_t *pool, unsigned n_drives)
 {
-    enum { REST_MS = 20 }; /* and so long at most nobody looks at what nobody waits for */
-    pool->is_io_resting = true;
-    while (pool->is_driven || (!pool->is_io_wanted && seen != pool->n_drives)) {
-        seen = pool->n_drives;
-        struct timespec until = after_ms (dp_clock_ms (), REST_MS);
-        pthread_cond_clockwait (&pool->rest, &pool->lock, CLOCK_MONOTONIC, &until);
+    int64_t now_ms = dp_clock_ms ();
+    helm_rest_t rest = helm_begin_rest (&pool->helm, n_drives, now_ms);
+    for (helm_step_t step; (step = helm_look (&pool->helm, &rest, now_ms)) != HELM_GO;
+         now_ms = dp_clock_ms ()) {
+        if (step == HELM_CLAIM)
+            pool_wake (pool, HELM_POLL);
+        nap (pool, step == HELM_LOOK_LATER ? now_ms + HELM_LOOK_MS : DP_NEVER);
     }
-    pool->is_io_resting = false;
-    pool->is_io_wanted = false;
+    helm_end_rest (&pool->helm);
 }
 
 /* Sleep until something happens. Whatever is done under the lock from now on must wake us. False = somebody
    has driven the loop meanwhile. */
 static bool sleep_until (dpool_t *pool, int64_t deadline_ms, bool is_urgent)
 {
-    size_t n = fill_items (pool, &pool->items);
+    size_t n = io_fill_items (pool, &pool->items);
     if (!is_urgent) {
         int64_t tidy_ms = tidy (pool);
         deadline_ms = tidy_ms < deadline_ms ? tidy_ms : deadline_ms;
     }
     int timeout_ms = is_urgent ? 0 : dp_clock_until (deadline_ms, dp_clock_ms ());
     pthread_mutex_lock (&pool->lock);
-    pool->is_io_polling = !is_urgent && pool->embedded != NULL;
-    unsigned n_drives = pool->n_drives;
+    unsigned n_drives = helm_sleep (&pool->helm, !is_urgent && pool->embedded != NULL);
     pthread_mutex_unlock (&pool->lock);
     int rc = poll (pool->items.items, n, timeout_ms);
     pthread_mutex_lock (&pool->lock);
-    pool->is_io_polling = false;
-    bool is_mine = n_drives == pool->n_drives;
+    bool is_mine = helm_rise (&pool->helm, n_drives);
     rest (pool, n_drives);
-    pool->is_io_asleep = false;
     pthread_mutex_unlock (&pool->lock);
     if (rc > 0 && is_mine)
-        hear (pool, pool->items.items);
+        io_hear (pool, pool->items.items);
     return is_mine;
 }
 
@@ -246,108 +272,20 @@ static void *run (void *argument)
     dpool_t *pool = argument;
     for (;;) {
         pthread_mutex_lock (&pool->lock);
-        int64_t deadline_ms = step (pool, dp_clock_ms ());
+        int64_t deadline_ms = io_step (pool);
         bool is_stopping = pool->is_stopping;
-        pool->is_io_asleep = true;
         pthread_mutex_unlock (&pool->lock);
         if (is_stopping)
             break;
-        bool is_urgent
-            = dp_connection_is_open (pool->connection) && dp_connection_flush (pool->connection) < 0;
-        run_embedded (pool, &deadline_ms);
-        is_urgent |= dp_connection_has_mail (pool->connection);
-        if (!sleep_until (pool, deadline_ms, is_urgent))
-            continue;
-        run_embedded (pool, &deadline_ms);
-        receive (pool);
+        bool is_urgent = turn (pool, &deadline_ms);
+        is_urgent |= io_has_mail (pool);
+        if (sleep_until (pool, deadline_ms, is_urgent))
+            io_take_in (pool);
     }
     say_goodbye (pool);
     embedded_destroy (&pool->embedded);
     dp_connection_destroy (&pool->connection);
     return NULL;
-}
-
-bool io_can_drive (const dpool_t *pool)
-{
-    bool is_free = pool->is_io_polling || pool->is_io_resting;
-    return pool->embedded != NULL && is_free && !pool->is_driven && !pool->is_io_wanted && pool->has_io_thread
-           && !pool->is_stopping && pool->failure == 0 && pool->n_applies == 1 && !pool_is_foreign (pool);
-}
-
-/* Sleep with the signals that the thread had let through, so that none is missed. As ppoll. */
-static int drive_sleep (dpool_t *pool, int64_t deadline_ms, const sigset_t *signals)
-{
-    size_t n = fill_items (pool, &pool->driver_items);
-    int64_t now_ms = dp_clock_ms ();
-    int wait_ms = dp_connection_has_mail (pool->connection) ? 0 : dp_clock_until (deadline_ms, now_ms);
-    struct timespec wait = after_ms (0, wait_ms);
-    return ppoll (pool->driver_items.items, n, wait_ms < 0 ? NULL : &wait, signals);
-}
-
-/* One round of the loop, under the lock, which is let go meanwhile. 0 or -1 with errno EINTR. */
-static int drive_once (dpool_t *pool, int64_t deadline_ms, const sigset_t *signals)
-{
-    int64_t next_ms = step (pool, dp_clock_ms ());
-    pool->is_io_asleep = true;
-    pthread_mutex_unlock (&pool->lock);
-    dp_connection_flush (pool->connection);
-    run_embedded (pool, &next_ms);
-    int rc = drive_sleep (pool, next_ms < deadline_ms ? next_ms : deadline_ms, signals);
-    bool is_interrupted = rc < 0;
-    pthread_mutex_lock (&pool->lock);
-    pool->is_io_asleep = false;
-    pthread_mutex_unlock (&pool->lock);
-    if (rc > 0)
-        hear (pool, pool->driver_items.items);
-    run_embedded (pool, &next_ms);
-    receive (pool);
-    pthread_mutex_lock (&pool->lock);
-    errno = EINTR;
-    return is_interrupted ? -1 : 0;
-}
-
-/* To nobody, where all is done: the I/O thread rests, and looks soon. */
-static void hand_back (dpool_t *pool)
-{
-    pool->is_driven = false;
-    pool->is_io_asleep = true;
-    bool is_quiet
-        = !pool->is_stopping && session_is_idle (pool->session) && !dp_connection_has_mail (pool->connection);
-    if (!is_quiet)
-        pool_wake_io (pool);
-    else if (pool->is_io_polling) { /* for what was there before: it is to rest */
-        uint64_t one = 1;
-        ssize_t rc = write (pool->wake_fd, &one, sizeof one);
-        (void) rc; /* an eventfd takes it, or is set already */
-    }
-}
-
-int io_drive (dpool_t *pool, io_is_done_t *is_done, const void *what, int64_t deadline_ms)
-{
-    enum { MOST_ROUNDS = 16 }; /* what takes longer is the I/O thread's business */
-    sigset_t all, before;
-    sigfillset (&all);
-    int cancel_state;
-    pthread_setcancelstate (PTHREAD_CANCEL_DISABLE, &cancel_state);
-    pthread_sigmask (SIG_SETMASK, &all, &before);
-    pool->is_driven = true;
-    pool->n_drives++;
-    int code = 0;
-    for (int i = 0; i < MOST_ROUNDS && code == 0 && !is_done (what) && !pool->is_stopping; i++) {
-        if (deadline_ms <= dp_clock_ms ())
-            code = ETIMEDOUT;
-        else if (drive_once (pool, deadline_ms, &before) < 0)
-            code = EINTR;
-    }
-    /* A signal that came between is to end the wait, too. */
-    struct timespec now = { 0, 0 };
-    if (code == 0 && !is_done (what) && ppoll (NULL, 0, &now, &before) < 0)
-        code = EINTR;
-    hand_back (pool);
-    pthread_sigmask (SIG_SETMASK, &before, NULL);
-    pthread_setcancelstate (cancel_state, NULL);
-    errno = code;
-    return code == 0 ? 0 : -1;
 }
 
 int io_start (dpool_t *pool)
@@ -366,7 +304,7 @@ int io_start (dpool_t *pool)
     pthread_sigmask (SIG_SETMASK, &all, &before);
     int code = pthread_create (&pool->io_thread, NULL, run, pool);
     pthread_sigmask (SIG_SETMASK, &before, NULL);
-    pool->has_io_thread = code == 0;
+    pool->helm.has_thread = code == 0;
     if (code == 0)
         return 0;
     dp_connection_destroy (&pool->connection);
@@ -376,13 +314,13 @@ int io_start (dpool_t *pool)
 
 void io_stop (dpool_t *pool)
 {
-    if (!pool->has_io_thread)
+    if (!pool->helm.has_thread)
         return;
     pool_lock (pool);
     pool->is_stopping = true;
     pool_unlock (pool);
     pthread_join (pool->io_thread, NULL);
     pthread_mutex_lock (&pool->lock);
-    pool->has_io_thread = false;
+    pool->helm.has_thread = false;
     pthread_mutex_unlock (&pool->lock);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* io.h - a pool's one I/O thread: it carries messages between the session and its broker, so that a busy
-   caller never stalls either; in the embedded pool it runs broker and worker too. */
+   caller never stalls either; in the embedded pool it runs broker and worker too. And the parts of its loop,
+   of which driver.c makes another one for threads that wait. */
 #ifndef IO_H_INCLUDED
 #define IO_H_INCLUDED
 
@@ -14,13 +15,24 @@ int io_start (dpool_t *pool);
  * after it. */
 void io_stop (dpool_t *pool);
 
-/* Under the lock: may a thread that waits for the only unfinished call run the loop? In the embedded pool,
-   while the I/O thread sleeps: a call then wakes the child and the caller, and no thread between. */
-bool io_can_drive (const dpool_t *pool);
+/* ---- The loop's parts, for whoever runs it (helm.h), in this order -------------------------- */
 
-typedef bool io_is_done_t (const void *what);
-/* Where io_can_drive: run the loop until something is done, which is asked under the lock; it is let go
-   meanwhile. Returns as waiter_wait, also sooner. */
-int io_drive (dpool_t *pool, io_is_done_t *is_done, const void *what, int64_t deadline_ms);
+/* Under the lock: let the session decide, and take what it wants sent. From now on whoever does something
+   under the lock must wake us for it. Returns when to look again, if nothing happens. */
+int64_t io_step (dpool_t *pool);
+
+/* Without the lock: send, and let broker and worker of the embedded pool have a turn, after which it is to be
+   looked again at *deadline_ms, at the latest as before. */
+void io_turn (dpool_t *pool, int64_t *deadline_ms);
+
+/* What to poll; returns how many items. */
+size_t io_fill_items (dpool_t *pool, io_items_t *set);
+/* Is there something to take in that no item tells of? Then do not sleep. */
+bool io_has_mail (dpool_t *pool);
+/* What the poll has said of the items. */
+void io_hear (dpool_t *pool, const struct pollfd *items);
+
+/* Without the lock: let broker and worker have a turn, and receive what came. */
+void io_take_in (dpool_t *pool);
 
 #endif

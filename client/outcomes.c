@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* outcomes.c - asking a result: wait, get, values, errors, progress, explain, cancel. */
 #include "client/async_result.h"
-#include "client/io.h"
+#include "client/driver.h"
 #include "core/error.h"
 #include "core/memory.h"
 #include "net/clock.h"
@@ -37,9 +37,9 @@ static bool is_ready_to_driver (const void *what)
 static int wait_or_drive (dpool_async_result_t *self, int64_t deadline_ms)
 {
     dpool_t *pool = self->pool;
-    if (self->is_call && deadline_ms > dp_clock_ms () && io_can_drive (pool))
-        return io_drive (pool, is_ready_to_driver, self, deadline_ms);
-    if (pool->is_io_resting)
+    if (self->is_call && deadline_ms > dp_clock_ms () && driver_may_take (pool))
+        return driver_wait (pool, &self->waiters, is_ready_to_driver, self, deadline_ms);
+    if (pool->helm.is_resting)
         pool_wake_io (pool);
     return waiter_wait (&self->waiters, &pool->lock, deadline_ms);
 }

@@ -30,42 +30,26 @@ void pool_deliver (dpool_t *self)
         waiter_wake_all (&self->waiters);
 }
 
-/* Where whoever runs the loop, or is to run it, can be woken. */
-typedef enum { WAKE_NOBODY, WAKE_POLL, WAKE_REST } wake_t;
-
-/* Under the lock: is there somebody to wake? It is ours to do then. */
-static wake_t whom_to_wake (dpool_t *self)
+void pool_wake (dpool_t *self, helm_wake_t where)
 {
-    if (!self->is_io_asleep || !self->has_io_thread)
-        return WAKE_NOBODY;
-    self->is_io_asleep = false;
-    if (self->is_driven)
-        return WAKE_POLL;
-    self->is_io_wanted = true;
-    return self->is_io_resting ? WAKE_REST : WAKE_POLL;
-}
-
-static void wake (dpool_t *self, wake_t where)
-{
-    uint64_t one = 1;
-    if (where == WAKE_REST)
+    if (where == HELM_REST)
         pthread_cond_signal (&self->rest);
-    else if (where == WAKE_POLL && write (self->wake_fd, &one, sizeof one) < 0)
-        return; /* it is set already */
+    else if (where == HELM_POLL)
+        waiter_ring (self->wake_fd);
 }
 
 void pool_wake_io (dpool_t *self)
 {
-    wake (self, whom_to_wake (self));
+    pool_wake (self, helm_call (&self->helm));
 }
 
 /* The thread is woken behind the lock: what it wants first is the lock. */
 static void let_go (dpool_t *self, bool is_for_io)
 {
     pool_deliver (self);
-    wake_t where = is_for_io ? whom_to_wake (self) : WAKE_NOBODY;
+    helm_wake_t where = is_for_io ? helm_call (&self->helm) : HELM_NOBODY;
     pthread_mutex_unlock (&self->lock);
-    wake (self, where);
+    pool_wake (self, where);
 }
 
 void pool_unlock (dpool_t *self)

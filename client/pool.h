@@ -5,6 +5,7 @@
 
 #include "client/callbacks.h"
 #include "client/embedded.h"
+#include "client/helm.h"
 #include "client/session.h"
 #include "client/waiter.h"
 #include "core/slabs.h"
@@ -30,7 +31,7 @@ typedef struct io_items_s {
 } io_items_t;
 
 /* Threads: the user's, one I/O thread, and one callback thread once a call has a callback. Everything below
-   is guarded by "lock", except what only the I/O thread touches. */
+   is guarded by "lock", except what only the I/O thread touches, or the driver in its place. */
 struct dpool_s {
     pthread_mutex_t lock;
     atomic_size_t n_holds; /* the user's, and one for each result and iterator: they outlive dpool_destroy */
@@ -41,14 +42,8 @@ struct dpool_s {
     bool is_joining;              /* dpool_join was called: what is drawn goes out at once */
     bool is_joined;               /* drawing has stopped */
     bool is_stopping;             /* the I/O thread is to end */
-    bool is_io_asleep;            /* it must be woken for what was done under the lock */
-    bool has_io_thread;
-    bool is_io_polling;  /* the I/O thread sleeps in its poll: who waits may take the loop from it */
-    bool is_io_resting;  /* it has left the loop to those who drive it */
-    bool is_io_wanted;   /* it is to take the loop back */
-    bool is_driven;      /* a waiting thread runs the loop: see io_drive */
-    unsigned n_drives;   /* so far; by its changes the I/O thread sees that somebody drives */
-    pthread_cond_t rest; /* on which it waits */
+    helm_t helm;                  /* who runs the loop */
+    pthread_cond_t rest;          /* on which the I/O thread leaves the loop to drivers */
     session_t *session;
     pool_owner_t calls;            /* of the jobs of calls: see async_result.c */
     dp_list_t waiters;             /* on the pool: open, join, wait_workers, the window, explain */
@@ -66,7 +61,7 @@ struct dpool_s {
     dp_reach_t reach;     /* what those who wait know of the broker: how far the last connection came, */
     bool is_connected;    /* whether it greeted us, */
     size_t processes;     /* and how many processes it has */
-    /* the I/O thread's own */
+    /* of whoever runs the loop */
     size_t reach_endpoint; /* the one that reach tells of */
     char **endpoints;
     size_t n_endpoints;
@@ -79,7 +74,7 @@ struct dpool_s {
     embedded_t *embedded; /* NULL on a cluster */
     dp_tidy_t tidy;
     io_items_t items;
-    io_items_t driver_items; /* of whoever drives */
+    io_items_t driver_items; /* the driver's: the I/O thread may still poll its own */
 };
 
 /* Lock; and let go: tells owners of what changed, wakes the I/O thread if something was left for it. */
@@ -91,6 +86,8 @@ void pool_leave (dpool_t *self);
 /* The same after a call was added: the I/O thread sleeps on where it could not send it yet. */
 void pool_unlock_call (dpool_t *self);
 
+/* Wake whoever the helm says. Any thread, also without the lock. */
+void pool_wake (dpool_t *self, helm_wake_t where);
 /* Wake the I/O thread, before a wait that keeps what was done under the lock from reaching pool_unlock. */
 void pool_wake_io (dpool_t *self);
 

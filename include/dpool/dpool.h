@@ -10,7 +10,8 @@
  * Objects: thing_destroy (&thing) accepts NULL, may be called twice and clears the pointer.
  *          What is returned as "const T *" is borrowed from the object that gave it.
  * Time:    "int timeout_ms" is in milliseconds: 0 does not wait, -1 waits for ever. A waiting call
- *          returns -1 with EINTR after a signal handler ran on its thread.
+ *          returns -1 with EINTR after a signal handler ran on its thread. pthread_cancel ends
+ *          no wait: it takes effect behind it.
  * Threads: every call on a dpool_t or a dpool_async_result_t may be made from any thread; an
  *          iterator belongs to one thread at a time; values are immutable.
  */
@@ -188,8 +189,10 @@ typedef struct dpool_options_s {
    what runs here (DPOOL_SHARED_MEMORY in the environment: so many MiB at most, or "off"); and some seconds
    after a burst of calls it has malloc give free pages back to the system (malloc_trim, which holds up all
    threads that allocate for some milliseconds for each 100 MiB). DPOOL_MALLOC_TRIM=off leaves malloc alone.
-   In the embedded pool a thread that waits for the only unfinished call does the work of the pool's thread
-   meanwhile: give it 64 KiB of stack, and leave no signal handler by longjmp out of such a wait. */
+   In the embedded pool a thread that waits in dpool_apply or for the result of the only unfinished call may
+   do the work of the pool's thread at first. That takes less than 20 KiB of its stack: give it 64 KiB.
+   Signals are held back while it works and let in while it sleeps, so that a handler ends the wait with EINTR
+   as ever. No handler may leave a wait by siglongjmp: the pool would stay without a thread. */
 DPOOL_EXPORT dpool_t *dpool_open (const char *endpoint, const dpool_options_t *options);
 
 /* Refuse new calls; iterators already begun go on drawing. 0. */

@@ -59,25 +59,11 @@ int conformance_run_theme (const theme_t *theme)
 
 int conformance_run (const char *endpoint, const theme_t *more, int argc, char **argv)
 {
-    const theme_t *const themes[] = { &apply_theme,
-                                      &calls_theme,
-                                      &map_theme,
-                                      &imap_theme,
-                                      &source_theme,
-                                      &errors_theme,
-                                      &crash_theme,
-                                      &lifetime_theme,
-                                      &shutdown_theme,
-                                      &options_theme,
-                                      &callbacks_theme,
-                                      &callback_thread_theme,
-                                      &cancel_theme,
-                                      &payload_theme,
-                                      &progress_theme,
-                                      &interrupt_theme,
-                                      &initializer_theme,
-                                      &threads_theme,
-                                      more };
+    const theme_t *const themes[]
+        = { &apply_theme,     &calls_theme,           &map_theme,      &imap_theme,     &source_theme,
+            &errors_theme,    &crash_theme,           &lifetime_theme, &shutdown_theme, &options_theme,
+            &callbacks_theme, &callback_thread_theme, &cancel_theme,   &payload_theme,  &progress_theme,
+            &interrupt_theme, &initializer_theme,     &threads_theme,  &driving_theme,  more };
     int n_failed = 0;
     pool_endpoint = endpoint;
     if (argc > 1)

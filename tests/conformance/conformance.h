@@ -69,7 +69,7 @@ typedef struct theme_s {
 
 extern const theme_t apply_theme, calls_theme, map_theme, imap_theme, source_theme, errors_theme, crash_theme,
     lifetime_theme, shutdown_theme, callbacks_theme, callback_thread_theme, cancel_theme, options_theme,
-    interrupt_theme, initializer_theme, payload_theme, progress_theme, threads_theme;
+    interrupt_theme, initializer_theme, payload_theme, progress_theme, threads_theme, driving_theme;
 extern const theme_t cluster_theme; /* where there are two workers, "red" and "blue" */
 
 /* Run all themes, and then more (may be NULL), on the pool at the endpoint (NULL: embedded). argv[1] may

@@ -122,6 +122,77 @@ static void leaves_no_process_behind (void **state)
     dpool_items_destroy (&items);
 }
 
+/* ---- A thread that runs the pool while it waits ---------------------------------------------- */
+
+static volatile sig_atomic_t forked;
+
+static void fork_in_handler (int number)
+{
+    (void) number;
+    if (forked == 0)
+        forked = fork ();
+    if (forked == 0)
+        forked = -1; /* the child */
+}
+
+/* The child returns into the wait: it ends there as by any handler, and takes nothing of what is the
+ * parent's. */
+static void leaves_the_parent_its_loop_when_a_handler_forks (void **state)
+{
+    fixture_t *f = *state;
+    struct sigaction action = { .sa_handler = fork_in_handler }, before;
+    for (int i = 0; i < 5; i++)
+        assert_ok (dpool_apply (f->pool, NULL, "square", DPOOL_V (i)));
+    forked = 0;
+    sigaction (SIGUSR1, &action, &before);
+    int rc = dpool_apply (f->pool, NULL, "signal_then_wait", DPOOL_V ((int) getpid (), SIGUSR1, f->gate));
+    if (forked == -1)
+        _exit (rc < 0 && errno == EINTR ? 0 : 1);
+    sigaction (SIGUSR1, &before, NULL);
+    assert_int_equal (rc, -1);
+    int status;
+    assert_int_equal (waitpid ((pid_t) forked, &status, 0), forked);
+    assert_int_equal (status, 0);
+    open_gate (f);
+    for (int i = 0; i < 100; i++)
+        assert_ok (dpool_apply (f->pool, NULL, "square", DPOOL_V (i)));
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* they need more */
+static void *call_in_many_ways (void *pool)
+{
+    dpool_async_result_t *result = NULL;
+    for (int i = 0; i < 100; i++)
+        if (dpool_apply (pool, NULL, "square", DPOOL_V (i)) < 0)
+            return pool;
+    if (dpool_apply (pool, NULL, "fail_with", DPOOL_V (3, "no")) == 0
+        || dpool_apply (pool, NULL, "crash", DPOOL_V (SIGKILL)) == 0
+        || dpool_apply (pool, NULL, "big_result", DPOOL_V ((int64_t) 1000000)) < 0)
+        return pool;
+    dpool_items_t *items = numbers_from (0, 1000);
+    result = dpool_map (pool, "square", items, NULL);
+    void *fault = result != NULL ? NULL : pool;
+    dpool_async_result_destroy (&result);
+    dpool_items_destroy (&items);
+    return fault;
+}
+
+/* As dpool.h promises. */
+static void runs_on_a_stack_of_64_KiB (void **state)
+{
+    fixture_t *f = *state;
+    pthread_attr_t attributes;
+    pthread_t thread;
+    void *fault;
+    pthread_attr_init (&attributes);
+    assert_int_equal (pthread_attr_setstacksize (&attributes, 64 << 10), 0);
+    assert_int_equal (pthread_create (&thread, &attributes, call_in_many_ways, f->pool), 0);
+    pthread_join (thread, &fault);
+    assert_null (fault);
+    pthread_attr_destroy (&attributes);
+}
+#endif
+
 static const struct CMUnitTest embedded_cases[] = {
     CASE (starts_as_many_processes_as_asked),
     CASE (starts_one_process_a_cpu_by_default),
@@ -132,6 +203,10 @@ static const struct CMUnitTest embedded_cases[] = {
     CASE (gives_children_no_descriptor_of_the_program),
     CASE (opens_many_pools_side_by_side),
     CASE (leaves_no_process_behind),
+    CASE (leaves_the_parent_its_loop_when_a_handler_forks),
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    CASE (runs_on_a_stack_of_64_KiB),
+#endif
 };
 
 int main (int argc, char **argv)

@@ -10,7 +10,8 @@ export LC_ALL=C
 
 nm=$1 objects=$2 impure=$3
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-pure_pattern='/(core/.*|broker/(scheduler.*|access|quota)|worker/crew.*|client/(session|job)[^/]*)\.c\.o$'
+pure_client='client/(helm|(session|job)[^/]*)'
+pure_pattern="/(core/.*|broker/(scheduler.*|access|quota)|worker/crew.*|$pure_client)\.c\.o\$"
 
 # What the given objects refer to and may not: lines of "object symbol".
 faults () {

@@ -303,6 +303,19 @@ DPOOL_FUNCTION (wait_for_file)
     return dpool_call_return (call, "i", (int) getpid ());
 }
 
+/* Sends a signal to a process, then waits. */
+DPOOL_FUNCTION (signal_then_wait)
+{
+    int pid, number;
+    const char *gate;
+    if (dpool_call_args (call, "iis", &pid, &number, &gate) < 0)
+        return -1;
+    if (kill ((pid_t) pid, number) < 0)
+        return dpool_call_fail (call, errno, "cannot send signal %d", number);
+    await_file (gate);
+    return dpool_call_return (call, "");
+}
+
 /* Tells that it runs, waits, and gives its pid. */
 DPOOL_FUNCTION (touch_then_wait)
 {

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* One thread waits for the pool's only call, and so may run the pool meanwhile: whatever else happens to the
+   pool, to that thread or to the program then must go on as if it did not. */
+#include "tests/conformance/conformance.h"
+
+#include <poll.h>
+#include <sys/wait.h>
+
+/* A thread that waits for one call. */
+typedef struct caller_s {
+    pthread_t thread;
+    dpool_t *pool;
+    const fixture_t *f;
+    int code; /* errno of the call; 0 = it succeeded */
+} caller_t;
+
+/* The first calls leave the pool to whoever waits. */
+static void warm_up (dpool_t *pool)
+{
+    for (int i = 0; i < 5; i++)
+        assert_ok (dpool_apply (pool, NULL, "square", DPOOL_V (i)));
+}
+
+static void *call_and_wait (void *argument)
+{
+    caller_t *self = argument;
+    int rc = dpool_apply (self->pool, NULL, "touch_then_wait", DPOOL_V (self->f->started, self->f->gate));
+    self->code = rc < 0 ? errno : 0;
+    return NULL;
+}
+
+/* A thread that is in the middle of its wait. */
+static void start_caller (caller_t *self, const fixture_t *f)
+{
+    warm_up (f->pool);
+    int64_t n_started = size_of (f->started);
+    *self = (caller_t) { .pool = f->pool, .f = f };
+    assert_int_equal (pthread_create (&self->thread, NULL, call_and_wait, self), 0);
+    wait_for_size (f->started, n_started + 1);
+}
+
+static int end_caller (const caller_t *self)
+{
+    pthread_join (self->thread, NULL);
+    return self->code;
+}
+
+/* ---- The pool's end ------------------------------------------------------------------------- */
+
+static void ends_the_wait_when_the_pool_is_terminated (void **state)
+{
+    fixture_t *f = *state;
+    caller_t caller;
+    start_caller (&caller, f);
+    assert_ok (dpool_terminate (f->pool));
+    assert_int_equal (end_caller (&caller), DPOOL_ETERMINATED);
+    assert_ok (dpool_join (f->pool, PATIENCE_MS));
+}
+
+static void ends_the_wait_when_the_pool_is_destroyed (void **state)
+{
+    fixture_t *f = *state;
+    for (int i = 0; i < 5; i++) {
+        caller_t caller;
+        start_caller (&caller, f);
+        dpool_destroy (&f->pool);
+        assert_int_equal (end_caller (&caller), DPOOL_ETERMINATED);
+        f->pool = another_pool (f, NULL);
+    }
+}
+
+static void *call_until_terminated (void *argument)
+{
+    caller_t *self = argument;
+    while (dpool_apply (self->pool, NULL, "square", DPOOL_V (1)) == 0)
+        continue;
+    self->code = errno;
+    return NULL;
+}
+
+/* At whatever point of a call, and of its hand over, the end comes. */
+static void is_terminated_between_short_calls (void **state)
+{
+    fixture_t *f = *state;
+    dpool_options_t options = pool_options ();
+    options.processes = 1;
+    for (int i = 0; i < 20; i++) {
+        caller_t caller = { .pool = another_pool (f, &options) };
+        assert_int_equal (pthread_create (&caller.thread, NULL, call_until_terminated, &caller), 0);
+        poll (NULL, 0, i % 5);
+        assert_ok (dpool_terminate (caller.pool));
+        assert_int_equal (end_caller (&caller), DPOOL_ETERMINATED);
+        dpool_destroy (&caller.pool);
+    }
+}
+
+static void joins_while_one_waits (void **state)
+{
+    fixture_t *f = *state;
+    caller_t caller;
+    start_caller (&caller, f);
+    assert_ok (dpool_close (f->pool));
+    assert_fails (dpool_join (f->pool, 20), ETIMEDOUT);
+    open_gate (f);
+    assert_ok (dpool_join (f->pool, PATIENCE_MS));
+    assert_int_equal (end_caller (&caller), 0);
+}
+
+/* ---- What others do meanwhile --------------------------------------------------------------- */
+
+static void *get_it (void *result)
+{
+    return (void *) (intptr_t) (dpool_async_result_get (result, PATIENCE_MS) < 0 ? errno : 0);
+}
+
+static void ends_the_wait_when_the_call_is_cancelled (void **state)
+{
+    fixture_t *f = *state;
+    warm_up (f->pool);
+    dpool_async_result_t *result = occupy (f, 1);
+    pthread_t thread;
+    void *code;
+    assert_int_equal (pthread_create (&thread, NULL, get_it, result), 0);
+    assert_ok (dpool_async_result_cancel (result));
+    pthread_join (thread, &code);
+    assert_int_equal ((intptr_t) code, DPOOL_EKILLED);
+    dpool_async_result_destroy (&result);
+}
+
+/* A map and an iterator are no calls: who waits for the only call runs them, too. */
+static void serves_maps_and_iterators_while_one_waits (void **state)
+{
+    fixture_t *f = *state;
+    caller_t caller;
+    start_caller (&caller, f);
+    dpool_items_t *items = numbers_from (0, 2000);
+    dpool_async_result_t *result = assert_made (dpool_map (f->pool, "square", items, NULL));
+    assert_squares (result, 0, 2000);
+    dpool_async_result_destroy (&result);
+    dpool_imap_t *imap = assert_made (dpool_imap (f->pool, "square", dpool_source_from_items (items), NULL));
+    for (int64_t x = 0; x < 2000; x++) {
+        const dpool_value_t *value;
+        assert_int_equal (dpool_imap_next (imap, &value, PATIENCE_MS), 1);
+        assert_number (value, x * x);
+    }
+    dpool_imap_destroy (&imap);
+    dpool_items_destroy (&items);
+    open_gate (f);
+    assert_int_equal (end_caller (&caller), 0);
+}
+
+static void *call_often (void *argument)
+{
+    caller_t *self = argument;
+    for (int i = 0; i < 200 && self->code == 0; i++)
+        if (dpool_apply (self->pool, NULL, "square", DPOOL_V (i)) < 0)
+            self->code = errno;
+    return NULL;
+}
+
+static void calls_while_another_maps (void **state)
+{
+    fixture_t *f = *state;
+    caller_t caller = { .pool = f->pool };
+    dpool_items_t *items = numbers_from (0, 5000);
+    assert_int_equal (pthread_create (&caller.thread, NULL, call_often, &caller), 0);
+    for (int i = 0; i < 10; i++) {
+        dpool_async_result_t *result = assert_made (dpool_map (f->pool, "square", items, NULL));
+        assert_squares (result, 0, 5000);
+        dpool_async_result_destroy (&result);
+    }
+    assert_int_equal (end_caller (&caller), 0);
+    dpool_items_destroy (&items);
+}
+
+/* With a window of one there is never another unfinished call, only others that wait for room. */
+static void hands_the_window_on (void **state)
+{
+    fixture_t *f = *state;
+    enum { N = 3 };
+    dpool_options_t options = pool_options ();
+    options.max_unfinished_tasks = 1;
+    dpool_t *pool = another_pool (f, &options);
+    caller_t callers[N];
+    for (int i = 0; i < N; i++) {
+        callers[i] = (caller_t) { .pool = pool };
+        assert_int_equal (pthread_create (&callers[i].thread, NULL, call_often, &callers[i]), 0);
+    }
+    for (int i = 0; i < N; i++)
+        assert_int_equal (end_caller (&callers[i]), 0);
+    dpool_destroy (&pool);
+}
+
+static void runs_two_pools_in_two_threads (void **state)
+{
+    fixture_t *f = *state;
+    dpool_t *other = another_pool (f, NULL);
+    caller_t callers[4];
+    for (int i = 0; i < 4; i++) {
+        callers[i] = (caller_t) { .pool = i % 2 == 0 ? f->pool : other };
+        assert_int_equal (pthread_create (&callers[i].thread, NULL, call_often, &callers[i]), 0);
+    }
+    for (int i = 0; i < 4; i++)
+        assert_int_equal (end_caller (&callers[i]), 0);
+    dpool_destroy (&other);
+}
+
+/* Finished for its waiter only when the callback has returned, which calls the same pool. */
+static void call_again (dpool_async_result_t *result, void *user_data)
+{
+    (void) result;
+    caller_t *self = user_data;
+    if (dpool_apply (self->pool, NULL, "square", DPOOL_V (3)) < 0)
+        self->code = errno;
+}
+
+static void waits_for_a_callback_that_calls (void **state)
+{
+    fixture_t *f = *state;
+    static caller_t caller; /* not on the stack: a case that failed may still be called back */
+    caller = (caller_t) { .pool = f->pool };
+    dpool_call_options_t options = DPOOL_CALL_OPTIONS_INIT;
+    options.callback = call_again;
+    options.user_data = &caller;
+    for (int i = 0; i < 100; i++) {
+        warm_up (f->pool);
+        dpool_async_result_t *result
+            = assert_made (dpool_apply_async_with (f->pool, &options, "square", DPOOL_V (2)));
+        assert_ok (dpool_async_result_get (result, PATIENCE_MS));
+        dpool_async_result_destroy (&result);
+        assert_int_equal (caller.code, 0);
+    }
+}
+
+static void times_out_and_goes_on (void **state)
+{
+    fixture_t *f = *state;
+    warm_up (f->pool);
+    dpool_async_result_t *result = occupy (f, 1);
+    for (int i = 0; i < 50; i++)
+        assert_fails (dpool_async_result_get (result, i % 3), ETIMEDOUT);
+    open_gate (f);
+    assert_ok (dpool_async_result_get (result, PATIENCE_MS));
+    dpool_async_result_destroy (&result);
+}
+
+/* ---- What happens to the thread ------------------------------------------------------------- */
+
+/* What waits alone is ended by a signal, and leaves the pool as it was. */
+static void is_interrupted_alone (void **state)
+{
+    fixture_t *f = *state;
+    for (int is_restarting = 0; is_restarting < 2; is_restarting++)
+        for (int i = 0; i < 10; i++) {
+            warm_up (f->pool);
+            interrupter_t *interrupter = interrupter_new (is_restarting);
+            assert_fails (dpool_apply (f->pool, NULL, "wait_for_file", DPOOL_V (f->gate)), EINTR);
+            interrupter_destroy (&interrupter);
+        }
+    warm_up (f->pool);
+}
+
+static void *wait_and_be_cancelled (void *argument)
+{
+    call_and_wait (argument);
+    pthread_testcancel ();
+    return NULL;
+}
+
+/* pthread_cancel does not tear a thread out of its wait, which would leave the pool without it. */
+static void cancels_a_thread_behind_its_wait (void **state)
+{
+    fixture_t *f = *state;
+    caller_t caller = { .pool = f->pool, .f = f, .code = -1 };
+    /* Beside another call: so it does not run the pool. */
+    dpool_async_result_t *result
+        = assert_made (dpool_apply_async (f->pool, "touch_then_wait", DPOOL_V (f->started, f->gate)));
+    assert_int_equal (pthread_create (&caller.thread, NULL, wait_and_be_cancelled, &caller), 0);
+    wait_for_size (f->started, 2);
+    assert_int_equal (pthread_cancel (caller.thread), 0);
+    open_gate (f);
+    assert_ok (dpool_async_result_get (result, PATIENCE_MS));
+    dpool_async_result_destroy (&result);
+    void *end;
+    pthread_join (caller.thread, &end);
+    assert_ptr_equal (end, PTHREAD_CANCELED);
+    assert_int_equal (caller.code, 0);
+
+    caller.code = -1;
+    warm_up (f->pool);
+    assert_int_equal (pthread_create (&caller.thread, NULL, wait_and_be_cancelled, &caller), 0);
+    assert_int_equal (pthread_cancel (caller.thread), 0);
+    pthread_join (caller.thread, &end);
+    assert_ptr_equal (end, PTHREAD_CANCELED);
+    assert_int_equal (caller.code, 0);
+    warm_up (f->pool);
+}
+
+static void forks_while_another_waits (void **state)
+{
+    fixture_t *f = *state;
+    caller_t caller;
+    start_caller (&caller, f);
+    pid_t pid = fork ();
+    if (pid == 0) {
+        dpool_destroy (&f->pool); /* there only a shell */
+        _exit (f->pool == NULL ? 0 : 1);
+    }
+    int status;
+    assert_int_equal (waitpid (pid, &status, 0), pid);
+    assert_int_equal (status, 0);
+    open_gate (f);
+    assert_int_equal (end_caller (&caller), 0);
+    warm_up (f->pool);
+}
+
+static const struct CMUnitTest cases[] = {
+    CASE (ends_the_wait_when_the_pool_is_terminated),
+    CASE (ends_the_wait_when_the_pool_is_destroyed),
+    CASE (is_terminated_between_short_calls),
+    CASE (joins_while_one_waits),
+    CASE (ends_the_wait_when_the_call_is_cancelled),
+    CASE (serves_maps_and_iterators_while_one_waits),
+    CASE (calls_while_another_maps),
+    CASE (hands_the_window_on),
+    CASE (runs_two_pools_in_two_threads),
+    CASE (waits_for_a_callback_that_calls),
+    CASE (times_out_and_goes_on),
+    CASE (is_interrupted_alone),
+    CASE (cancels_a_thread_behind_its_wait),
+    CASE (forks_while_another_waits),
+};
+
+THEME (driving, cases);
