@@ -193,6 +193,20 @@ static void runs_on_a_stack_of_64_KiB (void **state)
 }
 #endif
 
+/* The program has no other: no case can come behind this one. */
+static void ends_the_wait_when_the_zygote_is_killed (void **state)
+{
+    fixture_t *f = *state;
+    dpool_value_t *value;
+    int child, zygote, group, session;
+    assert_ok (dpool_apply (f->pool, &value, "ids", ""));
+    assert_ok (dpool_value_get (value, "iiii", &child, &zygote, &group, &session));
+    dpool_value_destroy (&value);
+    assert_fails (dpool_apply (f->pool, NULL, "signal_then_wait", DPOOL_V (zygote, SIGKILL, f->gate)),
+                  DPOOL_ETERMINATED);
+    assert_fails (dpool_apply (f->pool, NULL, "square", DPOOL_V (1)), DPOOL_EBROKERLOST);
+}
+
 static const struct CMUnitTest embedded_cases[] = {
     CASE (starts_as_many_processes_as_asked),
     CASE (starts_one_process_a_cpu_by_default),
@@ -207,6 +221,7 @@ static const struct CMUnitTest embedded_cases[] = {
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     CASE (runs_on_a_stack_of_64_KiB),
 #endif
+    CASE (ends_the_wait_when_the_zygote_is_killed),
 };
 
 int main (int argc, char **argv)
