@@ -39,6 +39,17 @@ static void start_caller (caller_t *self, const fixture_t *f)
     wait_for_size (f->started, n_started + 1);
 }
 
+/* A call that runs until the gate is opened, and which nobody waits for yet. */
+static dpool_async_result_t *call (const fixture_t *f)
+{
+    warm_up (f->pool);
+    int64_t n_started = size_of (f->started);
+    dpool_async_result_t *result
+        = assert_made (dpool_apply_async (f->pool, "touch_then_wait", DPOOL_V (f->started, f->gate)));
+    wait_for_size (f->started, n_started + 1);
+    return result;
+}
+
 static int end_caller (const caller_t *self)
 {
     pthread_join (self->thread, NULL);
@@ -116,8 +127,7 @@ static void *get_it (void *result)
 static void ends_the_wait_when_the_call_is_cancelled (void **state)
 {
     fixture_t *f = *state;
-    warm_up (f->pool);
-    dpool_async_result_t *result = occupy (f, 1);
+    dpool_async_result_t *result = call (f);
     pthread_t thread;
     void *code;
     assert_int_equal (pthread_create (&thread, NULL, get_it, result), 0);
@@ -235,8 +245,7 @@ static void waits_for_a_callback_that_calls (void **state)
 static void times_out_and_goes_on (void **state)
 {
     fixture_t *f = *state;
-    warm_up (f->pool);
-    dpool_async_result_t *result = occupy (f, 1);
+    dpool_async_result_t *result = call (f);
     for (int i = 0; i < 50; i++)
         assert_fails (dpool_async_result_get (result, i % 3), ETIMEDOUT);
     open_gate (f);
@@ -273,8 +282,7 @@ static void cancels_a_thread_behind_its_wait (void **state)
     fixture_t *f = *state;
     caller_t caller = { .pool = f->pool, .f = f, .code = -1 };
     /* Beside another call: so it does not run the pool. */
-    dpool_async_result_t *result
-        = assert_made (dpool_apply_async (f->pool, "touch_then_wait", DPOOL_V (f->started, f->gate)));
+    dpool_async_result_t *result = call (f);
     assert_int_equal (pthread_create (&caller.thread, NULL, wait_and_be_cancelled, &caller), 0);
     wait_for_size (f->started, 2);
     assert_int_equal (pthread_cancel (caller.thread), 0);
