@@ -73,13 +73,22 @@ static void make_ready (dpool_async_result_t *self)
     atomic_store_explicit (&self->is_ready, true, memory_order_release);
 }
 
+/* No point of cancellation: the lock may be held. */
+static void close_fd (int fd)
+{
+    int cancel_state;
+    pthread_setcancelstate (PTHREAD_CANCEL_DISABLE, &cancel_state);
+    close (fd);
+    pthread_setcancelstate (cancel_state, NULL);
+}
+
 /* Under the lock, but for a call that is finished; the result is gone after it. The pool is still held by the
  * caller or by the user. */
 static void free_result (dpool_async_result_t *self)
 {
     session_t *session = self->pool->session;
     if (self->fd > 0)
-        close (self->fd);
+        close_fd (self->fd);
     if (!self->is_call)
         session_release (session, dp_clock_ms (), self->job);
     else if (self->job != NULL)

@@ -34,20 +34,26 @@ static int sleep_until (dpool_t *pool, int64_t deadline_ms, const sigset_t *sign
     return ppoll (pool->driver_items.items, n, wait_ms < 0 ? NULL : &wait, signals);
 }
 
-/* One round of the loop, under the lock, which is let go meanwhile. 0; or -1 with EINTR: then the loop is
-   left as it is. The handler may have forked, and this be the child, which has nothing to do with the loop.
- */
+/* A handler ran: the loop is left as it is. It may have forked, and this be the child, which has nothing to
+   do with the loop, and where who holds the lock is not. -1. */
+static int leave_off (dpool_t *pool)
+{
+    if (pool_is_foreign (pool))
+        pthread_mutex_init (&pool->lock, NULL);
+    pthread_mutex_lock (&pool->lock);
+    errno = EINTR;
+    return -1;
+}
+
+/* One round of the loop, under the lock, which is let go meanwhile. 0; or -1 with EINTR. */
 static int run_once (dpool_t *pool, int64_t deadline_ms, const sigset_t *signals)
 {
     int64_t next_ms = io_step (pool);
     pthread_mutex_unlock (&pool->lock);
     io_turn (pool, &next_ms);
     int rc = sleep_until (pool, next_ms < deadline_ms ? next_ms : deadline_ms, signals);
-    if (rc < 0) {
-        pthread_mutex_lock (&pool->lock);
-        errno = EINTR;
-        return -1;
-    }
+    if (rc < 0)
+        return leave_off (pool);
     pthread_mutex_lock (&pool->lock);
     helm_wake_up (&pool->helm);
     pthread_mutex_unlock (&pool->lock);
@@ -58,8 +64,11 @@ static int run_once (dpool_t *pool, int64_t deadline_ms, const sigset_t *signals
     return 0;
 }
 
+/* In a fork of the program there is nobody to give it to. */
 static void give_back (dpool_t *pool)
 {
+    if (pool_is_foreign (pool))
+        return;
     bool is_quiet = !pool->is_stopping && session_is_idle (pool->session) && !io_has_mail (pool);
     pool_wake (pool, helm_give_back (&pool->helm, is_quiet));
 }

@@ -31,8 +31,10 @@ static void close_waiter (void *argument)
 /* A forked child shares the eventfd with its parent, and would take the parent's wakes. */
 static void leave_to_parent (void)
 {
-    if (mine.fd > 0)
-        close_waiter (&mine);
+    if (mine.fd == 0)
+        return;
+    close_waiter (&mine);
+    dp_list_init (&mine.node);
 }
 
 static void make_closer (void)
@@ -74,6 +76,13 @@ static int wait_there (pthread_mutex_t *lock, int64_t deadline_ms, int64_t now_m
     pthread_mutex_unlock (lock);
     int rc = poll_mine (deadline_ms, now_ms, signals);
     int code = rc == 0 ? ETIMEDOUT : errno;
+    if (mine.fd == 0) {
+        /* The handler of a signal has forked, and this is the child: who holds the lock is not here. */
+        pthread_mutex_init (lock, NULL);
+        pthread_mutex_lock (lock);
+        errno = EINTR;
+        return -1;
+    }
     pthread_mutex_lock (lock);
     dp_list_remove (&mine.node);
     uint64_t count;
