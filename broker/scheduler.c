@@ -24,6 +24,7 @@ scheduler_t *scheduler_new (const scheduler_config_t *config, int64_t now_ms)
         self->config.max_payload_bytes = 64u * 1024 * 1024;
     if (self->config.least_room_bytes == 0)
         self->config.least_room_bytes = 256 * 1024;
+    self->config.answers_a_second = or_default (config->answers_a_second, 1000);
     self->config.grace_ms = or_default (config->grace_ms, 2000);
     self->config.worker_return_ms = or_default (config->worker_return_ms, 1000);
     self->config.worker_silence_ms = or_default (config->worker_silence_ms, 5000);
@@ -42,6 +43,8 @@ scheduler_t *scheduler_new (const scheduler_config_t *config, int64_t now_ms)
     dp_list_init (&self->all_workers);
     dp_list_init (&self->touched);
     dp_list_init (&self->acking);
+    dp_list_init (&self->asking);
+    self->answer_at_ms = DP_NEVER;
     dp_list_init (&self->events);
     scheduler_init_records (self);
     return self;
@@ -268,10 +271,11 @@ static void touch_acking (scheduler_t *self, int64_t now_ms)
 
 static int64_t deadline_ms (const scheduler_t *self)
 {
+    int64_t due_ms = self->answer_at_ms < self->check_at_ms ? self->answer_at_ms : self->check_at_ms;
     if (dp_list_is_empty (&self->acking))
-        return self->check_at_ms;
+        return due_ms;
     int64_t ack_ms = dp_acks_due_ms (&DP_CONTAINER (self->acking.next, peer_t, in_acking)->acks);
-    return ack_ms < self->check_at_ms ? ack_ms : self->check_at_ms;
+    return ack_ms < due_ms ? ack_ms : due_ms;
 }
 
 /* Close a peer's batches, in the order in which they must arrive; an ack alone if nothing else carries it in
@@ -319,6 +323,7 @@ int64_t scheduler_tick (scheduler_t *self, int64_t now_ms)
         scheduler_count_processes (self);
         tell_processes (self);
     }
+    scheduler_answer_late (self, now_ms);
     touch_acking (self, now_ms);
     scheduler_dismiss_workers (self);
     for (dp_list_t *node; (node = dp_list_pop (&self->touched)) != NULL;)

@@ -166,27 +166,28 @@ static void tell_function (scheduler_t *self, const peer_t *peer, wire_text_t na
 
 /* ---- Questions ------------------------------------------------------------------------------- */
 
-void scheduler_on_query (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
+size_t scheduler_answer (scheduler_t *self, int64_t now_ms, peer_t *peer, const wire_query_t *query)
 {
     const session_record_t *session = DP_CONTAINER (peer, session_record_t, peer);
-    wire_answer_t answer = { .query = message->query.query, .worker = { "", 0 } };
+    wire_answer_t answer = { .query = query->query, .worker = { "", 0 } };
     char text[1024] = ""; /* a name of 255, or a list of 512, and what is said of it */
     answer.text.data = text;
-    if (message->query.question == WIRE_QUERY_STATUS
+    if (query->question == WIRE_QUERY_STATUS
         && scheduler_over_queries (self, now_ms, peer->account, text, sizeof text) != NULL) {
         answer.reason = WIRE_REASON_QUOTA;
         answer.text.len = strlen (text);
-    } else if (message->query.question == WIRE_QUERY_STATUS) {
+    } else if (query->question == WIRE_QUERY_STATUS) {
         scheduler_write_status (self, now_ms, &self->scratch);
         answer.text = (wire_text_t) { (const char *) self->scratch.data, self->scratch.len };
     } else {
-        if (message->query.question == WIRE_QUERY_EXPLAIN)
-            explain (self, now_ms, session, message->query.id, &answer, text, sizeof text);
-        else if (message->query.question == WIRE_QUERY_FUNCTION)
-            tell_function (self, peer, message->query.name, &answer, text, sizeof text);
+        if (query->question == WIRE_QUERY_EXPLAIN)
+            explain (self, now_ms, session, query->id, &answer, text, sizeof text);
+        else if (query->question == WIRE_QUERY_FUNCTION)
+            tell_function (self, peer, query->name, &answer, text, sizeof text);
         else
-            drain (self, message->query.id, &answer, text, sizeof text);
+            drain (self, query->id, &answer, text, sizeof text);
         answer.text.len = strlen (text);
     }
     wire_put_answer (&self->outbox, peer->connection, peer->acks.n_received, &answer);
+    return answer.text.len;
 }

@@ -71,9 +71,12 @@ typedef struct peer_s {
     uint64_t id, connection; /* connection 0 = broken */
     uint64_t hello;          /* the counter of its HELLO: the highest owns the peer (R1) */
     int64_t hello_at_ms, heard_at_ms, pinged_at_ms, broken_at_ms;
-    int64_t patience_ms; /* of silence beside the usual: a large message is on its way (R11) */
-    dp_acks_t acks;      /* of results, on this connection (R3) */
-    dp_list_t in_acking; /* results are to be acknowledged in a while */
+    int64_t patience_ms;            /* of silence beside the usual: a large message is on its way (R11) */
+    dp_acks_t acks;                 /* of results, on this connection (R3) */
+    dp_list_t in_acking;            /* results are to be acknowledged in a while */
+    dp_list_t in_asking, questions; /* of scheduler.asking while some of his questions wait; these */
+    size_t n_questions;
+    int64_t asked_until_us; /* his share of our time is taken for answers until then */
     char host[256], name[256];
     char owner[SCHEDULER_OWNER + 1]; /* its key; "" = it came without */
     account_t *account;
@@ -269,6 +272,8 @@ struct scheduler_s {
     dp_map_t connections, sessions, workers, offers, orphans, accounts;
     dp_list_t all_accounts;                 /* of keys */
     dp_list_t all_workers, touched, acking; /* acking: who is due first stands first */
+    dp_list_t asking;                       /* peers whose questions wait */
+    int64_t answer_at_ms;                   /* the first of them may be answered then, or before */
     uint64_t n_processes, n_names;
     size_t n_watchers; /* of the sessions */
     dp_heap_t hungry, idle;
@@ -501,7 +506,13 @@ void scheduler_share_room (scheduler_t *self);
 /* scheduler_status.c: the state as JSON, in place of what the buffer had */
 void scheduler_write_status (const scheduler_t *self, int64_t now_ms, dp_buffer_t *buffer);
 
-/* scheduler_answer.c: what is asked of the broker */
+/* scheduler_answer.c: what is asked of the broker. Answers at once; returns the length of the text. */
+size_t scheduler_answer (scheduler_t *self, int64_t now_ms, peer_t *peer, const wire_query_t *query);
+
+/* scheduler_asking.c: how often that may be */
 void scheduler_on_query (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message);
+void scheduler_on_ping (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message);
+void scheduler_drop_questions (peer_t *peer);                   /* those that wait */
+void scheduler_answer_late (scheduler_t *self, int64_t now_ms); /* what is due of them */
 
 #endif

@@ -34,6 +34,7 @@ static void break_peer (scheduler_t *self, int64_t now_ms, peer_t *peer)
     peer->broken_at_ms = now_ms;
     dp_list_remove (&peer->in_touched);
     dp_list_remove (&peer->in_acking);
+    scheduler_drop_questions (peer);
     if (peer->role == WIRE_ROLE_WORKER)
         scheduler_rank (self, DP_CONTAINER (peer, worker_record_t, peer));
     self->is_counting_processes |= peer->role == WIRE_ROLE_WORKER;
@@ -204,13 +205,6 @@ static void on_hello (scheduler_t *self, int64_t now_ms, uint64_t connection, wi
 
 /* ---- The table ------------------------------------------------------------------------------ */
 
-static void on_ping (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
-{
-    (void) now_ms, (void) message;
-    wire_put_bare (&self->outbox, peer->connection, WIRE_PONG, peer->acks.n_received);
-    dp_acks_said (&peer->acks);
-}
-
 static void on_nothing (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
 {
     (void) self, (void) now_ms, (void) peer,
@@ -308,7 +302,7 @@ typedef void (handler_t) (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_
 static const struct {
     handler_t *of_client, *of_worker;
 } handlers[WIRE_KINDS] = {
-    [WIRE_PING] = { on_ping, on_ping },
+    [WIRE_PING] = { scheduler_on_ping, scheduler_on_ping },
     [WIRE_PONG] = { on_nothing, on_nothing },
     [WIRE_ACK] = { on_nothing, on_nothing },
     [WIRE_BYE] = { on_bye, on_bye },

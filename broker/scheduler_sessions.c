@@ -13,6 +13,8 @@ static session_record_t *new_session (scheduler_t *self, const wire_hello_t *hel
     session_record_t *session = dp_must_alloc (sizeof *session);
     dp_list_init (&session->peer.in_touched);
     dp_list_init (&session->peer.in_acking);
+    dp_list_init (&session->peer.in_asking);
+    dp_list_init (&session->peer.questions);
     dp_list_init (&session->waiting);
     dp_list_init (&session->idle);
     dp_list_init (&session->graced);
@@ -110,6 +112,7 @@ static void free_session (scheduler_t *self, session_record_t *session)
     dp_heap_remove (&self->hungry, &session->by_use);
     dp_list_remove (&session->peer.in_touched);
     dp_list_remove (&session->peer.in_acking);
+    scheduler_drop_questions (&session->peer);
     dp_map_take (&self->sessions, session->peer.id);
     scheduler_leave_account (self, &session->peer);
     self->n_watchers -= session->is_watcher;

@@ -22,6 +22,8 @@ static worker_record_t *new_worker (scheduler_t *self, uint64_t id)
     worker_record_t *worker = dp_must_alloc (sizeof *worker);
     dp_list_init (&worker->peer.in_touched);
     dp_list_init (&worker->peer.in_acking);
+    dp_list_init (&worker->peer.in_asking);
+    dp_list_init (&worker->peer.questions);
     dp_list_init (&worker->in_workers);
     dp_list_init (&worker->runs);
     dp_list_init (&worker->orphans);
@@ -256,6 +258,7 @@ static void free_worker (scheduler_t *self, worker_record_t *worker)
     dp_map_take (&self->workers, worker->peer.id);
     dp_list_remove (&worker->peer.in_touched);
     dp_list_remove (&worker->peer.in_acking);
+    scheduler_drop_questions (&worker->peer);
     scheduler_leave_account (self, &worker->peer);
     scheduler_drop_offers (self, worker);
     dp_free (worker);

@@ -180,16 +180,54 @@ static void submit_and_never_read (scene_t *self, attack_role_t role)
     scene_submit (self->client, 1 + self->n_acts * BATCH, BATCH, RESULT_BYTES);
 }
 
-/* Questions about nothing, whose answers it does not read. */
-static void ask_and_never_read (scene_t *self, attack_role_t role)
+static void ask (scene_t *self, wire_question_t question)
 {
     dp_outbox_t out = { NULL, NULL, 0 };
-    (void) role;
     for (uint64_t i = 0; i < BATCH; i++) {
-        wire_query_t query = { .query = i, .question = WIRE_QUERY_EXPLAIN, .id = i };
+        wire_query_t query = { .query = i, .question = question, .id = i };
+        if (question == WIRE_QUERY_FUNCTION)
+            query.name = (wire_text_t) { ATTACK_FUNCTION, sizeof ATTACK_FUNCTION - 1 };
         wire_put_query (&out, 0, 0, &query);
     }
     scene_send (self->client, &out);
+}
+
+/* Questions about nothing, whose answers it does not read. */
+static void ask_and_never_read (scene_t *self, attack_role_t role)
+{
+    (void) role;
+    ask (self, WIRE_QUERY_EXPLAIN);
+}
+
+/* Again and again as somebody else, since the one before will have been hung up on. */
+static void come_back (scene_t *self, attack_role_t role)
+{
+    if (self->n_acts % MANY != 0)
+        return;
+    self->client = scene_next_dealer (self, role, FEW);
+    scene_hello (self, self->client, WIRE_ROLE_CLIENT, 0, 1, 0);
+    scene_list_nothing (self->client, WIRE_ROLE_CLIENT);
+}
+
+static void ask_for_functions (scene_t *self, attack_role_t role)
+{
+    come_back (self, role);
+    ask (self, WIRE_QUERY_FUNCTION);
+    scene_drain (self->client);
+}
+
+/* Where there are keys a client's may not ask that. */
+static void ask_for_status (scene_t *self, attack_role_t role)
+{
+    come_back (self, role);
+    ask (self, WIRE_QUERY_STATUS);
+    scene_drain (self->client);
+}
+
+static void ping_as_a_client (scene_t *self, attack_role_t role)
+{
+    come_back (self, role);
+    send_pings (self, role);
 }
 
 const attack_t attack_peer_table[] = {
@@ -241,8 +279,12 @@ const attack_t attack_peer_table[] = {
     { .name = "questions, and never reads",
       .role = AS_CLIENT,
       .begin = open_client,
-      .act = ask_and_never_read,
-      .least_percent = 60, /* no quota bounds what is asked about tasks; see docs/security.md */
-      .most_mib = 512 },
+      .act = ask_and_never_read },
+    { .name = "questions about functions", .role = AS_CLIENT, .act = ask_for_functions },
+    { .name = "questions about the state",
+      .role = AS_CLIENT,
+      .act = ask_for_status,
+      .left_mib = 64 }, /* malloc's, of long answers that waited for whoever did not read them in time */
+    { .name = "PING over and over", .role = AS_CLIENT, .act = ping_as_a_client },
     { .name = NULL },
 };

@@ -87,4 +87,6 @@ void scenario_draw (scenario_t *self, random_t *random)
     self->failing_sends = has_faults && random_happens (random, 10) ? 3 : 0;
     if (self->memory_limit > 0 && random_happens (random, 50))
         self->quota_tasks = (uint64_t) random_between (random, 1, 8);
+    if (random_happens (random, 20))
+        self->answers_a_second = random_between (random, 2, 10); /* a heartbeat, and then questions wait */
 }

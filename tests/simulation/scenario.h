@@ -35,6 +35,7 @@ typedef struct scenario_s {
     int64_t lease_ms, orphan_ms, cancel_grace_ms;
     uint64_t memory_limit, least_room;      /* of brokers, in bytes; 0 = the default */
     uint64_t quota_tasks;                   /* of each client; 0 = none */
+    int64_t answers_a_second;               /* of a broker to each peer; 0 = the default */
     unsigned failing_starts, failing_sends; /* of a hundred */
     bool has_huge_items;                    /* some arguments of more than a megabyte */
     int64_t bytes_per_ms;                   /* of the path of every other peer; 0 = without limit */

@@ -43,6 +43,7 @@ void sim_broker_start (sim_broker_t *self)
         .client_lease_ms = sim->scenario.lease_ms,
         .memory_limit_bytes = sim->scenario.memory_limit,
         .least_room_bytes = sim->scenario.least_room,
+        .answers_a_second = sim->scenario.answers_a_second,
         .quota = { .tasks = sim->scenario.quota_tasks },
     };
     SIM_TELL (sim, self->node.name, "starts");
