@@ -50,6 +50,7 @@ void scheduler_on_drained (scheduler_t *self, int64_t now_ms, peer_t *peer, wire
     if (!self->is_draining)
         return;
     session->is_drained = true;
+    scheduler_say_excess (self, session);
     size_t n;
     uint64_t *ids = scheduler_known_ids (session, &n);
     for (size_t i = 0; i < n; i++)

@@ -134,6 +134,9 @@ typedef struct session_record_s {
     /* R9: bytes of its unfinished tasks, held results, sent results; how many of the first it was told that
        it may have */
     uint64_t task_bytes, held_bytes, sent_bytes, room;
+    uint64_t cancelled_bytes; /* of task_bytes; its client need not wait for how these end */
+    wire_range_t *excess;     /* ids that were not taken, and are said to be missing soon; NULL = none */
+    size_t n_excess;
     bool is_full;          /* too many results are held: no new tasks, and workers keep what they have */
     uint64_t n_forgotten;  /* results acknowledged on this connection */
     dp_heap_node_t by_use; /* in scheduler.hungry while tasks wait; keyed by used_us */
@@ -500,8 +503,16 @@ uint64_t scheduler_room_at_hello (const scheduler_t *self, wire_role_t role, con
 uint64_t scheduler_window_bytes (const scheduler_t *self, const worker_record_t *worker);
 bool scheduler_may_send (const scheduler_t *self, const session_record_t *session, size_t len);
 void scheduler_weigh_task (task_t *task, bool is_coming);
+void scheduler_mark_cancelled (task_t *task);
+/* Is a task of this payload more than the session may have here? */
+bool scheduler_is_excess (const scheduler_t *self, const session_record_t *session, size_t payload_len);
 void scheduler_weigh_held (scheduler_t *self, session_record_t *session, size_t len, bool is_coming);
 void scheduler_share_room (scheduler_t *self);
+
+/* scheduler_excess.c: what is submitted beyond the room */
+void scheduler_turn_away (scheduler_t *self, session_record_t *session, uint64_t id);
+void scheduler_say_excess (scheduler_t *self, session_record_t *session); /* to its client */
+void scheduler_forget_excess (session_record_t *session);                 /* a new connection, or the end */
 
 /* scheduler_status.c: the state as JSON, in place of what the buffer had */
 void scheduler_write_status (const scheduler_t *self, int64_t now_ms, dp_buffer_t *buffer);

@@ -277,6 +277,8 @@ static bool submit_group (scheduler_t *self, int64_t now_ms, session_record_t *s
         if (why != NULL)
             goes_on = reject (self, now_ms, session, &task,
                               forbidden != NULL ? OUTCOME_REFUSED : OUTCOME_QUOTA, why);
+        else if (scheduler_is_excess (self, session, task.payload.len))
+            scheduler_turn_away (self, session, task.id);
         else
             scheduler_submit (self, now_ms, lane, group, &task,
                               frame > 0 && blobs != NULL ? blobs[frame] : NULL);

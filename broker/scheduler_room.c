@@ -84,8 +84,16 @@ void scheduler_weigh_task (task_t *task, bool is_coming)
     session_record_t *session = scheduler_session_of (task);
     account_t *account = session->peer.account;
     session->task_bytes += is_coming ? bytes : 0 - bytes;
+    session->cancelled_bytes -= task->is_cancelled ? bytes : 0; /* none is cancelled when it comes */
     account->bytes += is_coming ? bytes : 0 - bytes;
     account->n_tasks += is_coming ? 1 : 0 - UINT64_C (1);
+}
+
+void scheduler_mark_cancelled (task_t *task)
+{
+    if (task->state != TASK_FINISHED && !task->is_cancelled)
+        scheduler_session_of (task)->cancelled_bytes += (uint64_t) task->payload_len + WIRE_RECORD_BYTES;
+    task->is_cancelled = true;
 }
 
 /* ---- Quotas ----------------------------------------------------------------------------------- */
@@ -105,13 +113,19 @@ static uint64_t tasks_within_quota (const session_record_t *session)
 
 /* ---- Sessions that are full ------------------------------------------------------------------- */
 
-/* Full above its share, or above the least when all shares together are used up; no more so at half of it. */
-static void update_full (scheduler_t *self, session_record_t *session)
+/* Its share, or the least when all shares together are used up. */
+static uint64_t most_held (const scheduler_t *self, const session_record_t *session)
 {
     uint64_t whole = eighths (self, EIGHTHS_HELD);
     uint64_t most = self->held_bytes > whole ? self->config.least_room_bytes
                                              : share (self, whole, self->sessions.count);
-    most = within_quota (session, most);
+    return within_quota (session, most);
+}
+
+/* No more so at half of what made it full. */
+static void update_full (scheduler_t *self, session_record_t *session)
+{
+    uint64_t most = most_held (self, session);
     bool is_full = session->held_bytes > (session->is_full ? most / 2 : most);
     if (is_full == session->is_full)
         return;
@@ -128,6 +142,31 @@ void scheduler_weigh_held (scheduler_t *self, session_record_t *session, size_t 
     self->held_bytes += is_coming ? bytes : 0 - bytes;
     if (is_limited (self))
         update_full (self, session);
+}
+
+/* ---- Sessions that have too much ---------------------------------------------------------------- */
+
+/* What it was told of; where that is its quota's, which is kept by refusals, its share of the memory. */
+static uint64_t room_kept (const scheduler_t *self, const session_record_t *session)
+{
+    uint64_t most = share (self, eighths (self, EIGHTHS_TASKS), self->sessions.count);
+    return within_quota (session, most) < most ? most : session->room;
+}
+
+/* Results that do not come from workers, of tasks that fail here, are not kept back by its being full. */
+static bool is_stuffed (const scheduler_t *self, const session_record_t *session)
+{
+    return session->is_full
+           && session->held_bytes > most_held (self, session) + eighths (self, EIGHTHS_FROM_WORKERS);
+}
+
+bool scheduler_is_excess (const scheduler_t *self, const session_record_t *session, size_t payload_len)
+{
+    uint64_t used = session->task_bytes - session->cancelled_bytes,
+             bytes = (uint64_t) payload_len + WIRE_RECORD_BYTES;
+    if (!is_limited (self) || (used + bytes <= session->room && !session->is_full))
+        return false;
+    return is_stuffed (self, session) || (used > 0 && used + bytes > room_kept (self, session));
 }
 
 /* ---- What is told ----------------------------------------------------------------------------- */

@@ -58,6 +58,7 @@ peer_t *scheduler_hello_client (scheduler_t *self, uint64_t connection, wire_mes
         session = new_session (self, &message->hello);
     drop_batches (session);
     scheduler_forget_sent (self, session);
+    scheduler_forget_excess (session); /* its CLAIM asks for it */
     session->is_claimed = false;
     session->heeds_drain = message->hello.heeds_drain;
     session->is_drained = false;
@@ -117,6 +118,7 @@ static void free_session (scheduler_t *self, session_record_t *session)
     scheduler_leave_account (self, &session->peer);
     self->n_watchers -= session->is_watcher;
     self->is_sharing_room = true;
+    scheduler_forget_excess (session);
     dp_free (session->claims);
     dp_free (session->initializer);
     dp_free (session->initializer_args);
@@ -141,6 +143,7 @@ void scheduler_end_session (scheduler_t *self, session_record_t *session, const 
 void scheduler_check_session (scheduler_t *self, int64_t now_ms, session_record_t *session)
 {
     peer_t *peer = &session->peer;
+    scheduler_say_excess (self, session);
     if (peer->connection != 0 && !session->is_claimed)
         scheduler_refuse_unlisted (self, now_ms, peer,
                                    "its CLAIM was not complete a minute after its HELLO: send one after "

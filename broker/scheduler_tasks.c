@@ -285,7 +285,7 @@ void scheduler_fail (scheduler_t *self, task_t *task, outcome_status_t status, c
 
 void scheduler_cancel (scheduler_t *self, task_t *task)
 {
-    task->is_cancelled = true;
+    scheduler_mark_cancelled (task);
     if (task->state == TASK_QUEUED && scheduler_attempt_of (task) > 0)
         scheduler_fail (self, task, OUTCOME_KILLED, "cancelled before it started once more");
     else if (task->state == TASK_QUEUED)

@@ -51,9 +51,10 @@ typedef struct job_task_s {
     uint64_t n_starts; /* how often its items were started under other ids, as far as known */
     size_t first, n;
     size_t payload_len;
-    unsigned n_submissions;
-    uint64_t incarnation; /* of the broker's session that it was first submitted to (R6) */
-    int64_t cancel_at_ms; /* when the cancel ends it without an answer (R8); 0 = not cancelled */
+    bool is_known;          /* it has been submitted: its id is in the session's map */
+    unsigned n_submissions; /* but for those of which the broker they went to said that they were not taken */
+    uint64_t incarnation;   /* of the broker's session that the first of them went to (R6) */
+    int64_t cancel_at_ms;   /* when the cancel ends it without an answer (R8); 0 = not cancelled */
     bool is_recalled; /* some of its calls are cancelled, and the broker was asked for what did not start */
     int64_t running_at_ms; /* since when it runs, as far as told; 0 = not known to run */
     uint64_t item;         /* the one of them that runs, as far as told, */

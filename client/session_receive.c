@@ -124,8 +124,10 @@ static void on_missing_task (session_t *self, job_task_t *task)
         session_fail_task (self, task, OUTCOME_CANCELLED, "cancelled before it reached the broker");
     else if (job->is_at_most_once && may_have_run)
         session_fail_task (self, task, OUTCOME_LOST, "the broker that had it is gone: it may have run");
-    else
+    else {
+        task->n_submissions -= !may_have_run;
         session_resubmit_task (self, task);
+    }
     session_settle (self, job);
 }
 

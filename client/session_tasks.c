@@ -54,7 +54,7 @@ static void note_unsent (session_t *self, job_task_t *task)
 void session_drop_task (session_t *self, job_task_t *task)
 {
     note_unsent (self, task);
-    if (task->n_submissions > 0) {
+    if (task->is_known) {
         dp_map_take (&self->tasks, task->id);
         self->n_bytes -= task->payload_len;
     }
@@ -131,9 +131,9 @@ void session_retry_task (session_t *self, job_task_t *task, session_count_t blam
 void session_resubmit_task (session_t *self, job_task_t *task)
 {
     if (task->is_partial || task->is_recalled) {
-        /* Where it was, all may have run, and more than once. */
-        session_count_t all
-            = { task->base + (uint64_t) SESSION_SUBMISSION_STEP * task->n_submissions, task->n_starts + 1 };
+        /* Where it was, if it was anywhere, all may have run, and more than once. */
+        session_count_t all = { task->base + (uint64_t) SESSION_SUBMISSION_STEP * task->n_submissions,
+                                task->n_starts + (task->n_submissions > 0) };
         session_retry_task (self, task, all, all);
         return;
     }
@@ -162,12 +162,15 @@ static void send_task (session_t *self, job_task_t *task)
     wire_task_t record
         = { task->id,    task->base, job->number,
             task->first, task->n,    job_payload (job, task->first, task->n, &self->scratch, &blob) };
-    if (task->n_submissions == 0) {
+    if (!task->is_known) {
         if (dp_map_put (&self->tasks, task->id, &task->by_id) < 0)
             dp_no_memory (sizeof task->by_id);
         self->n_bytes += task->payload_len;
+        task->is_known = true;
+    }
+    if (task->n_submissions == 0)
         task->incarnation = self->incarnation;
-    } else
+    else
         record.attempt = task->base + (uint64_t) SESSION_SUBMISSION_STEP * task->n_submissions;
     task->n_submissions++;
     task->is_sent = true;

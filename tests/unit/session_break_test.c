@@ -85,6 +85,35 @@ static void missing_tasks_are_submitted_again_a_thousand_attempts_on (void **sta
     fixture_free (&f);
 }
 
+/* The broker that it went to says that it lacks it, and nothing was heard of it: it has not been anywhere. */
+static void what_was_not_taken_is_submitted_as_if_for_the_first_time (void **state)
+{
+    (void) state;
+    fixture_t *f = fixture_up (4);
+    job_t *job = fixture_list (f, 1, (job_spec_t) { .is_at_most_once = true });
+    fixture_turn (f);
+    for (int i = 0; i < 3; i++) {
+        fixture_forget (f);
+        fixture_missing (f, 1, 1);
+        fixture_turn (f);
+        assert_int_equal (f->n_tasks, 1);
+        assert_int_equal (f->tasks[0].id, 1);
+        assert_int_equal (f->tasks[0].base, 0);
+    }
+    fixture_missing (f, 1, 1);
+    fixture_forget (f);
+    fixture_reconnect (f, false); /* it goes to another session, and that does not take it either */
+    fixture_turn (f);
+    assert_int_equal (f->n_claims, 0);
+    assert_int_equal (f->n_tasks, 1);
+    fixture_forget (f);
+    fixture_missing (f, 1, 1);
+    assert_int_equal (fixture_work_off (f), 1);
+    fixture_assert_value (job, 0);
+    fixture_assert_clean (f);
+    fixture_free (&f);
+}
+
 static void a_task_named_missing_twice_is_sent_once (void **state)
 {
     (void) state;
@@ -499,6 +528,7 @@ int main (void)
         cmocka_unit_test (submits_nothing_more_to_a_broker_that_drains),
         cmocka_unit_test (claims_what_is_unfinished_in_ranges),
         cmocka_unit_test (missing_tasks_are_submitted_again_a_thousand_attempts_on),
+        cmocka_unit_test (what_was_not_taken_is_submitted_as_if_for_the_first_time),
         cmocka_unit_test (a_task_named_missing_twice_is_sent_once),
         cmocka_unit_test (missing_tasks_go_before_new_ones_and_beyond_the_window),
         cmocka_unit_test (a_missing_task_of_a_kept_session_is_sent_again_though_at_most_once),

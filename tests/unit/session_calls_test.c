@@ -320,6 +320,7 @@ static void what_an_older_submission_gives_back_does_not_count (void **state)
     fixture_t *f;
     job_t *job = one_chunk (&f, 8);
     fixture_task_t task = f->tasks[0];
+    fixture_reconnect (f, false); /* to a broker that may find it running */
     fixture_missing (f, task.id, task.id);
     fixture_forget (f);
     fixture_turn (f); /* sent again, whole */
