@@ -34,10 +34,9 @@ enum {
     LOG_KIB = 256    /* that an attack may add to the broker's log */
 };
 
-#define MACHINE_BUSY 0.05             /* the share of its CPUs that other programs take */
-#define MACHINE_TAKEN 0.4             /* so much that an attack hits the little that is left too hard */
-#define MEMORY_LIMIT "64M"            /* of the broker */
-#define QUOTA "tasks=20000 bytes=16M" /* of each key, or session: ROOM is only asked for */
+#define MACHINE_BUSY 0.05  /* the share of its CPUs that other programs take */
+#define MACHINE_TAKEN 0.4  /* so much that an attack hits the little that is left too hard */
+#define MEMORY_LIMIT "64M" /* of the broker */
 
 /* Those on memory are played only when they are asked for, against a broker of their own: ./run hostile. */
 static const attack_t *const tables[]
@@ -311,8 +310,6 @@ static void load_keys (fight_t *self)
     }
     const char *const arguments[] = { "--memory-limit",
                                       MEMORY_LIMIT,
-                                      "--quota",
-                                      QUOTA,
                                       "--bind",
                                       self->ipc,
                                       "--key-file",
@@ -340,7 +337,7 @@ static void set_up (fight_t *self)
     self->folder = folder_new ();
     self->ipc = ipc;
     snprintf (ipc, sizeof ipc, "ipc://%s", folder_path (self->folder, "broker"));
-    const char *const arguments[] = { "--memory-limit", MEMORY_LIMIT, "--quota", QUOTA, "--bind", ipc, NULL };
+    const char *const arguments[] = { "--memory-limit", MEMORY_LIMIT, "--bind", ipc, NULL };
     if (self->options.has_keys)
         load_keys (self);
     else

@@ -243,7 +243,7 @@ void judge_client (sim_t *sim, const sim_client_t *client)
     size_t n_most = sim->scenario.clients[client->number].window_tasks;
     size_t n_tasks = sim_client_n_tasks (client);
     /* What has to be tried again goes before all else, whatever the window says. */
-    if (is_calm (sim) && !sim->workload.has_culprits && n_tasks > n_most)
+    if (is_calm (sim) && !sim->workload.has_culprits && !client->was_given_back && n_tasks > n_most)
         sim_violate (sim, "a client keeps to its window", "%s has %zu tasks under way, and may have %zu",
                      client->node.name, n_tasks, n_most);
 }
@@ -259,4 +259,7 @@ void judge_broker (sim_t *sim, const sim_broker_t *broker)
     sim_broker_audit (broker, text, sizeof text);
     if (text[0] != '\0')
         sim_violate (sim, "a broker's figures are right", "%s", text);
+    sim_broker_audit_room (broker, text, sizeof text);
+    if (text[0] != '\0')
+        sim_violate (sim, "a broker keeps to its memory", "%s", text);
 }

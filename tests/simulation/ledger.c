@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "tests/simulation/ledger.h"
 
+#include "broker/scheduler_internal.h"
 #include "core/memory.h"
 #include "tests/simulation/sim.h"
 
@@ -68,7 +69,8 @@ void ledger_forget (ledger_t *self, const connection_t *connection)
 
 /* ---- Priorities ----------------------------------------------------------------------------- */
 
-/* Where nothing fails, a task is submitted once and assigned until a worker keeps it. */
+/* Where nothing fails, a task is submitted once, or until there is room for it, and assigned until a worker
+   keeps it. */
 static bool has_queue (const sim_broker_t *broker)
 {
     return broker->node.sim->scenario.kind == SCENARIO_CALM;
@@ -82,8 +84,16 @@ static waiting_t *find_task (const ledger_t *self, uint64_t session, uint64_t id
     return NULL;
 }
 
+static void remove_task (ledger_t *self, uint64_t session, uint64_t id)
+{
+    waiting_t *task = find_task (self, session, id);
+    if (task != NULL)
+        task->is_assigned = task->is_recalled = true;
+}
+
 static void add_task (ledger_t *self, uint64_t session, const wire_group_t *group, uint64_t id)
 {
+    remove_task (self, session, id); /* it had not been kept: it is behind those that were meanwhile */
     if (self->n_tasks == self->tasks_capacity) {
         self->tasks_capacity = self->tasks_capacity * 2 + 16;
         self->tasks = dp_must_realloc (self->tasks, self->tasks_capacity * sizeof *self->tasks);
@@ -92,13 +102,6 @@ static void add_task (ledger_t *self, uint64_t session, const wire_group_t *grou
     *task = (waiting_t) { .session = session, .id = id, .priority = group->priority };
     snprintf (task->route, sizeof task->route, "%.*s %.*s", (int) group->function.len, group->function.data,
               (int) group->require.len, group->require.data);
-}
-
-static void remove_task (ledger_t *self, uint64_t session, uint64_t id)
-{
-    waiting_t *task = find_task (self, session, id);
-    if (task != NULL)
-        task->is_assigned = task->is_recalled = true;
 }
 
 static void assign_task (ledger_t *self, uint64_t session, uint64_t id)
@@ -115,6 +118,13 @@ static void assign_task (ledger_t *self, uint64_t session, uint64_t id)
     self->assigned_now[self->n_assigned_now++] = (size_t) (task - self->tasks);
 }
 
+/* Else there was no room for it: its client has it, and will hear so. */
+static bool is_kept (const sim_broker_t *broker, const waiting_t *task)
+{
+    const session_record_t *session = scheduler_session (broker->scheduler, task->session);
+    return session != NULL && scheduler_task (session, task->id) != NULL;
+}
+
 static void check_order (const sim_broker_t *broker, const waiting_t *assigned)
 {
     const ledger_t *self = &broker->ledger;
@@ -123,9 +133,9 @@ static void check_order (const sim_broker_t *broker, const waiting_t *assigned)
         if (task->is_assigned || task->session != assigned->session
             || strcmp (task->route, assigned->route) != 0)
             continue;
-        bool is_before = task->priority != assigned->priority ? task->priority > assigned->priority
-                                                              : task->id < assigned->id;
-        if (is_before)
+        bool is_before
+            = task->priority != assigned->priority ? task->priority > assigned->priority : task < assigned;
+        if (is_before && is_kept (broker, task))
             sim_violate (broker->node.sim, "the highest priority goes first, there the oldest",
                          "task %llu (priority %lld) was assigned, task %llu (priority %lld) waits",
                          (unsigned long long) assigned->id, (long long) assigned->priority,

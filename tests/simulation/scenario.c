@@ -87,6 +87,8 @@ void scenario_draw (scenario_t *self, random_t *random)
     self->failing_sends = has_faults && random_happens (random, 10) ? 3 : 0;
     if (self->memory_limit > 0 && random_happens (random, 50))
         self->quota_tasks = (uint64_t) random_between (random, 1, 8);
+    for (size_t i = 0; self->memory_limit > 0 && i < self->n_clients; i++)
+        self->clients[i].is_heedless = random_happens (random, 30);
     if (random_happens (random, 20))
         self->answers_a_second = random_between (random, 2, 10); /* a heartbeat, and then questions wait */
 }

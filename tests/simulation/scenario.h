@@ -23,6 +23,7 @@ typedef struct scenario_client_s {
     uint64_t max_tasks_per_child;
     size_t window_tasks;
     int64_t terminates_us; /* 0 = never */
+    bool is_heedless;      /* it sends whatever room the broker has */
 } scenario_client_t;
 
 typedef struct scenario_s {

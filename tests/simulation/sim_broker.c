@@ -315,6 +315,40 @@ void sim_broker_audit (const sim_broker_t *self, char *text, size_t size)
             (unsigned long long) stats->n_finished, n_queued, n_runs, n_tasks);
 }
 
+/* How much room a session takes; of its only task nothing, since that may have any size. */
+static uint64_t room_taken (const session_record_t *session)
+{
+    uint64_t bytes = 0;
+    size_t n = 0;
+    for (dp_map_node_t *node = dp_map_first (&session->tasks); node != NULL;
+         node = dp_map_next (&session->tasks, node)) {
+        const task_t *task = DP_CONTAINER (node, task_t, by_id);
+        if (task->state == TASK_FINISHED || task->is_cancelled || !task->has_lane)
+            continue;
+        bytes += (uint64_t) task->payload_len + WIRE_RECORD_BYTES;
+        n++;
+    }
+    return n > 1 ? bytes : 0;
+}
+
+void sim_broker_audit_room (const sim_broker_t *self, char *text, size_t size)
+{
+    const scheduler_t *scheduler = self->scheduler;
+    const scheduler_config_t *config = &scheduler->config;
+    uint64_t taken = 0, most = config->memory_limit_bytes / 8 * 3; /* see scheduler_room.c */
+    text[0] = '\0';
+    if (config->memory_limit_bytes == 0)
+        return;
+    for (dp_map_node_t *node = dp_map_first (&scheduler->sessions); node != NULL;
+         node = dp_map_next (&scheduler->sessions, node)) {
+        taken += room_taken (DP_CONTAINER (node, session_record_t, peer.by_id));
+        most += config->least_room_bytes;
+    }
+    if (taken > most)
+        snprintf (text, size, "%s has tasks of %llu bytes, and may have %llu", self->node.name,
+                  (unsigned long long) taken, (unsigned long long) most);
+}
+
 static size_t count_connected (const dp_map_t *peers)
 {
     size_t n = 0;

@@ -37,6 +37,8 @@ void sim_broker_describe_rest (const sim_broker_t *self, char *text, size_t size
 void sim_broker_count_peers (const sim_broker_t *self, size_t *n_sessions, size_t *n_workers);
 /* Do the scheduler's figures agree with its lists? "" = they do. */
 void sim_broker_audit (const sim_broker_t *self, char *text, size_t size);
+/* Are the tasks that it keeps within the room of their sessions? "" = they are. */
+void sim_broker_audit_room (const sim_broker_t *self, char *text, size_t size);
 /* Has each of its peers that is connected one connection, and nobody else any? "" = so it is. */
 void sim_broker_audit_connections (const sim_broker_t *self, char *text, size_t size);
 

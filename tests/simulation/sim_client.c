@@ -151,6 +151,23 @@ void sim_client_leave (sim_client_t *self)
 
 /* ---- The loop ------------------------------------------------------------------------------- */
 
+/* It does not hear how much it may send. */
+static void overhear_room (wire_message_t *message)
+{
+    if (message->kind == WIRE_WELCOME)
+        message->welcome.room = 0;
+    else if (message->kind == WIRE_ROOM)
+        message->room = 0;
+}
+
+static void note_what_comes_back (sim_client_t *self, wire_message_t message)
+{
+    wire_result_t result;
+    if (message.kind == WIRE_RESULTS)
+        while (wire_next_result (&message, &result))
+            self->was_given_back |= result.status == OUTCOME_NOT_STARTED;
+}
+
 static void hear_broker (sim_client_t *self)
 {
     sim_t *sim = self->node.sim;
@@ -166,6 +183,9 @@ static void hear_broker (sim_client_t *self)
             session_broken (self->session, now_ms (self));
         } else {
             sim_tell_message (sim, &sim->brokers[parcel->connection->broker].node, &self->node, &message);
+            note_what_comes_back (self, message);
+            if (sim->scenario.clients[self->number].is_heedless)
+                overhear_room (&message);
             session_receive (self->session, now_ms (self), &message, blobs);
         }
         network_free_parcel (parcel);

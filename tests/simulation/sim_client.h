@@ -19,6 +19,7 @@ typedef struct sim_client_s {
     connection_t *connection;
     bool is_refused; /* nobody listens there: its loop hears of it next */
     bool was_killed, is_terminated;
+    bool was_given_back; /* some of what it submitted: that comes again, whatever its window says */
     sim_event_t termination;
     session_question_t question;
     bool is_asking;
