@@ -42,7 +42,7 @@ void broker_destroy (broker_t **self_p);
 /* The endpoint number i as bound, with the real port where a wildcard was asked for. */
 const char *broker_endpoint (const broker_t *self, size_t i);
 
-/* From now on this list says who is let in: whoever is not in it any more is shut out by its next message.
+/* From now on this list says who is let in: whoever is not in it any more is shut out.
    Takes it. Only where there are keys. */
 void broker_admit (broker_t *self, access_t **access_p);
 

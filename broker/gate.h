@@ -4,7 +4,7 @@
  * (ZAP, RFC 27), in the broker's own loop. It fails closed: without its answer nobody gets in.
  *
  * A key is looked up twice: when the connection is made, and again for each message, so that a key that is
- * taken off the list is shut out by its next message. Belongs to one thread.
+ * taken off the list is shut out at once. Belongs to one thread.
  */
 #ifndef GATE_H_INCLUDED
 #define GATE_H_INCLUDED

@@ -123,17 +123,14 @@ void scheduler_free_accounts (scheduler_t *self)
     dp_map_fini (&self->accounts);
 }
 
-void scheduler_admit (scheduler_t *self, int64_t now_ms, const access_t *access)
+void scheduler_renew_accounts (scheduler_t *self)
 {
-    self->access = access;
-    self->is_sharing_room = true;
     DP_LIST_EACH (&self->all_accounts, node) {
         account_t *account = DP_CONTAINER (node, account_t, in_accounts);
         set_quota (self, account);
         if (account->n_peers == 0 && account->entry == NULL)
             free_account (self, account);
     }
-    scheduler_ask_anew (self, now_ms);
 }
 
 /* ---- What is told --------------------------------------------------------------------------- */

@@ -303,12 +303,16 @@ void scheduler_forget (scheduler_t *self, uint64_t connection);
 void scheduler_refuse (scheduler_t *self, int64_t now_ms, uint64_t connection, wire_refusal_t code,
                        const char *text);
 
+/* Whose key has other functions now than at the last call is asked for HELLO: what it offers, or its
+   initializer, was judged at the last one. */
+void scheduler_ask_anew (scheduler_t *self, int64_t now_ms);
+
 /* It still talks so long after its HELLO without having said all that it has: it is refused, and true. */
 bool scheduler_refuse_unlisted (scheduler_t *self, int64_t now_ms, peer_t *peer, const char *text);
 
 /* scheduler_accounts.c: what each key has, and its quotas. Those named _over_ say in the text why something
    is refused, and return it; NULL = it is not. known: the peer whose id a HELLO has, or NULL. */
-void scheduler_ask_anew (scheduler_t *self, int64_t now_ms);   /* those for HELLO whose functions changed */
+void scheduler_renew_accounts (scheduler_t *self);             /* by the list that holds now */
 void scheduler_join_account (scheduler_t *self, peer_t *peer); /* of whoever says HELLO now; once a peer */
 void scheduler_leave_account (scheduler_t *self, peer_t *peer);
 uint64_t scheduler_tasks_allowed (const quota_t *quota, size_t n_sessions); /* of one of them; 0 = no limit */

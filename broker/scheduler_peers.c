@@ -47,7 +47,6 @@ void scheduler_disconnected (scheduler_t *self, int64_t now_ms, uint64_t connect
         break_peer (self, now_ms, peer);
 }
 
-/* Whose key has other functions now: what it offers, or its initializer, was judged at its HELLO. */
 void scheduler_ask_anew (scheduler_t *self, int64_t now_ms)
 {
     for (dp_map_node_t *node = dp_map_first (&self->connections), *next; node != NULL; node = next) {

@@ -393,7 +393,7 @@ static void lets_a_monitor_look_but_not_call (void **state)
 
 /* ---- Changes ---------------------------------------------------------------------------------- */
 
-static void shuts_out_a_revoked_key_by_its_next_message (void **state)
+static void shuts_out_a_revoked_key_at_once (void **state)
 {
     fixture_t *self = *state;
     const char *endpoint = cluster_endpoint (self->cluster);
@@ -578,7 +578,7 @@ int main (int argc, char **argv)
         CASE (tells_what_is_wrong_with_its_own_keys),
         CASE (refuses_functions_that_a_key_may_not_call),
         CASE (lets_a_monitor_look_but_not_call),
-        CASE (shuts_out_a_revoked_key_by_its_next_message),
+        CASE (shuts_out_a_revoked_key_at_once),
         CASE (takes_the_tasks_from_a_worker_whose_key_is_revoked),
         CASE (exchanges_the_key_of_a_program_without_a_break),
         CASE (exchanges_the_key_of_the_broker),

@@ -10,32 +10,47 @@
 
 #define ALICE "alice---------------------------------aa"
 #define BOB "bob-----------------------------------bb"
+#define CAROL "carol------------------------------carol"
 
 static srig_t *t;
 static access_t *list;
 
-/* Alice's key, with the function that it may call (NULL = all) and its quota (NULL = none); and Bob's, who
-   may all. */
-static void admit_as (const char *function, const char *quota)
+/* The list that holds from now on. */
+static void admit_list (const access_entry_t *entries, size_t n_entries)
 {
-    access_entry_t entry = { .name = "alice", .role = ACCESS_ADMIN };
-    access_entry_t bob = { .key = BOB, .name = "bob", .role = ACCESS_CLIENT };
-    char functions[64];
-    memcpy (entry.key, ALICE, sizeof entry.key);
-    if (quota != NULL)
-        assert_ok (quota_read (&entry.quota, quota));
-    if (function != NULL) {
-        size_t len = (size_t) snprintf (functions, sizeof functions - 1, "%s", function);
-        functions[len + 1] = '\0';
-        entry.functions = functions;
-    }
     access_t *next = access_new ();
     assert_non_null (next);
-    assert_int_equal (access_add (next, &entry), 0);
-    assert_int_equal (access_add (next, &bob), 0);
+    for (size_t i = 0; i < n_entries; i++)
+        assert_int_equal (access_add (next, &entries[i]), 0);
     scheduler_admit (t->scheduler, t->now_ms, next);
     access_destroy (&list);
     list = next;
+}
+
+/* Alice's key, with the function that it may call (NULL = all) and its quota (NULL = none); Bob's, who may
+   all; and Carol's, of workers, with the function that it may offer (NULL = all). */
+static void admit_all (const char *function, const char *quota, const char *offered)
+{
+    access_entry_t entries[] = { { .key = ALICE, .name = "alice", .role = ACCESS_ADMIN },
+                                 { .key = BOB, .name = "bob", .role = ACCESS_CLIENT },
+                                 { .key = CAROL, .name = "carol", .role = ACCESS_WORKER } };
+    char names[2][64] = { "", "" }; /* each an end behind the name, and one behind all names */
+    if (quota != NULL)
+        assert_ok (quota_read (&entries[0].quota, quota));
+    if (function != NULL) {
+        snprintf (names[0], sizeof names[0] - 1, "%s", function);
+        entries[0].functions = names[0];
+    }
+    if (offered != NULL) {
+        snprintf (names[1], sizeof names[1] - 1, "%s", offered);
+        entries[2].functions = names[1];
+    }
+    admit_list (entries, 3);
+}
+
+static void admit_as (const char *function, const char *quota)
+{
+    admit_all (function, quota, NULL);
 }
 
 static void admit (const char *function)
@@ -54,6 +69,12 @@ static void client_of (const char *owner, int client)
     srig_client (t, client);
 }
 
+static void worker_of (const char *owner, int worker, uint64_t window)
+{
+    scheduler_set_owner (t->scheduler, owner);
+    srig_worker (t, worker, window);
+}
+
 static account_t *account_of (int client)
 {
     return scheduler_session (t->scheduler, t->clients[client].id)->peer.account;
@@ -63,8 +84,7 @@ static int setup (void **state)
 {
     (void) state;
     t = srig_new ();
-    scheduler_set_owner (t->scheduler, "");
-    srig_worker (t, 1, 100);
+    worker_of (CAROL, 1, 100);
     scheduler_set_owner (t->scheduler, ALICE);
     return 0;
 }
@@ -115,23 +135,23 @@ static void obeys_the_list_that_holds_now (void **state)
 static void a_worker_whose_functions_change_is_asked_anew_what_it_offers (void **state)
 {
     (void) state;
-    admit ("work");
+    admit_all (NULL, NULL, "work");
     srig_lose (t, 1);
-    srig_worker (t, 2, 100);
-    srig_client (t, 1);
+    worker_of (CAROL, 2, 100);
+    client_of (ALICE, 1);
     srig_submit (t, 1, 1, 1);
     srig_turn (t);
     srig_expect_tasks (t, 2, "1");
-    admit_as ("work", "tasks=9");
+    admit_all (NULL, "tasks=9", "work");
     srig_turn (t);
     assert_int_equal (t->workers[2].n_kinds[WIRE_WHO], 0); /* they are the same */
-    admit ("other");
+    admit_all ("other", NULL, "other");
     srig_turn (t);
     assert_int_equal (t->workers[2].n_kinds[WIRE_WHO], 1);
     assert_int_equal (t->clients[1].n_kinds[WIRE_WHO], 0); /* what it calls is judged each time */
     srig_bare (t, &t->workers[2], WIRE_PING);
     assert_int_equal (t->workers[2].n_kinds[WIRE_PONG], 0);
-    srig_worker (t, 3, 100);
+    worker_of (CAROL, 3, 100);
     srig_live (t, 1500); /* it does not come back: as after any other break */
     srig_expect_tasks (t, 3, "1");
 }
@@ -341,7 +361,7 @@ static void answers_no_more_questions_than_the_quota_says (void **state)
     admit_quota ("queries=1");
     client_of (ALICE, 1);
     srig_query (t, 1, WIRE_QUERY_STATUS, 0);
-    assert_contains (t->clients[1].text, "\"keys\":[{\"name\":\"alice\"");
+    assert_contains (t->clients[1].text, "{\"name\":\"alice\",\"role\":\"admin\"");
     srig_query (t, 1, WIRE_QUERY_STATUS, 0);
     assert_int_equal (t->clients[1].answer.reason, WIRE_REASON_QUOTA);
     assert_contains (t->clients[1].text, "queries=1 a minute");
@@ -404,13 +424,127 @@ static void a_key_that_is_taken_off_leaves_no_account (void **state)
     srig_submit (t, 1, 1, 3);
     srig_bare (t, &t->clients[1], WIRE_BYE);
     t->clients[1].connection = 0;
-    assert_int_equal (t->scheduler->accounts.count, 1); /* it knows how often alice came */
-    access_t *empty = access_new ();
-    assert_non_null (empty);
-    scheduler_admit (t->scheduler, t->now_ms, empty);
+    assert_int_equal (t->scheduler->accounts.count, 2); /* Carol's, and it knows how often alice came */
+    admit_list (NULL, 0);
     assert_int_equal (t->scheduler->accounts.count, 0);
-    access_destroy (&list);
-    list = empty;
+    srig_turn (t);
+}
+
+/* ---- Who may not be here any more -------------------------------------------------------------- */
+
+static const access_entry_t alices = { .key = ALICE, .name = "alice", .role = ACCESS_CLIENT };
+static const access_entry_t bobs = { .key = BOB, .name = "bob", .role = ACCESS_WORKER };
+static const access_entry_t carols = { .key = CAROL, .name = "carol", .role = ACCESS_WORKER };
+
+/* A large message, which never comes: its silence is borne for 17 minutes. */
+static void promise (srig_peer_t *peer)
+{
+    wire_put_number (&t->out, 0, WIRE_LARGE, 0, 64 << 20);
+    srig_send (t, peer->connection);
+}
+
+/* It says no word, of which each was judged anyway. */
+static void a_silent_worker_whose_key_is_taken_off_is_refused_at_once (void **state)
+{
+    (void) state;
+    for (int promises = 0; promises < 2; promises++) {
+        const access_entry_t first[] = { alices, bobs, carols }, next[] = { alices, bobs };
+        admit_list (first, 3);
+        client_of (ALICE, 1);
+        if (promises)
+            promise (&t->workers[1]);
+        srig_submit (t, 1, 1, 2);
+        srig_turn (t);
+        srig_expect_tasks (t, 1, "1 2");
+        worker_of (BOB, 2, 100);
+        admit_list (next, 2);
+        srig_submit (t, 1, 3, 3);
+        srig_turn (t);
+        assert_int_equal (t->workers[1].refusal, WIRE_REFUSED_KEY);
+        assert_contains (t->workers[1].text, "does not know the key");
+        assert_int_equal (t->workers[1].connection, 0);
+        srig_expect_tasks (t, 1, "1 2");
+        srig_expect_tasks (t, 2, "1 2 3");
+        assert_true (srig_has_event (t, "is not let in any more"));
+        srig_work (t);
+        assert_int_equal (srig_stats (t).n_workers, 1);
+        teardown (state);
+        setup (state);
+    }
+}
+
+static void a_silent_client_whose_key_is_taken_off_is_refused_at_once (void **state)
+{
+    (void) state;
+    for (int promises = 0; promises < 2; promises++) {
+        const access_entry_t first[] = { alices, carols };
+        admit_list (first, 2);
+        worker_of (CAROL, 1, 1);
+        client_of (ALICE, 1);
+        if (promises)
+            promise (&t->clients[1]);
+        srig_submit (t, 1, 1, 3);
+        srig_turn (t);
+        srig_expect_tasks (t, 1, "1");
+        admit_list (&carols, 1);
+        srig_turn (t);
+        assert_int_equal (t->clients[1].refusal, WIRE_REFUSED_KEY);
+        assert_int_equal (t->clients[1].connection, 0);
+        assert_int_equal (srig_stats (t).n_sessions, 0);
+        assert_int_equal (srig_stats (t).n_queued, 0);
+        srig_expect_runs (&t->workers[1].cancels, "1.1"); /* what runs is stopped, */
+        assert_int_equal (t->workers[1].n_ends, 1);
+        srig_result (t, 1, 1, 1, 1, OUTCOME_VALUE); /* and what comes of it all the same is nobody's */
+        srig_turn (t);
+        srig_expect_tasks (t, 1, "1");
+        srig_expect_results (t, 1, "");
+        teardown (state);
+        setup (state);
+    }
+}
+
+static void a_client_that_is_away_has_no_session_when_its_key_is_taken_off (void **state)
+{
+    (void) state;
+    const access_entry_t first[] = { alices, carols };
+    admit_list (first, 2);
+    worker_of (CAROL, 1, 1);
+    client_of (ALICE, 1);
+    srig_submit (t, 1, 1, 3);
+    srig_turn (t);
+    srig_break (t, &t->clients[1]);
+    admit_list (&carols, 1);
+    srig_turn (t);
+    assert_int_equal (srig_stats (t).n_sessions, 0);
+    srig_expect_runs (&t->workers[1].cancels, "1.1");
+    srig_result (t, 1, 1, 1, 1, OUTCOME_KILLED);
+    srig_turn (t);
+    srig_expect_tasks (t, 1, "1");
+}
+
+static void a_key_that_gets_another_role_is_held_to_it_at_once (void **state)
+{
+    (void) state;
+    access_entry_t entries[] = { alices, bobs, carols };
+    entries[1].role = ACCESS_CLIENT;
+    admit_list (entries, 3);
+    client_of (ALICE, 1);
+    client_of (BOB, 2);
+    srig_submit (t, 1, 1, 1);
+    entries[0].role = entries[1].role = ACCESS_MONITOR;
+    admit_list (entries, 3);
+    srig_turn (t);
+    assert_int_equal (t->clients[1].refusal, WIRE_REFUSED_ROLE); /* it has something done */
+    assert_contains (t->clients[1].text, "the role monitor");
+    srig_expect_tasks (t, 1, "");
+    assert_int_equal (t->clients[2].n_kinds[WIRE_REFUSED], 0); /* it only looks */
+    entries[1].role = ACCESS_WORKER;
+    entries[2].role = ACCESS_CLIENT;
+    admit_list (entries, 3);
+    srig_turn (t);
+    assert_int_equal (t->clients[2].refusal, WIRE_REFUSED_ROLE);
+    assert_int_equal (t->workers[1].refusal, WIRE_REFUSED_ROLE);
+    assert_int_equal (srig_stats (t).n_sessions + srig_stats (t).n_workers, 0);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
@@ -435,6 +569,10 @@ int main (void)
         CASE (tells_who_offers_a_function_and_whether_it_may_be_called),
         CASE (without_keys_each_session_has_a_quota_of_its_own),
         CASE (a_key_that_is_taken_off_leaves_no_account),
+        CASE (a_silent_worker_whose_key_is_taken_off_is_refused_at_once),
+        CASE (a_silent_client_whose_key_is_taken_off_is_refused_at_once),
+        CASE (a_client_that_is_away_has_no_session_when_its_key_is_taken_off),
+        CASE (a_key_that_gets_another_role_is_held_to_it_at_once),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* scheduler_keys.c - the list of keys changes: who is here and may not be any more is refused at once,
+   whether he says anything or not. */
+#include "broker/scheduler_internal.h"
+
+#include <stdio.h>
+
+enum { REFUSAL = 512 }; /* room for the reason */
+
+/* What its HELLO would be answered now: 0, or the code of its refusal. */
+static wire_refusal_t judge (const peer_t *peer, char *why, size_t size)
+{
+    const wire_message_t hello
+        = { .kind = WIRE_HELLO,
+            .hello = { .version_min = WIRE_VERSION_MIN, .version_max = WIRE_VERSION, .role = peer->role } };
+    return access_judge (peer->account->entry, &hello, why, size);
+}
+
+/* A key that may only look now has nothing done any more. */
+static wire_refusal_t judge_session (const session_record_t *session, char *why, size_t size)
+{
+    const wire_message_t submit = { .kind = WIRE_SUBMIT };
+    wire_refusal_t refusal = judge (&session->peer, why, size);
+    if (refusal == 0 && session->tasks.count > 0)
+        refusal = access_judge (session->peer.account->entry, &submit, why, size);
+    return refusal;
+}
+
+static void refuse (scheduler_t *self, int64_t now_ms, const peer_t *peer, wire_refusal_t code,
+                    const char *why)
+{
+    if (peer->connection != 0)
+        scheduler_refuse (self, now_ms, peer->connection, code, why);
+}
+
+/* Its tasks end with it: what is queued does not start, what runs is stopped. */
+static void shut_out_sessions (scheduler_t *self, int64_t now_ms)
+{
+    char why[REFUSAL];
+    for (dp_map_node_t *node = dp_map_first (&self->sessions), *next; node != NULL; node = next) {
+        next = dp_map_next (&self->sessions, node);
+        session_record_t *session = DP_CONTAINER (node, session_record_t, peer.by_id);
+        wire_refusal_t refusal = judge_session (session, why, sizeof why);
+        if (refusal == 0)
+            continue;
+        refuse (self, now_ms, &session->peer, refusal, why);
+        scheduler_end_session (self, session, "is not let in any more");
+    }
+}
+
+/* What it had runs elsewhere. */
+static void shut_out_workers (scheduler_t *self, int64_t now_ms)
+{
+    char why[REFUSAL];
+    DP_LIST_EACH (&self->all_workers, node) {
+        worker_record_t *worker = DP_CONTAINER (node, worker_record_t, in_workers);
+        wire_refusal_t refusal = judge (&worker->peer, why, sizeof why);
+        if (refusal == 0)
+            continue;
+        refuse (self, now_ms, &worker->peer, refusal, why);
+        scheduler_lose_worker (self, now_ms, worker, "is not let in any more");
+    }
+}
+
+void scheduler_admit (scheduler_t *self, int64_t now_ms, const access_t *access)
+{
+    self->access = access;
+    self->is_sharing_room = true;
+    scheduler_renew_accounts (self);
+    if (access == NULL)
+        return;
+    shut_out_workers (self, now_ms);
+    shut_out_sessions (self, now_ms);
+    scheduler_ask_anew (self, now_ms);
+}
