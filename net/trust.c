@@ -108,11 +108,23 @@ static int check (const char *path, int fd, char resolved[PATH_MAX])
     return check_folders (&complaint, resolved);
 }
 
+static int fail_to_open (const char *path)
+{
+    if (errno == ENOENT)
+        return dp_fail (ENOENT, "cannot load module %s: there is no such file", path);
+    if (errno == EACCES)
+        return dp_fail (EACCES,
+                        "cannot load module %s: it may not be read, or a folder on the way to it may not be "
+                        "entered",
+                        path);
+    return dp_fail_errno ("cannot load module %s", path);
+}
+
 int dp_trust_file (const char *path, char resolved[PATH_MAX])
 {
     int fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
-        return dp_fail_errno ("cannot load module %s", path);
+        return fail_to_open (path);
     int rc = check (path, fd, resolved);
     int code = errno;
     close (fd);

@@ -13,15 +13,10 @@
 #include <unistd.h>
 
 /* The dynamic linker's own texts do not say what a user most often did wrong. */
-static const char *hint (const char *path)
+static const char *hint (const char *name)
 {
-    if (strchr (path, '/') == NULL)
-        return access (path, F_OK) == 0 ? " (a file of this folder is meant with ./ in front of its name)"
-                                        : " (neither the linker's folders nor this one have such a file)";
-    if (access (path, F_OK) < 0)
-        return errno == EACCES ? " (a folder on the way to it may not be entered)"
-                               : " (there is no such file)";
-    return access (path, R_OK) < 0 ? " (the file may not be read)" : "";
+    return access (name, F_OK) == 0 ? " (a file of this folder is meant with ./ in front of its name)"
+                                    : " (neither the linker's folders nor this one have such a file)";
 }
 
 int module_load (const char *path)
@@ -29,11 +24,11 @@ int module_load (const char *path)
     size_t n_before = offers_total ();
     if (path[0] == '\0')
         return dp_fail (EINVAL, "the path of a module is empty");
-    /* A bare name is looked for in the linker's own folders, which are root's. A path that was approved of is
-       opened by where it really lies: /proc/self/fd would be as safe, but a module's $ORIGIN would lead there
-       too. */
+    /* A bare name is looked for in the linker's own folders, which are root's. Any path has to be approved
+       of, and is opened by where it really lies: /proc/self/fd would be as safe, but a module's $ORIGIN would
+       lead there too. */
     char resolved[PATH_MAX];
-    bool is_path = strchr (path, '/') != NULL && access (path, R_OK) == 0;
+    bool is_path = strchr (path, '/') != NULL;
     if (is_path && dp_trust_file (path, resolved) < 0)
         return -1;
     /* RTLD_NOW: a missing symbol is told here, not by the death of a child. */
@@ -41,7 +36,7 @@ int module_load (const char *path)
     if (handle == NULL) {
         const char *reason = dlerror ();
         return dp_fail (ENOENT, "cannot load module %s: %s%s", path,
-                        reason != NULL ? reason : "no reason given", hint (path));
+                        reason != NULL ? reason : "no reason given", is_path ? "" : hint (path));
     }
     if (offers_total () == n_before)
         return dp_fail (

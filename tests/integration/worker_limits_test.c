@@ -5,6 +5,7 @@
 #include <dpool/dpool.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,18 @@
 #include "tests/support/cluster.h"
 #include "tests/support/folder.h"
 #include "tests/support/wait.h"
+#include "worker/module.h"
+
+static bool is_missing_at_a_glance;
+
+/* libc's. Whoever can write to a folder can have a name lead to nothing at the moment of a look, and back. */
+int access (const char *name, int type)
+{
+    if (!is_missing_at_a_glance)
+        return faccessat (AT_FDCWD, name, type, 0);
+    errno = ENOENT;
+    return -1;
+}
 
 /* ---- Modules ---------------------------------------------------------------------------------- */
 
@@ -100,6 +113,20 @@ static void takes_no_folder_and_no_device (void **state)
     assert_fails (dp_trust_file ("/no/such/file", self->resolved), ENOENT);
 }
 
+/* Else it would be loaded unseen as soon as it is back. */
+static void looks_into_what_seems_to_be_missing (void **state)
+{
+    place_t *self = *state;
+    assert_int_equal (chmod (self->inner, 0777), 0);
+    is_missing_at_a_glance = true;
+    int rc = module_load (self->file);
+    is_missing_at_a_glance = false;
+    assert_fails (rc, EACCES);
+    assert_says ("others can write");
+    assert_fails (module_load ("/no/such/file"), ENOENT);
+    assert_says ("there is no such file");
+}
+
 /* ---- Children --------------------------------------------------------------------------------- */
 
 static bool truth_of (dpool_t *pool, const char *function, uint64_t argument)
@@ -146,7 +173,8 @@ int main (void)
     static const struct CMUnitTest tests[] = {
         PLACE_CASE (trusts_what_only_its_user_can_write), PLACE_CASE (tells_who_else_can_write_a_file),
         PLACE_CASE (tells_who_else_can_write_its_folder), PLACE_CASE (looks_at_where_a_link_leads),
-        PLACE_CASE (takes_no_folder_and_no_device),       cmocka_unit_test (confines_its_children),
+        PLACE_CASE (takes_no_folder_and_no_device),       PLACE_CASE (looks_into_what_seems_to_be_missing),
+        cmocka_unit_test (confines_its_children),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
