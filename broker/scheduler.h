@@ -60,11 +60,11 @@ void scheduler_deny (scheduler_t *self, int64_t now_ms, uint64_t connection, wir
 void scheduler_set_owner (scheduler_t *self, const char *owner);
 
 /* From now on these keys are let in, with what each may do; NULL (as at the start): whoever comes without one
-   may do all. Borrowed until the next call. Whoever is here and may not be any more, by his key or its role,
-   is refused at once, silent or away as he may be: a worker's tasks run elsewhere, a session ends, also one
-   that has tasks and whose key may not submit any more. A task that a key may not submit is refused alone.
-   The quotas that the list gives hold from now on. Whoever said in HELLO which functions he offers or begins
-   with, and has a key whose functions are others now, is to say HELLO anew. */
+   may do all. Borrowed until the next call. Whoever is here and may not be any more is refused at once, silent
+   or away as he may be: by his key, its role, or the initializer of his session. A worker's tasks run
+   elsewhere then, a session ends; so does one that has tasks and whose key may not submit any more. A task
+   that a key may not submit is refused alone. The quotas that the list gives hold from now on. A worker whose
+   key has other functions now is to say HELLO anew, with those that it offers. */
 void scheduler_admit (scheduler_t *self, int64_t now_ms, const access_t *access);
 
 /* Has a HELLO that came from there taken effect, and is that so still? */

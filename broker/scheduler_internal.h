@@ -303,9 +303,8 @@ void scheduler_forget (scheduler_t *self, uint64_t connection);
 void scheduler_refuse (scheduler_t *self, int64_t now_ms, uint64_t connection, wire_refusal_t code,
                        const char *text);
 
-/* Whose key has other functions now than at the last call is asked for HELLO: what it offers, or its
-   initializer, was judged at the last one. */
-void scheduler_ask_anew (scheduler_t *self, int64_t now_ms);
+/* It is to say HELLO once more, if it is connected: its connection is over. */
+void scheduler_ask_anew (scheduler_t *self, int64_t now_ms, peer_t *peer);
 
 /* It still talks so long after its HELLO without having said all that it has: it is refused, and true. */
 bool scheduler_refuse_unlisted (scheduler_t *self, int64_t now_ms, peer_t *peer, const char *text);

@@ -7,20 +7,23 @@
 
 enum { REFUSAL = 512 }; /* room for the reason */
 
-/* What its HELLO would be answered now: 0, or the code of its refusal. */
-static wire_refusal_t judge (const peer_t *peer, char *why, size_t size)
+/* What a HELLO in that role, with that initializer, would be answered now: 0, or the code of its refusal. */
+static wire_refusal_t judge (const peer_t *peer, wire_text_t initializer, char *why, size_t size)
 {
-    const wire_message_t hello
-        = { .kind = WIRE_HELLO,
-            .hello = { .version_min = WIRE_VERSION_MIN, .version_max = WIRE_VERSION, .role = peer->role } };
+    const wire_message_t hello = { .kind = WIRE_HELLO,
+                                   .hello = { .version_min = WIRE_VERSION_MIN,
+                                              .version_max = WIRE_VERSION,
+                                              .role = peer->role,
+                                              .initializer = initializer } };
     return access_judge (peer->account->entry, &hello, why, size);
 }
 
-/* A key that may only look now has nothing done any more. */
+/* A session has the initializer of its first HELLO, whatever later ones say. And a key that may only look now
+   has nothing done any more. */
 static wire_refusal_t judge_session (const session_record_t *session, char *why, size_t size)
 {
     const wire_message_t submit = { .kind = WIRE_SUBMIT };
-    wire_refusal_t refusal = judge (&session->peer, why, size);
+    wire_refusal_t refusal = judge (&session->peer, session->config.initializer, why, size);
     if (refusal == 0 && session->tasks.count > 0)
         refusal = access_judge (session->peer.account->entry, &submit, why, size);
     return refusal;
@@ -48,13 +51,16 @@ static void shut_out_sessions (scheduler_t *self, int64_t now_ms)
     }
 }
 
-/* What it had runs elsewhere. */
+/* What it had runs elsewhere. Whose key has other functions now than before is to say again which it offers.
+ */
 static void shut_out_workers (scheduler_t *self, int64_t now_ms)
 {
     char why[REFUSAL];
     DP_LIST_EACH (&self->all_workers, node) {
         worker_record_t *worker = DP_CONTAINER (node, worker_record_t, in_workers);
-        wire_refusal_t refusal = judge (&worker->peer, why, sizeof why);
+        wire_refusal_t refusal = judge (&worker->peer, (wire_text_t) { "", 0 }, why, sizeof why);
+        if (refusal == 0 && worker->peer.account->is_changed)
+            scheduler_ask_anew (self, now_ms, &worker->peer);
         if (refusal == 0)
             continue;
         refuse (self, now_ms, &worker->peer, refusal, why);
@@ -71,5 +77,4 @@ void scheduler_admit (scheduler_t *self, int64_t now_ms, const access_t *access)
         return;
     shut_out_workers (self, now_ms);
     shut_out_sessions (self, now_ms);
-    scheduler_ask_anew (self, now_ms);
 }

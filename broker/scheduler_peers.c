@@ -47,18 +47,12 @@ void scheduler_disconnected (scheduler_t *self, int64_t now_ms, uint64_t connect
         break_peer (self, now_ms, peer);
 }
 
-void scheduler_ask_anew (scheduler_t *self, int64_t now_ms)
+void scheduler_ask_anew (scheduler_t *self, int64_t now_ms, peer_t *peer)
 {
-    for (dp_map_node_t *node = dp_map_first (&self->connections), *next; node != NULL; node = next) {
-        next = dp_map_next (&self->connections, node);
-        peer_t *peer = DP_CONTAINER (node, peer_t, by_connection);
-        if (!peer->account->is_changed
-            || (peer->role == WIRE_ROLE_CLIENT
-                && DP_CONTAINER (peer, session_record_t, peer)->initializer[0] == '\0'))
-            continue;
-        wire_put_bare (&self->outbox, peer->connection, WIRE_WHO, 0);
-        break_peer (self, now_ms, peer);
-    }
+    if (peer->connection == 0)
+        return;
+    wire_put_bare (&self->outbox, peer->connection, WIRE_WHO, 0);
+    break_peer (self, now_ms, peer);
 }
 
 /* Whoever comes again and again to be refused shall not fill the log. */

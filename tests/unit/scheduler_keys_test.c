@@ -522,6 +522,41 @@ static void a_client_that_is_away_has_no_session_when_its_key_is_taken_off (void
     srig_expect_tasks (t, 1, "1");
 }
 
+/* It would be called in each new child of the session, whatever the next HELLO says. */
+static void a_session_ends_whose_initializer_its_key_may_not_call_any_more (void **state)
+{
+    (void) state;
+    char *all[] = { "work", "prepare", "other" };
+    access_entry_t entries[] = { alices, bobs, carols };
+    entries[0].functions = entries[1].functions = all;
+    entries[0].n_functions = entries[1].n_functions = 3;
+    entries[1].role = ACCESS_CLIENT;
+    admit_list (entries, 3);
+    t->clients[1].initializer = t->clients[2].initializer = "prepare";
+    client_of (ALICE, 1);
+    client_of (BOB, 2);
+    client_of (BOB, 3);
+    srig_submit (t, 1, 1, 1);
+    srig_turn (t);
+    srig_break (t, &t->clients[1]);
+    entries[0].n_functions = entries[1].n_functions = 2;
+    admit_list (entries, 3);
+    srig_turn (t);
+    assert_int_equal (t->clients[2].n_kinds[WIRE_REFUSED] + t->clients[2].n_kinds[WIRE_WHO], 0);
+    assert_int_equal (srig_stats (t).n_sessions, 3);
+    entries[0].n_functions = entries[1].n_functions = 1;
+    admit_list (entries, 3);
+    srig_turn (t);
+    assert_int_equal (srig_stats (t).n_sessions, 1); /* that has none */
+    assert_int_equal (t->clients[2].refusal, WIRE_REFUSED_ROLE);
+    assert_contains (t->clients[2].text, "may not call 'prepare'");
+    srig_expect_runs (&t->workers[1].cancels, "1.1");
+    assert_int_equal (t->workers[1].n_ends, 1);
+    t->clients[1].initializer = NULL;
+    client_of (ALICE, 1);
+    assert_false (t->clients[1].welcome.is_session_kept);
+}
+
 static void a_key_that_gets_another_role_is_held_to_it_at_once (void **state)
 {
     (void) state;
@@ -572,6 +607,7 @@ int main (void)
         CASE (a_silent_worker_whose_key_is_taken_off_is_refused_at_once),
         CASE (a_silent_client_whose_key_is_taken_off_is_refused_at_once),
         CASE (a_client_that_is_away_has_no_session_when_its_key_is_taken_off),
+        CASE (a_session_ends_whose_initializer_its_key_may_not_call_any_more),
         CASE (a_key_that_gets_another_role_is_held_to_it_at_once),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

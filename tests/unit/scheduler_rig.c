@@ -219,7 +219,7 @@ void srig_client_hello (srig_t *self, int client)
                            .host = text_of ("here"),
                            .name = text_of (name),
                            .pid = 10,
-                           .initializer = text_of (""),
+                           .initializer = text_of (peer->initializer != NULL ? peer->initializer : ""),
                            .heeds_drain = !peer->is_old };
     wire_put_hello (&self->out, 0, &hello, NULL, NULL);
     srig_send (self, peer->connection);

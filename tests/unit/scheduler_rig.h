@@ -35,7 +35,8 @@ typedef struct srig_rows_s {
 typedef struct srig_peer_s {
     uint64_t id, connection, n_hellos; /* connection 0 = none */
     wire_role_t role;
-    bool is_old; /* a client that does not know what DRAIN means */
+    bool is_old;             /* a client that does not know what DRAIN means */
+    const char *initializer; /* of a client; NULL = none */
     /* what it was sent since srig_forget */
     size_t n_kinds[WIRE_KINDS], n_messages;
     srig_rows_t tasks, adopts, revokes, cancels, results, progress;
