@@ -175,6 +175,8 @@ static wire_refusal_t refuse_function (const access_entry_t *entry, const char *
 static wire_refusal_t judge_hello (const access_entry_t *entry, const wire_hello_t *hello, char *why,
                                    size_t size)
 {
+    if (!wire_is_spoken (hello))
+        return 0; /* its role was not read: it is refused for its version */
     bool is_worker = hello->role == WIRE_ROLE_WORKER;
     if (is_worker != (entry->role == ACCESS_WORKER)) {
         snprintf (why, size,

@@ -62,8 +62,8 @@ void access_explain_function (const access_entry_t *entry, const char *deed, wir
 
 /* May whoever has this entry (NULL: an unknown key) say this message? 0 = it may; else the code of the
    REFUSED that it gets, and in why what to tell it. The message is not read from: its records are all still
-   there. Which functions a SUBMIT calls is not judged here, since that is a matter of each task: ask
-   access_may_use. */
+   there. A HELLO of another version of the protocol is not judged: it is refused for that. Which functions a
+   SUBMIT calls is not judged here, since that is a matter of each task: ask access_may_use. */
 wire_refusal_t access_judge (const access_entry_t *entry, const wire_message_t *message, char *why,
                              size_t size);
 

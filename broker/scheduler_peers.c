@@ -151,7 +151,7 @@ static void on_hello (scheduler_t *self, int64_t now_ms, uint64_t connection, wi
         scheduler_refuse (self, now_ms, connection, WIRE_REFUSED_LIMIT, why);
         return;
     }
-    if (hello->version_max < WIRE_VERSION_MIN || hello->version_min > WIRE_VERSION) {
+    if (!wire_is_spoken (hello)) {
         char text[256];
         snprintf (text, sizeof text,
                   "it speaks the protocol versions %llu to %llu, this broker %d to %d: update the older one",

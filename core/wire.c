@@ -92,7 +92,7 @@ static const char *decode_hello (wire_message_t *message, dp_reader_t *reader, w
         return why;
     if (hello->version_min > hello->version_max)
         return "a range of versions that ends before it begins";
-    if (hello->version_min > WIRE_VERSION || hello->version_max < WIRE_VERSION_MIN) {
+    if (!wire_is_spoken (hello)) {
         /* All else may look different in such a version: the peer shall hear of that, of nothing else. */
         frames->used = UINT64_MAX;
         return NULL;

@@ -113,6 +113,12 @@ typedef struct wire_hello_s {
     size_t n_functions, n_labels;
 } wire_hello_t;
 
+/* Do we speak one of its versions? If not, they are all that was read of it. */
+static inline bool wire_is_spoken (const wire_hello_t *hello)
+{
+    return hello->version_min <= WIRE_VERSION && hello->version_max >= WIRE_VERSION_MIN;
+}
+
 typedef struct wire_welcome_s {
     uint64_t version, epoch;
     bool is_session_kept; /* the broker knew this peer already (R6) */

@@ -102,11 +102,11 @@ static void send_first (fixture_t *self, size_t role, dp_outbox_t *out, wire_kin
     assert_true (is_sent);
 }
 
-static void say_hello (fixture_t *self, size_t role, wire_role_t as)
+static void say_hello_of (fixture_t *self, size_t role, wire_role_t as, uint64_t version)
 {
     dp_outbox_t out = { NULL, NULL, 0 };
-    wire_hello_t hello = { .version_min = WIRE_VERSION_MIN,
-                           .version_max = WIRE_VERSION,
+    wire_hello_t hello = { .version_min = version,
+                           .version_max = version,
                            .role = as,
                            .id = ++self->last_id,
                            .connection = 1,
@@ -118,6 +118,11 @@ static void say_hello (fixture_t *self, size_t role, wire_role_t as)
                            .window_bytes = 1 };
     wire_put_hello (&out, 0, &hello, NULL, NULL);
     send_first (self, role, &out, WIRE_HELLO);
+}
+
+static void say_hello (fixture_t *self, size_t role, wire_role_t as)
+{
+    say_hello_of (self, role, as, WIRE_VERSION);
 }
 
 static void say_ping (fixture_t *self, size_t role)
@@ -211,6 +216,21 @@ static void allows_each_role_what_it_may_say (void **state)
     assert_true (process_lives (process_pid (cluster_broker (self->cluster))));
 }
 
+/* Whatever role its key has. */
+static void tells_each_role_of_another_version (void **state)
+{
+    fixture_t *self = *state;
+    for (size_t role = 0; role < N_ROLES; role++) {
+        char text[256] = "";
+        connect_as (self, role);
+        say_hello_of (self, role, ROLE_LETTERS[role] == 'w' ? WIRE_ROLE_WORKER : WIRE_ROLE_CLIENT,
+                      WIRE_VERSION + 1);
+        assert_int_equal (listen_for (self, role, WIRE_REFUSED, text), WIRE_REFUSED_VERSION);
+        assert_contains (text, "update the older one");
+        leave (self, role);
+    }
+}
+
 /* ---- Changes ---------------------------------------------------------------------------------- */
 
 static void change_list (fixture_t *self, const char *text, const char *answer)
@@ -296,6 +316,7 @@ int main (int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
         CASE (allows_each_role_what_it_may_say),
+        CASE (tells_each_role_of_another_version),
         CASE (shuts_out_a_revoked_key_of_each_role_at_once),
         CASE (holds_a_live_connection_to_the_role_that_its_key_gets),
         CASE (keeps_the_list_before_a_broken_one),

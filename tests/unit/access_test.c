@@ -27,7 +27,9 @@ static wire_message_t message_of (const role_row_t *row)
 {
     wire_message_t message = { .kind = row->kind };
     if (row->kind == WIRE_HELLO)
-        message.hello.role = (wire_role_t) row->as;
+        message.hello = (wire_hello_t) { .version_min = WIRE_VERSION_MIN,
+                                         .version_max = WIRE_VERSION,
+                                         .role = (wire_role_t) row->as };
     if (row->kind == WIRE_QUERY)
         message.query.question = (wire_question_t) row->as;
     return message;
@@ -84,6 +86,23 @@ static void refuses_all_that_an_unknown_key_says (void **state)
         assert_int_equal (access_judge (NULL, &message, why, sizeof why), WIRE_REFUSED_KEY);
         assert_contains (why, "allowlist");
     }
+}
+
+/* As what it comes is not read then: it is told of its version, and not of a role. */
+static void leaves_another_version_to_be_refused_for_that (void **state)
+{
+    (void) state;
+    char why[256];
+    static const uint64_t versions[][2] = { { 0, WIRE_VERSION_MIN - 1 }, { WIRE_VERSION + 1, 9 } };
+    for (access_role_t role = ACCESS_CLIENT; role < ACCESS_ROLES; role++)
+        for (size_t i = 0; i < 2; i++) {
+            access_entry_t entry = entry_of (role);
+            const wire_message_t hello
+                = { .kind = WIRE_HELLO,
+                    .hello = { .version_min = versions[i][0], .version_max = versions[i][1] } };
+            assert_int_equal (access_judge (&entry, &hello, why, sizeof why), 0);
+            assert_int_equal (access_judge (NULL, &hello, why, sizeof why), WIRE_REFUSED_KEY);
+        }
 }
 
 /* ---- The list --------------------------------------------------------------------------------- */
@@ -157,8 +176,11 @@ static void refuses_an_initializer_that_is_not_listed (void **state)
     char why[256];
     access_entry_t entry = entry_of (ACCESS_CLIENT);
     entry.functions = "square\0";
-    wire_message_t hello
-        = { .kind = WIRE_HELLO, .hello = { .role = WIRE_ROLE_CLIENT, .initializer = WIRE_TEXT ("prepare") } };
+    wire_message_t hello = { .kind = WIRE_HELLO,
+                             .hello = { .version_min = WIRE_VERSION_MIN,
+                                        .version_max = WIRE_VERSION,
+                                        .role = WIRE_ROLE_CLIENT,
+                                        .initializer = WIRE_TEXT ("prepare") } };
     assert_int_equal (access_judge (&entry, &hello, why, sizeof why), WIRE_REFUSED_ROLE);
     assert_contains (why, "may not call 'prepare'");
 }
@@ -182,6 +204,7 @@ int main (void)
         cmocka_unit_test (has_a_row_for_each_message),
         cmocka_unit_test (lets_only_an_admin_ask_what_is_not_known),
         cmocka_unit_test (refuses_all_that_an_unknown_key_says),
+        cmocka_unit_test (leaves_another_version_to_be_refused_for_that),
         cmocka_unit_test (finds_what_was_added_and_nothing_else),
         cmocka_unit_test (finds_each_of_many),
         cmocka_unit_test (tells_which_functions_a_key_may_use),
