@@ -191,7 +191,7 @@ static void on_hello (scheduler_t *self, int64_t now_ms, uint64_t connection, wi
     dp_map_put (&self->connections, connection, &peer->by_connection);
     if (is_client)
         scheduler_drain_newcomer (self, DP_CONTAINER (peer, session_record_t, peer));
-    if (is_client && !hello->is_watcher)
+    if (is_client && !DP_CONTAINER (peer, session_record_t, peer)->is_watcher)
         scheduler_log (self, "client '%s' (pid %llu on %s) connected", peer->name,
                        (unsigned long long) peer->pid, peer->host);
 }
@@ -312,10 +312,22 @@ static const struct {
     [WIRE_PROGRESS] = { NULL, scheduler_on_progress },
 };
 
+/* It said that it only asks, and so stands in no log and no state: then it has nothing done either. */
+static bool is_watcher_with_work (const peer_t *peer, const wire_message_t *message)
+{
+    return peer->role == WIRE_ROLE_CLIENT && DP_CONTAINER (peer, session_record_t, peer)->is_watcher
+           && (message->kind == WIRE_SUBMIT || (message->kind == WIRE_CLAIM && message->n_records > 0));
+}
+
 static void handle (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message,
                     dp_blob_t *const *blobs)
 {
     bool is_client = peer->role == WIRE_ROLE_CLIENT;
+    if (is_watcher_with_work (peer, message)) {
+        scheduler_refuse (self, now_ms, peer->connection, WIRE_REFUSED_KIND,
+                          "a client that said that it only asks (watcher) may have no tasks");
+        return;
+    }
     handler_t *handler = is_client ? handlers[message->kind].of_client : handlers[message->kind].of_worker;
     if (handler != NULL)
         handler (self, now_ms, peer, message);

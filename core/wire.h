@@ -103,7 +103,7 @@ typedef struct wire_hello_s {
     wire_text_t initializer; /* "" = none */
     wire_bytes_t initializer_args;
     uint64_t seed, max_tasks_per_child;
-    bool is_watcher;  /* it only asks: it is neither counted nor logged */
+    bool is_watcher;  /* it only asks: it is neither counted nor logged, and may have no tasks */
     bool heeds_drain; /* a client: it knows what to do when the broker says DRAIN */
     uint64_t machine; /* whose processes may share memory with it: see MEMORY; 0 = none */
     /* of a worker */
