@@ -135,6 +135,8 @@ static int start (broker_t *self, void *context, const broker_config_t *config)
     if (scheduler.epoch == 0)
         scheduler.epoch = dp_random ();
     scheduler.secret = (dp_hash_key_t) { dp_random (), dp_random () };
+    if (config->keys != NULL)
+        scheduler.cluster_secret = gate_secret (config->keys);
     if (scheduler.max_payload_bytes == 0)
         scheduler.max_payload_bytes = DP_DEFAULT_MAX_PAYLOAD;
     self->max_payload = scheduler.max_payload_bytes;

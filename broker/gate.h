@@ -10,6 +10,7 @@
 #define GATE_H_INCLUDED
 
 #include "broker/access.h"
+#include "core/hash.h"
 #include "net/keys.h"
 #include "net/message.h"
 #include "net/watch.h"
@@ -20,6 +21,9 @@ typedef struct gate_s gate_t;
    error; the list is then still the caller's. */
 gate_t *gate_new (void *context, const dp_keys_t *keys, access_t **access_p, void (*log) (const char *line));
 void gate_destroy (gate_t **self_p);
+
+/* 128 bits that only brokers with this secret key can make. */
+dp_hash_key_t gate_secret (const dp_keys_t *keys);
 
 /* Let the socket, which is not bound yet, be entered through the gate only. 0, or -1 with the thread's last
    error. */

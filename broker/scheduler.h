@@ -25,6 +25,8 @@ typedef struct scheduler_s scheduler_t;
 typedef struct scheduler_config_s { /* zero members mean the default */
     uint64_t epoch;                 /* 64 random bits, of this start of the broker */
     dp_hash_key_t secret;           /* 128 random bits: of them peers cannot choose ids that make it slow */
+    dp_hash_key_t cluster_secret;   /* likewise, but the same at all brokers with the same keys, and after a
+                                       restart: it hides the ids of peers with keys. See scheduler_own_id */
     const char *name;               /* of the broker; copied */
     uint64_t max_payload_bytes;     /* 64 MiB */
     uint64_t memory_limit_bytes;    /* for payloads of all sessions; 0 = none. See scheduler_room.c */
@@ -55,13 +57,13 @@ void scheduler_deny (scheduler_t *self, int64_t now_ms, uint64_t connection, wir
                      const char *why);
 
 /* Whose the HELLOs are that are received from now on: a key, of at most SCHEDULER_OWNER characters; "" (as at
-   the start) = nobody knows. An id that one owner's peer has is refused to any other. */
+   the start) = nobody knows. An id is its owner's: what another says of the same one is of another peer. */
 #define SCHEDULER_OWNER 40
 void scheduler_set_owner (scheduler_t *self, const char *owner);
 
 /* From now on these keys are let in, with what each may do; NULL (as at the start): whoever comes without one
-   may do all. Borrowed until the next call. Whoever is here and may not be any more is refused at once, silent
-   or away as he may be: by his key, its role, or the initializer of his session. A worker's tasks run
+   may do all. Borrowed until the next call. Whoever is here and may not be any more is refused at once,
+   silent or away as he may be: by his key, its role, or the initializer of his session. A worker's tasks run
    elsewhere then, a session ends; so does one that has tasks and whose key may not submit any more. A task
    that a key may not submit is refused alone. The quotas that the list gives hold from now on. A worker whose
    key has other functions now is to say HELLO anew, with those that it offers. */

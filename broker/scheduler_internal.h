@@ -303,6 +303,11 @@ void scheduler_forget (scheduler_t *self, uint64_t connection);
 void scheduler_refuse (scheduler_t *self, int64_t now_ms, uint64_t connection, wire_refusal_t code,
                        const char *text);
 
+/* What the peer that says HELLO now is known by, here and to workers: without a key its id. Of one with a
+   key, what nobody gets who has another key, says another initializer, or comes in another role, whatever id
+   he says: so whoever knows it cannot come as this peer to any broker. The next broker gets the same. */
+uint64_t scheduler_own_id (const scheduler_t *self, const wire_hello_t *hello);
+
 /* It is to say HELLO once more, if it is connected: its connection is over. */
 void scheduler_ask_anew (scheduler_t *self, int64_t now_ms, peer_t *peer);
 

@@ -3,9 +3,22 @@
    whether he says anything or not. */
 #include "broker/scheduler_internal.h"
 
-#include <stdio.h>
+#include <string.h>
 
 enum { REFUSAL = 512 }; /* room for the reason */
+
+/* Bytes, and words as their values: brokers on machines of another byte order get the same. */
+uint64_t scheduler_own_id (const scheduler_t *self, const wire_hello_t *hello)
+{
+    const dp_hash_key_t *secret = &self->config.cluster_secret;
+    if (self->owner[0] == '\0')
+        return hello->id;
+    const uint64_t words[]
+        = { dp_hash_bytes (secret, self->owner, strlen (self->owner)), hello->role, hello->id,
+            dp_hash_bytes (secret, hello->initializer.data, hello->initializer.len) };
+    uint64_t id = dp_hash (secret, words, sizeof words / sizeof words[0]);
+    return id != 0 ? id : 1;
+}
 
 /* What a HELLO in that role, with that initializer, would be answered now: 0, or the code of its refusal. */
 static wire_refusal_t judge (const peer_t *peer, wire_text_t initializer, char *why, size_t size)

@@ -144,7 +144,8 @@ static peer_t *known_peer (const scheduler_t *self, const wire_hello_t *hello)
 
 static void on_hello (scheduler_t *self, int64_t now_ms, uint64_t connection, wire_message_t *message)
 {
-    const wire_hello_t *hello = &message->hello; /* of another version only its versions are read */
+    wire_hello_t *hello = &message->hello; /* of another version only its versions are read */
+    hello->id = scheduler_own_id (self, hello);
     peer_t *peer = known_peer (self, hello);
     char why[REFUSAL];
     if (scheduler_over_hellos (self, now_ms, peer, hello->role, why, sizeof why) != NULL) {

@@ -432,6 +432,25 @@ static void takes_the_tasks_from_a_worker_whose_key_is_revoked (void **state)
     folder_destroy (&folder);
 }
 
+/* What workers know a session by is the same at the next start, though no id of a session stands there. */
+static void what_runs_is_found_again_by_the_next_broker (void **state)
+{
+    fixture_t *self = *state;
+    folder_t *folder = folder_new ();
+    const char *started = folder_path (folder, "started"), *gate = folder_path (folder, "gate");
+    dpool_t *pool = assert_made (open_as (self, cluster_endpoint (self->cluster), "alice", "broker"));
+    dpool_async_result_t *result
+        = assert_made (dpool_apply_async (pool, "touch_then_wait", "ss", started, gate));
+    wait_for_size (started, 1);
+    cluster_restart_broker (self->cluster);
+    make_file (gate);
+    assert_ok (dpool_async_result_get (result, PATIENCE_MS));
+    assert_int_equal (size_of (started), 1); /* adopted, not run again */
+    dpool_async_result_destroy (&result);
+    dpool_destroy (&pool);
+    folder_destroy (&folder);
+}
+
 /* As docs/security.md says: for a while a name has two keys. */
 static void exchanges_the_key_of_a_program_without_a_break (void **state)
 {
@@ -580,6 +599,7 @@ int main (int argc, char **argv)
         CASE (lets_a_monitor_look_but_not_call),
         CASE (shuts_out_a_revoked_key_at_once),
         CASE (takes_the_tasks_from_a_worker_whose_key_is_revoked),
+        CASE (what_runs_is_found_again_by_the_next_broker),
         CASE (exchanges_the_key_of_a_program_without_a_break),
         CASE (exchanges_the_key_of_the_broker),
         CASE (keeps_the_old_list_where_the_new_one_is_wrong),

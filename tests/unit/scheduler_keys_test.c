@@ -77,7 +77,7 @@ static void worker_of (const char *owner, int worker, uint64_t window)
 
 static account_t *account_of (int client)
 {
-    return scheduler_session (t->scheduler, t->clients[client].id)->peer.account;
+    return scheduler_session (t->scheduler, t->clients[client].session)->peer.account;
 }
 
 static int setup (void **state)
@@ -430,6 +430,111 @@ static void a_key_that_is_taken_off_leaves_no_account (void **state)
     srig_turn (t);
 }
 
+/* ---- Whose an id is --------------------------------------------------------------------------- */
+
+/* A broker that knows Alice, Bob and Carol, and the secret of its cluster. */
+static void begin_anew (uint64_t secret)
+{
+    const scheduler_config_t config = { .epoch = 8, .cluster_secret = { secret, 0 } };
+    srig_free (&t);
+    t = srig_new_with (&config);
+    admit (NULL);
+}
+
+/* Functions can see what workers are told, and its id is all that a client needs to come back. */
+static void workers_are_not_told_the_id_of_a_session (void **state)
+{
+    (void) state;
+    uint64_t told[3];
+    for (uint64_t i = 0; i < 3; i++) {
+        begin_anew (i < 2 ? 1 : 2);
+        worker_of (CAROL, 1, 100);
+        client_of (ALICE, 1);
+        srig_submit (t, 1, 1, 1);
+        srig_turn (t);
+        assert_int_equal (t->workers[1].n_sessions, 1);
+        told[i] = t->workers[1].sessions[0];
+        assert_int_not_equal (told[i], t->clients[1].id);
+        assert_int_equal (t->workers[1].tasks.rows[0].session, told[i]);
+    }
+    assert_int_equal (told[0], told[1]);     /* at the next broker of the cluster, */
+    assert_int_not_equal (told[0], told[2]); /* and nobody else knows */
+}
+
+static void the_same_id_is_another_session_of_another_key (void **state)
+{
+    (void) state;
+    begin_anew (1);
+    worker_of (CAROL, 1, 100);
+    client_of (ALICE, 1);
+    srig_submit (t, 1, 1, 1);
+    srig_turn (t);
+    t->clients[2].id = t->clients[1].id;
+    client_of (BOB, 2);
+    assert_int_equal (t->clients[2].n_kinds[WIRE_REFUSED], 0);
+    assert_false (t->clients[2].welcome.is_session_kept);
+    srig_submit (t, 2, 1, 1);
+    srig_cancel (t, 2, 1, 1);
+    srig_turn (t);
+    assert_int_equal (srig_stats (t).n_sessions, 2);
+    srig_result (t, 1, 1, 1, 1, OUTCOME_VALUE);
+    srig_turn (t);
+    srig_expect_results (t, 1, "1");
+    assert_int_equal (t->clients[2].n_kinds[WIRE_RESULTS], 1);
+    assert_int_equal (srig_status (t, 2, 1), OUTCOME_CANCELLED);
+    client_of (ALICE, 1);
+    assert_true (t->clients[1].welcome.is_session_kept);
+}
+
+/* Alice's broker has died, and Bob is at the next one before her: with her id, or with what her worker was
+   told. What runs waits for her all the same. */
+static void nobody_gets_the_runs_of_another_at_the_next_broker (void **state)
+{
+    (void) state;
+    begin_anew (1);
+    client_of (ALICE, 1);
+    uint64_t ids[] = { t->clients[1].id, t->clients[1].session };
+    for (int i = 0; i < 2; i++) {
+        begin_anew (1);
+        t->clients[1].session = ids[1];
+        scheduler_set_owner (t->scheduler, CAROL);
+        srig_worker_hello (t, 1, (srig_hello_t) { .window = 100 });
+        srig_run (t, 1, 1, 7, 1, WIRE_RUN_RUNNING);
+        srig_runs_end (t, 1);
+        t->clients[2].id = ids[i];
+        scheduler_set_owner (t->scheduler, BOB);
+        srig_client_hello (t, 2);
+        srig_claim (t, 2, 1, 9, true);
+        srig_turn (t);
+        srig_expect_runs (&t->workers[1].adopts, "");
+        srig_expect_runs (&t->workers[1].cancels, "");
+        scheduler_set_owner (t->scheduler, ALICE);
+        srig_client_hello (t, 1);
+        assert_int_equal (t->clients[1].n_kinds[WIRE_REFUSED], 0);
+        srig_claim (t, 1, 7, 7, true);
+        srig_turn (t);
+        srig_expect_runs (&t->workers[1].adopts, "7.1");
+        srig_result (t, 1, 1, 7, 1, OUTCOME_VALUE);
+        srig_turn (t);
+        srig_expect_results (t, 1, "7");
+        srig_expect_results (t, 2, "");
+    }
+}
+
+/* Children that were prepared with another one are not the session's. */
+static void another_initializer_is_of_another_session (void **state)
+{
+    (void) state;
+    begin_anew (1);
+    t->clients[1].initializer = "prepare";
+    client_of (ALICE, 1);
+    uint64_t prepared = t->clients[1].session;
+    t->clients[1].initializer = NULL;
+    client_of (ALICE, 1);
+    assert_false (t->clients[1].welcome.is_session_kept);
+    assert_int_not_equal (t->clients[1].session, prepared);
+}
+
 /* ---- Who may not be here any more -------------------------------------------------------------- */
 
 static const access_entry_t alices = { .key = ALICE, .name = "alice", .role = ACCESS_CLIENT };
@@ -604,6 +709,10 @@ int main (void)
         CASE (tells_who_offers_a_function_and_whether_it_may_be_called),
         CASE (without_keys_each_session_has_a_quota_of_its_own),
         CASE (a_key_that_is_taken_off_leaves_no_account),
+        CASE (workers_are_not_told_the_id_of_a_session),
+        CASE (the_same_id_is_another_session_of_another_key),
+        CASE (nobody_gets_the_runs_of_another_at_the_next_broker),
+        CASE (another_initializer_is_of_another_session),
         CASE (a_silent_worker_whose_key_is_taken_off_is_refused_at_once),
         CASE (a_silent_client_whose_key_is_taken_off_is_refused_at_once),
         CASE (a_client_that_is_away_has_no_session_when_its_key_is_taken_off),

@@ -52,26 +52,43 @@ static void says_whether_it_still_knew_the_peer (void **state)
     assert_true (t->workers[1].welcome.is_session_kept);
 }
 
-static void refuses_an_id_that_a_peer_with_another_key_has (void **state)
+static void an_id_of_a_key_is_not_that_of_another (void **state)
 {
     (void) state;
     scheduler_set_owner (t->scheduler, "alice");
     srig_client (t, 1);
-    uint64_t connection = t->clients[1].connection;
+    srig_worker (t, 1, 1);
     scheduler_set_owner (t->scheduler, "mallory");
-    srig_peer_t mallory = t->clients[1];
-    srig_client_hello (t, 1);
-    assert_int_equal (t->clients[1].n_kinds[WIRE_REFUSED], 1);
-    assert_int_equal (t->clients[1].refusal, WIRE_REFUSED_DUPLICATE);
-    scheduler_stats_t stats;
-    scheduler_stats (t->scheduler, &stats);
-    assert_int_equal (stats.n_sessions, 1);
+    srig_peer_t client = t->clients[1], worker = t->workers[1];
+    srig_client (t, 1);
+    srig_worker (t, 1, 1);
+    assert_false (t->clients[1].welcome.is_session_kept);
+    assert_false (t->workers[1].welcome.is_session_kept);
+    assert_int_equal (srig_stats (t).n_sessions, 2);
+    assert_int_equal (srig_stats (t).n_workers, 2);
+    srig_bare (t, &t->clients[1], WIRE_BYE);
+    srig_bare (t, &t->workers[1], WIRE_BYE);
     /* Alice goes on as if nothing had been. */
-    t->clients[1] = mallory;
-    assert_int_equal (t->clients[1].connection, connection);
+    t->clients[1] = client;
+    t->workers[1] = worker;
     scheduler_set_owner (t->scheduler, "alice");
     srig_client_hello (t, 1);
     assert_true (t->clients[1].welcome.is_session_kept);
+    srig_worker (t, 1, 1);
+    assert_true (t->workers[1].welcome.is_session_kept);
+}
+
+/* Ids that are hidden as the same are as good as never. */
+static void refuses_what_another_key_is_known_by (void **state)
+{
+    (void) state;
+    scheduler_set_owner (t->scheduler, "alice");
+    srig_client (t, 1);
+    scheduler_set_owner (t->scheduler, "");
+    t->clients[2].id = t->clients[1].session;
+    srig_client_hello (t, 2);
+    assert_int_equal (t->clients[2].refusal, WIRE_REFUSED_DUPLICATE);
+    assert_int_equal (srig_stats (t).n_sessions, 1);
 }
 
 static void answers_who_before_hello (void **state)
@@ -501,7 +518,8 @@ int main (void)
     const struct CMUnitTest tests[] = {
         TEST (welcomes_a_client_with_what_it_needs_to_know),
         TEST (says_whether_it_still_knew_the_peer),
-        TEST (refuses_an_id_that_a_peer_with_another_key_has),
+        TEST (an_id_of_a_key_is_not_that_of_another),
+        TEST (refuses_what_another_key_is_known_by),
         TEST (answers_who_before_hello),
         TEST (does_not_answer_a_strangers_bye),
         TEST (the_highest_connection_owns_the_peer),

@@ -80,7 +80,7 @@ srig_t *srig_new_with (const scheduler_config_t *config)
     self->now_ms = 1000000;
     self->payload_len = 1;
     for (int i = 1; i < SCHEDULER_RIG_PEERS; i++) {
-        self->clients[i].id = 100 + (uint64_t) i;
+        self->clients[i].id = self->clients[i].session = 100 + (uint64_t) i;
         self->clients[i].role = WIRE_ROLE_CLIENT;
         self->workers[i].id = 200 + (uint64_t) i;
         self->workers[i].role = WIRE_ROLE_WORKER;
@@ -221,6 +221,7 @@ void srig_client_hello (srig_t *self, int client)
                            .pid = 10,
                            .initializer = text_of (peer->initializer != NULL ? peer->initializer : ""),
                            .heeds_drain = !peer->is_old };
+    peer->session = scheduler_own_id (self->scheduler, &hello);
     wire_put_hello (&self->out, 0, &hello, NULL, NULL);
     srig_send (self, peer->connection);
     take_out (self);
@@ -419,7 +420,7 @@ static void say_result (srig_t *self, int worker, const wire_result_t *result)
 void srig_result (srig_t *self, int worker, int client, uint64_t id, uint64_t attempt,
                   outcome_status_t status)
 {
-    wire_result_t result = { .session = 100 + (uint64_t) client,
+    wire_result_t result = { .session = self->clients[client].session,
                              .id = id,
                              .attempt = attempt,
                              .status = status,
@@ -433,7 +434,7 @@ void srig_sized (srig_t *self, int worker, int client, uint64_t id, uint64_t att
 {
     wire_batch_t batch = { 0 };
     uint8_t *row = dp_must_alloc (size);
-    wire_result_t result = { .session = 100 + (uint64_t) client,
+    wire_result_t result = { .session = self->clients[client].session,
                              .id = id,
                              .attempt = attempt,
                              .is_final = true,
@@ -447,7 +448,7 @@ void srig_sized (srig_t *self, int worker, int client, uint64_t id, uint64_t att
 
 void srig_timed (srig_t *self, int worker, int client, uint64_t id, uint64_t attempt, uint64_t run_us)
 {
-    wire_result_t result = { .session = 100 + (uint64_t) client,
+    wire_result_t result = { .session = self->clients[client].session,
                              .id = id,
                              .attempt = attempt,
                              .is_final = true,
@@ -459,7 +460,7 @@ void srig_timed (srig_t *self, int worker, int client, uint64_t id, uint64_t att
 void srig_part (srig_t *self, int worker, int client, uint64_t id, uint64_t attempt, uint64_t first,
                 uint64_t n, bool is_final)
 {
-    wire_result_t result = { .session = 100 + (uint64_t) client,
+    wire_result_t result = { .session = self->clients[client].session,
                              .id = id,
                              .attempt = attempt,
                              .is_final = is_final,
@@ -472,7 +473,7 @@ void srig_part (srig_t *self, int worker, int client, uint64_t id, uint64_t atte
 void srig_cut (srig_t *self, int worker, int client, uint64_t id, uint64_t attempt, uint64_t first,
                uint64_t n)
 {
-    wire_result_t result = { .session = 100 + (uint64_t) client,
+    wire_result_t result = { .session = self->clients[client].session,
                              .id = id,
                              .attempt = attempt,
                              .status = OUTCOME_NOT_STARTED,
@@ -491,13 +492,14 @@ static void say_run (srig_t *self, int worker, wire_kind_t kind, const wire_run_
 
 void srig_release (srig_t *self, int worker, int client, uint64_t id, uint64_t attempt)
 {
-    wire_run_t run = { .session = 100 + (uint64_t) client, .id = id, .attempt = attempt };
+    wire_run_t run = { .session = self->clients[client].session, .id = id, .attempt = attempt };
     say_run (self, worker, WIRE_RELEASE, &run);
 }
 
 void srig_run (srig_t *self, int worker, int client, uint64_t id, uint64_t attempt, wire_run_state_t state)
 {
-    wire_run_t run = { .session = 100 + (uint64_t) client, .id = id, .attempt = attempt, .state = state };
+    wire_run_t run
+        = { .session = self->clients[client].session, .id = id, .attempt = attempt, .state = state };
     say_run (self, worker, WIRE_RUNS, &run);
 }
 
@@ -510,12 +512,20 @@ void srig_runs_end (srig_t *self, int worker)
 
 void srig_progress (srig_t *self, int worker, int client, uint64_t id, uint64_t attempt, uint64_t since_ms)
 {
-    wire_run_t run = { .session = 100 + (uint64_t) client,
+    wire_run_t run = { .session = self->clients[client].session,
                        .id = id,
                        .attempt = attempt,
                        .state = WIRE_RUN_RUNNING,
                        .since_ms = since_ms };
     say_run (self, worker, WIRE_PROGRESS, &run);
+}
+
+static int client_of (const srig_t *self, uint64_t session)
+{
+    int client = 1;
+    while (client < SCHEDULER_RIG_PEERS - 1 && self->clients[client].session != session)
+        client++;
+    return client;
 }
 
 size_t srig_work (srig_t *self)
@@ -524,7 +534,7 @@ size_t srig_work (srig_t *self)
     for (int i = 1; i < SCHEDULER_RIG_PEERS; i++) {
         srig_rows_t *tasks = &self->workers[i].tasks;
         for (size_t t = 0; t < tasks->n; t++, n++)
-            srig_result (self, i, (int) tasks->rows[t].session - 100, tasks->rows[t].id,
+            srig_result (self, i, client_of (self, tasks->rows[t].session), tasks->rows[t].id,
                          tasks->rows[t].attempt, OUTCOME_VALUE);
         tasks->n = 0;
     }

@@ -34,6 +34,7 @@ typedef struct srig_rows_s {
 
 typedef struct srig_peer_s {
     uint64_t id, connection, n_hellos; /* connection 0 = none */
+    uint64_t session;                  /* of a client: what its session is for workers */
     wire_role_t role;
     bool is_old;             /* a client that does not know what DRAIN means */
     const char *initializer; /* of a client; NULL = none */
