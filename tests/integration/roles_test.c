@@ -19,6 +19,7 @@
 
 #define MAX_PAYLOAD (64u << 20)
 #define KEY_SIZE 41 /* of a key in Z85, with its end */
+#define HEARD(kind) (UINT64_C (1) << (kind))
 #define N_ROLES (sizeof roles / sizeof roles[0])
 
 static const char *const roles[] = { "client", "worker", "monitor", "admin" }; /* as ROLE_LETTERS */
@@ -35,6 +36,7 @@ typedef struct fixture_s {
     void *dealers[N_ROLES]; /* NULL: not connected */
     uint64_t last_id;
     dp_incoming_t incoming;
+    char answer[8192];
 } fixture_t;
 
 static int set_up (void **state)
@@ -155,25 +157,39 @@ static void say (fixture_t *self, size_t role, const role_row_t *row)
     send_first (self, role, &out, row->kind);
 }
 
-/* Read until a message is of this kind. Where that is REFUSED, its code, and its text. */
-static wire_refusal_t listen_for (fixture_t *self, size_t role, wire_kind_t kind, char text[256])
+/* Read until a message is of this kind; heard_p gets a bit for each kind that came. Where that is REFUSED,
+   its code, and its text. The last answer's text stays in the fixture. */
+static wire_refusal_t listen_to (fixture_t *self, size_t role, wire_kind_t kind, char text[256],
+                                 uint64_t *heard_p)
 {
     wire_kind_t heard;
     wire_refusal_t code = 0;
+    *heard_p = 0;
     do {
         zmq_pollitem_t item = { self->dealers[role], 0, ZMQ_POLLIN, 0 };
         assert_int_equal (zmq_poll (&item, 1, PATIENCE_MS), 1);
         assert_int_equal (dp_incoming_receive (&self->incoming, self->dealers[role], false, MAX_PAYLOAD), 1);
         assert_null (self->incoming.malformed);
         heard = self->incoming.message.kind;
+        *heard_p |= HEARD (heard);
         if (heard == WIRE_REFUSED) {
             const wire_refused_t *refused = &self->incoming.message.refused;
             code = refused->code;
             snprintf (text, 256, "%.*s", (int) refused->text.len, refused->text.data);
         }
+        if (heard == WIRE_ANSWER) {
+            const wire_text_t *answer = &self->incoming.message.answer.text;
+            snprintf (self->answer, sizeof self->answer, "%.*s", (int) answer->len, answer->data);
+        }
         dp_incoming_fini (&self->incoming);
     } while (heard != kind);
     return code;
+}
+
+static wire_refusal_t listen_for (fixture_t *self, size_t role, wire_kind_t kind, char text[256])
+{
+    uint64_t heard;
+    return listen_to (self, role, kind, text, &heard);
 }
 
 static void come_in (fixture_t *self, size_t role)
@@ -186,33 +202,97 @@ static void come_in (fixture_t *self, size_t role)
 
 /* How it is refused what it said last; WIRE_REFUSED_MALFORMED if it was not: that is how what is sent behind
    it is refused in any case. (A PING would not do: a broker says PONG to nobody's PING, to see who is gone.)
-   The connection is over then. */
-static wire_refusal_t leave_refused (fixture_t *self, size_t role, char text[256])
+   heard_p gets what came before that. The connection is over then. */
+static wire_refusal_t leave_heard (fixture_t *self, size_t role, char text[256], uint64_t *heard_p)
 {
     assert_int_equal (zmq_send (self->dealers[role], "?", 1, 0), 1);
-    wire_refusal_t code = listen_for (self, role, WIRE_REFUSED, text);
+    wire_refusal_t code = listen_to (self, role, WIRE_REFUSED, text, heard_p);
     leave (self, role);
     return code;
 }
 
+static wire_refusal_t leave_refused (fixture_t *self, size_t role, char text[256])
+{
+    uint64_t heard;
+    return leave_heard (self, role, text, &heard);
+}
+
 /* ---- The matrix ------------------------------------------------------------------------------- */
 
+/* HELLO is said on a connection that has said nothing. */
+static wire_refusal_t try_cell (fixture_t *self, size_t role, const role_row_t *row, char text[256],
+                                uint64_t *heard_p)
+{
+    if (row->kind == WIRE_HELLO)
+        connect_as (self, role);
+    else
+        come_in (self, role);
+    say (self, role, row);
+    return leave_heard (self, role, text, heard_p);
+}
+
+/* What it is answered by where it may be said; 0: by nothing that comes in any case. */
+static uint64_t answer_to (wire_kind_t kind)
+{
+    static const wire_kind_t answers[WIRE_KINDS] = { [WIRE_HELLO] = WIRE_WELCOME,
+                                                     [WIRE_PING] = WIRE_PONG,
+                                                     [WIRE_BYE] = WIRE_BYE,
+                                                     [WIRE_QUERY] = WIRE_ANSWER };
+    return answers[kind] != 0 ? HEARD (answers[kind]) : 0;
+}
+
+/* It is not refused for anything, and answered. */
 static void allows_each_role_what_it_may_say (void **state)
 {
     fixture_t *self = *state;
     for (size_t i = 0; i < n_role_matrix; i++)
         for (size_t role = 0; role < N_ROLES; role++) {
             const role_row_t *row = &role_matrix[i];
-            bool may = strchr (row->roles, ROLE_LETTERS[role]) != NULL;
             char text[256] = "";
-            come_in (self, role);
-            say (self, role, row);
-            wire_refusal_t refusal = leave_refused (self, role, text);
-            if (may == (refusal == WIRE_REFUSED_ROLE))
-                fail_msg ("a %s and %s: refusal %d, %s", roles[role], row->words, (int) refusal, text);
-            if (!may)
-                assert_contains (text, roles[role]); /* whose key it is */
+            uint64_t heard, answer = answer_to (row->kind);
+            if (strchr (row->roles, ROLE_LETTERS[role]) == NULL)
+                continue;
+            wire_refusal_t refusal = try_cell (self, role, row, text, &heard);
+            if (refusal != WIRE_REFUSED_MALFORMED || (heard & answer) != answer)
+                fail_msg ("a %s and %s: refusal %d, %s; heard %llx", roles[role], row->words, (int) refusal,
+                          text, (unsigned long long) heard);
         }
+    assert_true (process_lives (process_pid (cluster_broker (self->cluster))));
+}
+
+static void assert_state_has (fixture_t *self, const char *words)
+{
+    char text[256];
+    const role_row_t question = { "", WIRE_QUERY, WIRE_QUERY_STATUS, "" };
+    enum { ADMIN = N_ROLES - 1 };
+    come_in (self, ADMIN);
+    say (self, ADMIN, &question);
+    listen_for (self, ADMIN, WIRE_ANSWER, text);
+    leave (self, ADMIN);
+    assert_contains (self->answer, words);
+}
+
+/* It is refused for the role of its key, is told nothing else, and nothing has come of it. */
+static void forbids_each_role_what_it_may_not_say (void **state)
+{
+    fixture_t *self = *state;
+    const uint64_t harmless = HEARD (WIRE_REFUSED) | HEARD (WIRE_PING) | HEARD (WIRE_PONG)
+                              | HEARD (WIRE_WORKERS) | HEARD (WIRE_ROOM) | HEARD (WIRE_MEMORY);
+    for (size_t i = 0; i < n_role_matrix; i++)
+        for (size_t role = 0; role < N_ROLES; role++) {
+            const role_row_t *row = &role_matrix[i];
+            char text[256] = "";
+            uint64_t heard;
+            if (strchr (row->roles, ROLE_LETTERS[role]) != NULL)
+                continue;
+            wire_refusal_t refusal = try_cell (self, role, row, text, &heard);
+            if (refusal != WIRE_REFUSED_ROLE || (heard & ~harmless) != 0)
+                fail_msg ("a %s and %s: refusal %d, %s; heard %llx", roles[role], row->words, (int) refusal,
+                          text, (unsigned long long) heard);
+            assert_contains (text, roles[role]); /* whose key it is */
+        }
+    assert_state_has (self, "\"submitted\":0,\"results\":0,\"requeued\":0,\"payload_bytes\":0");
+    assert_state_has (self, "\"queued\":0,\"assigned\":0");
     assert_true (process_lives (process_pid (cluster_broker (self->cluster))));
 }
 
@@ -279,7 +359,7 @@ static void holds_a_live_connection_to_the_role_that_its_key_gets (void **state)
     say_ping (self, WORKER);
     assert_int_equal (leave_refused (self, WORKER, text), WIRE_REFUSED_MALFORMED);
     say (self, MONITOR, &submit);
-    assert_int_not_equal (leave_refused (self, MONITOR, text), WIRE_REFUSED_ROLE);
+    assert_int_equal (leave_refused (self, MONITOR, text), WIRE_REFUSED_MALFORMED); /* it may */
     say (self, ADMIN, &submit);
     assert_int_equal (leave_refused (self, ADMIN, text), WIRE_REFUSED_ROLE);
 }
@@ -316,6 +396,7 @@ int main (int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
         CASE (allows_each_role_what_it_may_say),
+        CASE (forbids_each_role_what_it_may_not_say),
         CASE (tells_each_role_of_another_version),
         CASE (shuts_out_a_revoked_key_of_each_role_at_once),
         CASE (holds_a_live_connection_to_the_role_that_its_key_gets),
