@@ -183,7 +183,8 @@ static int check_folder (const char *address)
     snprintf (what, sizeof what, "others could put a socket of their own at %s", address);
     int rc = dp_trust_place (path, what,
                              "make a folder for it (mkdir -m 700), or say --insecure if that is meant");
-    return rc < 0 && errno == EACCES ? -1 : 0; /* where it is missing, binding says so */
+    /* What cannot be looked at now is not bound later: others could have it flicker. */
+    return rc == 0 || errno == EACCES ? rc : fail_bind (errno, address);
 }
 
 int endpoint_check_privacy (const char *address)

@@ -39,8 +39,9 @@ static int check_mode (const complaint_t *complaint, const char *at, const struc
 }
 
 /* Who can write to the folder that something lies in can put another one there. Of those above it that is not
-   so where they are sticky, as /tmp is: what is in it can be renamed only by its owner. */
-static int check_folders (const complaint_t *complaint, const char *resolved)
+   so where they are sticky, as /tmp is: what is in it can be renamed only by its owner; and not of that
+   folder itself either where it is known that what lies there is ours. */
+static int check_folders (const complaint_t *complaint, const char *resolved, bool is_known)
 {
     char folder[PATH_MAX + 2];
     snprintf (folder, sizeof folder, "%s", resolved);
@@ -54,12 +55,83 @@ static int check_folders (const complaint_t *complaint, const char *resolved)
             return dp_fail_errno ("%s: cannot look at %s", complaint->what, folder);
         if (check_owner (complaint, folder, &status) < 0)
             return -1;
-        bool is_sticky = !is_first && (status.st_mode & S_ISVTX) != 0;
+        bool is_sticky = (!is_first || is_known) && (status.st_mode & S_ISVTX) != 0;
         if (!is_sticky && check_mode (complaint, folder, &status) < 0)
             return -1;
         if (slash == folder)
             return 0;
     }
+}
+
+/* A path that is being followed, name by name, as the kernel does. */
+typedef struct walk_s {
+    char at[PATH_MAX]; /* so far, without links; "" = the root */
+    char rest[PATH_MAX];
+    unsigned n_links;
+} walk_t;
+
+/* Whose link it is, and who can put another one in its place, says where the path leads. */
+static int follow (walk_t *self, const complaint_t *complaint, const char *link, const struct stat *status)
+{
+    enum { MOST_LINKS = 40 };
+    char target[PATH_MAX], behind[PATH_MAX];
+    if (check_owner (complaint, link, status) < 0 || check_folders (complaint, link, true) < 0)
+        return -1;
+    ssize_t len = readlink (link, target, sizeof target - 1);
+    if (len < 0)
+        return dp_fail_errno ("%s: cannot look at %s", complaint->what, link);
+    target[len] = '\0';
+    memcpy (behind, self->rest, sizeof behind);
+    int n = snprintf (self->rest, sizeof self->rest, "%s/%s", target, behind);
+    if (++self->n_links > MOST_LINKS || n < 0 || (size_t) n >= sizeof self->rest)
+        return dp_fail (ELOOP, "%s: there are too many links on the way over %s", complaint->what, link);
+    if (target[0] == '/')
+        self->at[0] = '\0';
+    return 0;
+}
+
+static int step (walk_t *self, const complaint_t *complaint, const char *name)
+{
+    char next[2 * PATH_MAX];
+    struct stat status;
+    if (name[0] == '\0' || strcmp (name, ".") == 0)
+        return 0;
+    if (strcmp (name, "..") == 0) {
+        char *slash = strrchr (self->at, '/');
+        if (slash != NULL)
+            *slash = '\0';
+        return 0;
+    }
+    int n = snprintf (next, sizeof next, "%s/%s", self->at, name);
+    if (lstat (next, &status) < 0)
+        return dp_fail_errno ("%s: cannot look at %s", complaint->what, next);
+    if (S_ISLNK (status.st_mode))
+        return follow (self, complaint, next, &status);
+    if (n < 0 || (size_t) n >= sizeof self->at)
+        return dp_fail (ENAMETOOLONG, "%s: the path is too long", complaint->what);
+    memcpy (self->at, next, (size_t) n + 1);
+    return 0;
+}
+
+static int walk (const complaint_t *complaint, const char *folder, char resolved[PATH_MAX])
+{
+    walk_t self = { .n_links = 0 };
+    if (folder[0] != '/' && getcwd (self.at, sizeof self.at) == NULL)
+        return dp_fail_errno ("%s: cannot look at the folder of this program", complaint->what);
+    if (strcmp (self.at, "/") == 0)
+        self.at[0] = '\0';
+    snprintf (self.rest, sizeof self.rest, "%s", folder);
+    while (self.rest[0] != '\0') {
+        char name[PATH_MAX];
+        size_t len = strcspn (self.rest, "/"), end = len + (self.rest[len] == '/');
+        memcpy (name, self.rest, len);
+        name[len] = '\0';
+        memmove (self.rest, self.rest + end, strlen (self.rest + end) + 1);
+        if (step (&self, complaint, name) < 0)
+            return -1;
+    }
+    memcpy (resolved, self.at, sizeof self.at);
+    return 0;
 }
 
 int dp_trust_place (const char *path, const char *what, const char *advice)
@@ -69,11 +141,11 @@ int dp_trust_place (const char *path, const char *what, const char *advice)
     const char *slash = strrchr (path, '/');
     snprintf (folder, sizeof folder, "%.*s", slash != NULL ? (int) (slash - path) + 1 : 1,
               slash != NULL ? path : ".");
-    if (realpath (folder, resolved) == NULL)
-        return dp_fail_errno ("%s: cannot look at %s", what, folder);
+    if (walk (&complaint, folder, resolved) < 0)
+        return -1;
     char place[PATH_MAX + 2];
     snprintf (place, sizeof place, "%s/.", resolved); /* something that lies in it */
-    return check_folders (&complaint, place);
+    return check_folders (&complaint, place, false);
 }
 
 /* Where the open file lies. Of one that was removed meanwhile the kernel's answer is no path. */
@@ -105,7 +177,7 @@ static int check (const char *path, int fd, char resolved[PATH_MAX])
     if (check_owner (&complaint, path, &opened) < 0 || check_mode (&complaint, path, &opened) < 0
         || resolve (path, fd, &opened, resolved) < 0)
         return -1;
-    return check_folders (&complaint, resolved);
+    return check_folders (&complaint, resolved, false);
 }
 
 static int fail_to_open (const char *path)

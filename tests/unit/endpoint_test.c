@@ -241,6 +241,46 @@ static void looks_at_the_folders_above_its_own (void **state)
     rmdir (inner);
 }
 
+/* Whoever can exchange a link on the way says where the socket is, at each moment anew. */
+static void keeps_to_links_of_its_own (void **state)
+{
+    fixture_t *self = *state;
+    char inner[PATH_MAX], open[PATH_MAX], link[PATH_MAX + 8], address[PATH_MAX + 64];
+    snprintf (inner, sizeof inner, "%s", folder_path (self->folder, "inner"));
+    snprintf (open, sizeof open, "%s", folder_path (self->folder, "open"));
+    snprintf (link, sizeof link, "%s/link", open);
+    snprintf (address, sizeof address, "ipc://%s/../link/socket", link);
+    assert_int_equal (mkdir (inner, 0700), 0);
+    assert_int_equal (mkdir (open, 0700), 0);
+    assert_int_equal (symlink ("../inner", link), 0);
+    assert_fails (endpoint_check_privacy (address),
+                  ENOENT); /* ".." of where the link leads: it has no "link" */
+    snprintf (address, sizeof address, "ipc://%s/../open/link/socket", link);
+    static const mode_t good[] = { 0700, 0755, 01777 }, bad[] = { 0770, 0702, 0777 };
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_int_equal (chmod (open, good[i]), 0);
+        assert_ok (endpoint_check_privacy (address));
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal (chmod (open, bad[i]), 0);
+        assert_fails (endpoint_check_privacy (address), EACCES);
+        assert_says (open);
+    }
+    if (geteuid () == 0) { /* only root can give a link away */
+        assert_int_equal (chmod (open, 01777), 0);
+        assert_int_equal (lchown (link, 12345, (gid_t) -1), 0);
+        assert_fails (endpoint_check_privacy (address), EACCES);
+        assert_says ("belongs to user 12345");
+    }
+    unlink (link);
+    assert_int_equal (symlink ("link", link), 0);
+    assert_int_equal (chmod (open, 0700), 0);
+    assert_fails (endpoint_check_privacy (address), ELOOP);
+    unlink (link);
+    rmdir (open);
+    rmdir (inner);
+}
+
 int main (void)
 {
     static const struct CMUnitTest tests[] = {
@@ -255,6 +295,7 @@ int main (void)
         cmocka_unit_test_setup_teardown (keeps_to_this_machine_without_keys, set_up, tear_down),
         cmocka_unit_test_setup_teardown (keeps_to_folders_of_its_own, set_up, tear_down),
         cmocka_unit_test_setup_teardown (looks_at_the_folders_above_its_own, set_up, tear_down),
+        cmocka_unit_test_setup_teardown (keeps_to_links_of_its_own, set_up, tear_down),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -631,10 +631,8 @@ static void a_client_that_is_away_has_no_session_when_its_key_is_taken_off (void
 static void a_session_ends_whose_initializer_its_key_may_not_call_any_more (void **state)
 {
     (void) state;
-    char *all[] = { "work", "prepare", "other" };
     access_entry_t entries[] = { alices, bobs, carols };
-    entries[0].functions = entries[1].functions = all;
-    entries[0].n_functions = entries[1].n_functions = 3;
+    entries[0].functions = entries[1].functions = "work\0prepare\0other\0";
     entries[1].role = ACCESS_CLIENT;
     admit_list (entries, 3);
     t->clients[1].initializer = t->clients[2].initializer = "prepare";
@@ -644,12 +642,12 @@ static void a_session_ends_whose_initializer_its_key_may_not_call_any_more (void
     srig_submit (t, 1, 1, 1);
     srig_turn (t);
     srig_break (t, &t->clients[1]);
-    entries[0].n_functions = entries[1].n_functions = 2;
+    entries[0].functions = entries[1].functions = "work\0prepare\0";
     admit_list (entries, 3);
     srig_turn (t);
     assert_int_equal (t->clients[2].n_kinds[WIRE_REFUSED] + t->clients[2].n_kinds[WIRE_WHO], 0);
     assert_int_equal (srig_stats (t).n_sessions, 3);
-    entries[0].n_functions = entries[1].n_functions = 1;
+    entries[0].functions = entries[1].functions = "work\0";
     admit_list (entries, 3);
     srig_turn (t);
     assert_int_equal (srig_stats (t).n_sessions, 1); /* that has none */
