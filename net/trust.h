@@ -14,8 +14,9 @@
 int dp_trust_file (const char *path, char resolved[PATH_MAX]);
 
 /* See who can write to the folder that this path is in, and to each folder above it, once all symbolic links
-   are followed; and who can change or exchange these links. The path itself need not exist. 0, or -1 with the thread's last error: EACCES where somebody
-   else can write, which says "what: where", and the advice; else why it cannot be looked at. */
+   are followed; and who can change or exchange these links. The path itself need not exist. 0, or -1 with the
+   thread's last error: EACCES where somebody else can write, which says "what: where", and the advice; else
+   why it cannot be looked at. */
 int dp_trust_place (const char *path, const char *what, const char *advice);
 
 #endif

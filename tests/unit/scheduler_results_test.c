@@ -522,53 +522,6 @@ static void the_status_of_very_many_peers_fits_into_a_message (void **state)
     assert_int_equal (t->clients[1].n_kinds[WIRE_ANSWER], 1);
 }
 
-static uint64_t watch (uint64_t n_hellos)
-{
-    uint64_t connection = srig_connection (t);
-    wire_hello_t hello = { .version_min = 1,
-                           .version_max = 1,
-                           .role = WIRE_ROLE_CLIENT,
-                           .id = 4711,
-                           .connection = n_hellos,
-                           .host = { "h", 1 },
-                           .name = { "asks", 4 },
-                           .is_watcher = true };
-    wire_put_hello (&t->out, 0, &hello, NULL, NULL);
-    srig_send (t, connection);
-    return connection;
-}
-
-static void who_only_asks_is_no_client_of_the_status (void **state)
-{
-    (void) state;
-    watch (1);
-    srig_query (t, 1, WIRE_QUERY_STATUS, 0);
-    assert_non_null (strstr (t->clients[1].text, "\"n_clients\":1,"));
-    assert_null (strstr (t->clients[1].text, "asks"));
-}
-
-/* Else it would have workers busy, and nobody could see whose work that is. */
-static void who_only_asks_may_have_no_tasks (void **state)
-{
-    (void) state;
-    srig_peer_t *watcher = &t->clients[2];
-    watcher->id = 4711;
-    srig_forget (t);
-    watcher->connection = watch (1);
-    srig_claim_none (t, 2); /* that is how each client begins */
-    assert_int_equal (watcher->n_kinds[WIRE_REFUSED], 0);
-    srig_submit (t, 2, 1, 1);
-    srig_turn (t);
-    assert_int_equal (watcher->refusal, WIRE_REFUSED_KIND);
-    srig_expect_tasks (t, 1, "");
-    srig_forget (t);
-    watcher->connection = watch (2);
-    srig_claim (t, 2, 1, 9, false);
-    srig_turn (t);
-    assert_int_equal (watcher->refusal, WIRE_REFUSED_KIND);
-    assert_int_equal (srig_stats (t).n_queued + srig_stats (t).n_assigned, 0);
-}
-
 static void a_worker_is_asked_to_drain (void **state)
 {
     (void) state;
@@ -616,8 +569,6 @@ int main (void)
         TEST (explains_what_runs_and_what_is_over),
         TEST (explains_why_nothing_can_run),
         TEST (the_status_is_json_of_all_peers),
-        TEST (who_only_asks_is_no_client_of_the_status),
-        TEST (who_only_asks_may_have_no_tasks),
         TEST (a_worker_is_asked_to_drain),
         TEST (the_status_of_very_many_peers_fits_into_a_message),
     };

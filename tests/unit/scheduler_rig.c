@@ -125,6 +125,7 @@ void srig_free (srig_t **self_p)
     assert_int_equal (self->scheduler->orphans.count, 0);
     assert_int_equal (self->scheduler->connections.count, 0);
     scheduler_destroy (&self->scheduler);
+    access_destroy (&self->list);
     for (int i = 0; i < SCHEDULER_RIG_PEERS; i++) {
         free_rows (&self->clients[i]);
         free_rows (&self->workers[i]);
@@ -299,6 +300,29 @@ void srig_bare (srig_t *self, srig_peer_t *peer, wire_kind_t kind)
     wire_put_bare (&self->out, 0, kind, 0);
     srig_send (self, peer->connection);
     take_out (self);
+}
+
+void srig_admit (srig_t *self, const access_entry_t *entries, size_t n_entries)
+{
+    access_t *next = access_new ();
+    assert_non_null (next);
+    for (size_t i = 0; i < n_entries; i++)
+        assert_int_equal (access_add (next, &entries[i]), 0);
+    scheduler_admit (self->scheduler, self->now_ms, next);
+    access_destroy (&self->list);
+    self->list = next;
+}
+
+void srig_client_of (srig_t *self, const char *owner, int client)
+{
+    scheduler_set_owner (self->scheduler, owner);
+    srig_client (self, client);
+}
+
+void srig_worker_of (srig_t *self, const char *owner, int worker, uint64_t window)
+{
+    scheduler_set_owner (self->scheduler, owner);
+    srig_worker (self, worker, window);
 }
 
 /* ---- A client says ---------------------------------------------------------------------------- */

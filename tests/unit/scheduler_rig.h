@@ -61,6 +61,7 @@ typedef struct srig_peer_s {
 
 typedef struct srig_s {
     scheduler_t *scheduler;
+    access_t *list; /* of keys; NULL = there are none */
     int64_t now_ms, deadline_ms;
     uint64_t last_connection;
     srig_peer_t clients[SCHEDULER_RIG_PEERS], workers[SCHEDULER_RIG_PEERS];
@@ -101,6 +102,11 @@ void srig_break (srig_t *self, srig_peer_t *peer);                    /* its con
 void srig_lose (srig_t *self, int worker);                            /* gone, and away for too long */
 void srig_bare (srig_t *self, srig_peer_t *peer, wire_kind_t kind);
 void srig_send (srig_t *self, uint64_t connection); /* all in self->out arrives from there */
+
+/* Keys: the list that holds from now on; and who comes with one of them. */
+void srig_admit (srig_t *self, const access_entry_t *entries, size_t n_entries);
+void srig_client_of (srig_t *self, const char *owner, int client);
+void srig_worker_of (srig_t *self, const char *owner, int worker, uint64_t window);
 
 /* ---- A client says ---- */
 typedef struct srig_submit_s {
