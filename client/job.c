@@ -9,12 +9,14 @@
 #include <string.h>
 
 enum {
-    CHUNK_US = 4000,       /* what a chunk should take … */
-    CALLS_US = 500,        /* … and one of calls, of which each may be waited for */
-    MAX_CALLS = 1024,      /* in a chunk */
-    AHEAD_US = 10000,      /* work that a process should have under way */
-    MIN_AHEAD = 2,         /* tasks under way for each process, at least … */
-    MAX_AHEAD = 1024,      /* … and at most */
+    CHUNK_US = 4000,  /* what a chunk should take … */
+    CALLS_US = 500,   /* … and one of calls, of which each may be waited for */
+    MAX_CALLS = 1024, /* in a chunk */
+    AHEAD_US = 10000, /* work that a process should have under way, … */
+    NEAR_MS = 2,      /* … which is enough for a path of up to this; work for as long as a longer one comes
+                         on top */
+    MIN_AHEAD = 2,    /* tasks under way for each process, at least … */
+    MAX_AHEAD = 1024, /* … and at most */
     CHUNK_BYTES = 4 << 20, /* arguments of one chunk, unless a single item is longer */
     MAX_CHUNK = 1 << 20,
     MAX_APPETITE = 1 << 16,
@@ -294,15 +296,19 @@ size_t job_cut (const job_t *self, size_t processes)
                            : dp_items_fit (self->list, self->unsent, most, max_len);
 }
 
-/* How many tasks of the job should be under way for each process. */
+/* How many tasks of the job should be under way for each process: those that are there, of which one runs,
+   and those that are on their way. */
 static size_t ahead (const job_t *self)
 {
     double task_us = self->item_us * (double) (self->chunk_size > 0 ? self->chunk_size : self->chunk);
+    double path_us = self->path_ms > NEAR_MS ? (double) self->path_ms * 1000 : 0;
     if (self->item_us <= 0)
         return MIN_AHEAD;
-    if (task_us * MAX_AHEAD <= AHEAD_US)
+    if (task_us * MAX_AHEAD <= AHEAD_US + path_us)
         return MAX_AHEAD;
-    size_t n = (size_t) (AHEAD_US / task_us);
+    size_t n = at_least_one ((size_t) (AHEAD_US / task_us));
+    if (path_us > 0)
+        n += (size_t) (path_us / task_us) + 1;
     return n < MIN_AHEAD ? MIN_AHEAD : n;
 }
 

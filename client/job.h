@@ -55,6 +55,9 @@ typedef struct job_task_s {
     unsigned n_submissions; /* but for those of which the broker they went to said that they were not taken */
     uint64_t incarnation;   /* of the broker's session that the first of them went to (R6) */
     int64_t cancel_at_ms;   /* when the cancel ends it without an answer (R8); 0 = not cancelled */
+    int64_t sent_at_ms;     /* first */
+    uint64_t run_us;        /* of its items, as far as told */
+    bool is_first;          /* there was a process for it at once, as far as we know */
     bool is_recalled; /* some of its calls are cancelled, and the broker was asked for what did not start */
     int64_t running_at_ms; /* since when it runs, as far as told; 0 = not known to run */
     uint64_t item;         /* the one of them that runs, as far as told, */
@@ -109,6 +112,7 @@ typedef struct job_s {
     /* how chunks size themselves */
     size_t chunk_size, chunk; /* asked for (0 = automatic), and now */
     size_t max_payload;       /* bytes of one task: the session knows the broker's limit */
+    int64_t path_ms;          /* a task's way to its process and back: likewise */
     double item_us;           /* mean; 0 = unknown */
     /* calls: */
     dp_map_node_t by_options; /* in the session */
@@ -168,7 +172,8 @@ size_t job_cut (const job_t *self, size_t processes);
 void job_skip_cancelled (job_t *self);
 /* How many items the next tasks should take when n that were given back are sent once more. */
 size_t job_share (const job_t *self, size_t n, size_t processes);
-/* May another task of the job be under way? A job sends little ahead, so that chunks can grow. */
+/* May another task of the job be under way? A job sends little ahead, so that chunks can grow: what keeps the
+   processes busy for a while, and besides that what is on its way (path_ms). */
 bool job_has_room (const job_t *self, size_t processes);
 /* How many more items an iterator should draw now. */
 size_t job_appetite (const job_t *self, size_t processes);

@@ -401,7 +401,7 @@ int64_t session_tick (session_t *self, int64_t now_ms)
     int64_t broker_ms = give_up_broker (self, now_ms);
     deadline_ms = broker_ms < deadline_ms ? broker_ms : deadline_ms;
     if (self->link.state == LINK_UP) {
-        session_submit_ready (self);
+        session_submit_ready (self, now_ms);
         int64_t ack_ms = send_out (self, now_ms);
         deadline_ms = ack_ms < deadline_ms ? ack_ms : deadline_ms;
     }

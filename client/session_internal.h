@@ -11,6 +11,7 @@ enum {
     SESSION_CANCEL_MS = 5000, /* a cancel that nobody confirms ends by itself (R8) */
     SESSION_SUBMISSION_STEP = 1000, /* attempts between two submissions of a task (R7) */
     SESSION_MAX_LOSSES = 10,        /* tasks that may end without a word on an item */
+    SESSION_MAX_PATH_MS = 300,      /* what is longer is a queue, not a path */
     SESSION_MAX_PROCESSES = 1 << 20 /* more are not believed */
 };
 
@@ -38,6 +39,9 @@ struct session_s {
     uint64_t epoch, incarnation; /* incarnation: counts the sessions that brokers have made for us (R6) */
     uint64_t welcomed;           /* the last connection that got its WELCOME */
     uint64_t max_payload, processes;
+    int64_t path_ms;  /* a task's way to its process and back, the shortest that was seen; 0 = near, or not
+                         known: see learn_path */
+    bool is_path_old; /* that was seen before the last change of the broker or the workers */
     bool is_broker_draining; /* it ends soon: nothing is submitted on this connection any more */
     wire_refusal_t refusal;
     char *refusal_text;
@@ -96,7 +100,7 @@ void session_retry_task (session_t *self, job_task_t *task, session_count_t blam
 /* The broker does not have the task: send it again before all others. */
 void session_resubmit_task (session_t *self, job_task_t *task);
 /* Send what may be sent now. */
-void session_submit_ready (session_t *self);
+void session_submit_ready (session_t *self, int64_t now_ms);
 /* Send a CANCEL, or a REVOKE if it is recalled, for a submitted task and start its clock. */
 void session_cancel_task (session_t *self, int64_t now_ms, job_task_t *task);
 /* The complete list of what is unfinished, after WELCOME (R4). */

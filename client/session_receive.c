@@ -26,6 +26,7 @@ static void on_welcome (session_t *self, int64_t now_ms, wire_message_t *message
     self->epoch = welcome->epoch;
     self->max_payload = welcome->max_payload > 0 ? welcome->max_payload : DP_DEFAULT_MAX_PAYLOAD;
     self->processes = believed (welcome->processes);
+    self->is_path_old = true;
     self->room = welcome->room;
     self->most_tasks = welcome->most_tasks;
     self->is_broker_draining = false;
@@ -65,6 +66,12 @@ static void on_ping (session_t *self, int64_t now_ms, wire_message_t *message)
     wire_put_bare (&self->outbox, 0, WIRE_PONG, self->acks.n_received);
 }
 
+static void on_pong (session_t *self, int64_t now_ms, wire_message_t *message)
+{
+    (void) message;
+    dp_link_answered (&self->link, now_ms);
+}
+
 static void on_bye (session_t *self, int64_t now_ms, wire_message_t *message)
 {
     (void) message;
@@ -85,6 +92,7 @@ static void on_workers (session_t *self, int64_t now_ms, wire_message_t *message
 {
     (void) now_ms;
     bool are_more = message->workers > self->processes;
+    self->is_path_old = true;
     self->processes = believed (message->workers);
     if (!are_more)
         return;
@@ -187,6 +195,7 @@ static const struct {
     [WIRE_WHO] = { on_who, true },
     [WIRE_REFUSED] = { on_refused, true },
     [WIRE_PING] = { on_ping, true },
+    [WIRE_PONG] = { on_pong, false },
     [WIRE_BYE] = { on_bye, true },
     [WIRE_DRAIN] = { on_drain, false },
     [WIRE_WORKERS] = { on_workers, false },

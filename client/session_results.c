@@ -280,6 +280,21 @@ static void finish_task (session_t *self, delivery_t *delivery)
 
 /* ---- Results -------------------------------------------------------------------------------- */
 
+/* How long tasks are on their way: to the broker, on to a worker, and back. Only such a task tells it that
+   found, as far as we know, a process that had nothing else to do; others have waited in the broker's queue,
+   too, which it is for us to keep short. The shortest counts: even those may have waited, for another
+   client's tasks or for a process that was just starting. */
+static void learn_path (session_t *self, int64_t now_ms, const job_task_t *task)
+{
+    if (!task->is_first || task->n_submissions != 1)
+        return;
+    int64_t path_ms = now_ms - task->sent_at_ms - (int64_t) (task->run_us / 1000);
+    path_ms = path_ms < 0 ? 0 : path_ms < SESSION_MAX_PATH_MS ? path_ms : SESSION_MAX_PATH_MS;
+    if (self->is_path_old || path_ms < self->path_ms)
+        self->path_ms = path_ms;
+    self->is_path_old = false;
+}
+
 static void receive_result (session_t *self, int64_t now_ms, const wire_result_t *result,
                             dp_blob_t *const *blobs)
 {
@@ -304,8 +319,12 @@ static void receive_result (session_t *self, int64_t now_ms, const wire_result_t
         return;
     }
     apply_row (self, &delivery);
-    if (result->status == OUTCOME_VALUE && delivery.n_given_back == 0)
+    if (result->status == OUTCOME_VALUE && delivery.n_given_back == 0) {
         job_learn (job, (size_t) result->n_items, result->run_us);
+        task->run_us += result->run_us;
+        if (result->is_final)
+            learn_path (self, now_ms, task);
+    }
     shorten_task (self, &delivery);
     task->is_partial |= result->n_items > 0;
     if (result->is_final)

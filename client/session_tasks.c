@@ -147,7 +147,7 @@ void session_resubmit_task (session_t *self, job_task_t *task)
 
 /* ---- Sending -------------------------------------------------------------------------------- */
 
-static void send_task (session_t *self, job_task_t *task)
+static void send_task (session_t *self, int64_t now_ms, job_task_t *task)
 {
     job_t *job = task->job;
     wire_group_t group = {
@@ -168,9 +168,11 @@ static void send_task (session_t *self, job_task_t *task)
         self->n_bytes += task->payload_len;
         task->is_known = true;
     }
-    if (task->n_submissions == 0)
+    if (task->n_submissions == 0) {
         task->incarnation = self->incarnation;
-    else
+        task->sent_at_ms = now_ms;
+        task->is_first = self->n_sent < self->processes;
+    } else
         record.attempt = task->base + (uint64_t) SESSION_SUBMISSION_STEP * task->n_submissions;
     task->n_submissions++;
     task->is_sent = true;
@@ -188,7 +190,7 @@ static void fail_too_large (const session_t *self, job_t *job, size_t index, siz
 }
 
 /* One of the tasks that go before all others. It may have been cut for a broker that takes more. */
-static void send_again (session_t *self, job_task_t *task)
+static void send_again (session_t *self, int64_t now_ms, job_task_t *task)
 {
     job_t *job = task->job;
     if (task->is_partial) { /* some of its calls were cancelled while it waited */
@@ -198,7 +200,7 @@ static void send_again (session_t *self, job_task_t *task)
         return;
     }
     if (task->payload_len <= self->max_payload) {
-        send_task (self, task);
+        send_task (self, now_ms, task);
         return;
     }
     for (size_t i = 0; task->n > 1 && i < task->n; i++)
@@ -228,9 +230,10 @@ static bool has_window (const session_t *self, size_t payload_len)
 }
 
 /* Send as many tasks of a job as it may have under way. False when the window is full. */
-static bool submit_job (session_t *self, job_t *job)
+static bool submit_job (session_t *self, int64_t now_ms, job_t *job)
 {
     job->max_payload = (size_t) self->max_payload;
+    job->path_ms = self->path_ms > self->link.round_trip_ms ? self->path_ms : self->link.round_trip_ms;
     while (job_has_room (job, self->processes)) {
         job_skip_cancelled (job);
         size_t n = job_cut (job, self->processes);
@@ -246,7 +249,7 @@ static bool submit_job (session_t *self, job_t *job)
         if (!has_window (self, len))
             return false;
         job->unsent += n;
-        send_task (self, new_task (job, ++self->last_id, first, n));
+        send_task (self, now_ms, new_task (job, ++self->last_id, first, n));
     }
     return true;
 }
@@ -273,7 +276,7 @@ void session_make_ready (session_t *self, job_t *job)
     dp_list_append (&level_of (place)->jobs, &job->in_ready);
 }
 
-void session_submit_ready (session_t *self)
+void session_submit_ready (session_t *self, int64_t now_ms)
 {
     if (self->is_broker_draining)
         return;
@@ -283,13 +286,13 @@ void session_submit_ready (session_t *self)
         if (!has_room (self, task->payload_len))
             return;
         dp_list_remove (&task->in_order);
-        send_again (self, task);
+        send_again (self, now_ms, task);
     }
     DP_LIST_EACH (&self->ready, node) {
         session_level_t *level = level_of (node);
         DP_LIST_EACH (&level->jobs, job_node) {
             job_t *job = DP_CONTAINER (job_node, job_t, in_ready);
-            if (!submit_job (self, job))
+            if (!submit_job (self, now_ms, job))
                 return;
             dp_list_remove (job_node); /* comes back with its next result, or with new items */
             if (job_is_finished (job))

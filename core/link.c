@@ -41,6 +41,22 @@ void dp_link_expect (dp_link_t *self, uint64_t bytes)
     self->patience_ms = (int64_t) (bytes / LINK_BYTES_A_MS);
 }
 
+/* Both times are cut to milliseconds: one of them may not have passed. The shortest sample counts, since an
+   answer may have waited in queues. Were one to come that nobody asked for, while one is under way, a far
+   broker would pass for a near one. */
+void dp_link_answered (dp_link_t *self, int64_t now_ms)
+{
+    if (!self->is_asked)
+        return;
+    self->is_asked = false;
+    self->answered_at_ms = now_ms;
+    int64_t took_ms = now_ms > self->asked_at_ms ? now_ms - self->asked_at_ms - 1 : 0;
+    if (took_ms > LINK_MAX_ROUND_TRIP_MS)
+        took_ms = LINK_MAX_ROUND_TRIP_MS;
+    if (self->n_samples++ == 0 || took_ms < self->round_trip_ms)
+        self->round_trip_ms = took_ms;
+}
+
 void dp_link_sent (dp_link_t *self, int64_t now_ms)
 {
     self->sent_at_ms = now_ms;
@@ -96,12 +112,28 @@ static dp_link_command_t open_link (dp_link_t *self, int64_t now_ms)
     self->connection++;
     self->opened_at_ms = self->sent_at_ms = self->received_at_ms = now_ms;
     self->pinged_at_ms = self->patience_ms = 0;
+    self->is_asked = false;
+    self->n_samples = 0;
+    self->round_trip_ms = 0;
     return LINK_OPEN;
+}
+
+/* When to ask how far the broker is: as soon as it has said WELCOME, and a few times more if it seems far.
+   Heartbeats are timed, too, but there are none on a connection that is busy. */
+static int64_t measure_at_ms (const dp_link_t *self)
+{
+    if (self->is_asked || self->n_samples >= LINK_SAMPLES)
+        return DP_NEVER;
+    if (self->n_samples == 0)
+        return self->opened_at_ms;
+    return self->round_trip_ms > 0 ? self->answered_at_ms + LINK_HEARTBEAT_MS : DP_NEVER;
 }
 
 /* One PING for each second without sending, and one for each second without an answer. */
 static bool is_ping_due (const dp_link_t *self, int64_t now_ms)
 {
+    if (now_ms >= measure_at_ms (self))
+        return true;
     if (now_ms - self->sent_at_ms >= LINK_HEARTBEAT_MS)
         return true;
     int64_t asked_at_ms
@@ -124,6 +156,9 @@ dp_link_command_t dp_link_tick (dp_link_t *self, int64_t now_ms)
         return now_ms >= self->retry_at_ms ? open_link (self, now_ms) : LINK_NOTHING;
     if (self->state == LINK_UP && is_ping_due (self, now_ms)) {
         self->sent_at_ms = self->pinged_at_ms = now_ms;
+        if (!self->is_asked)
+            self->asked_at_ms = now_ms;
+        self->is_asked = true;
         return LINK_PING;
     }
     return LINK_NOTHING;
@@ -143,5 +178,6 @@ int64_t dp_link_deadline_ms (const dp_link_t *self)
     int64_t asked_at_ms
         = self->pinged_at_ms > self->received_at_ms ? self->pinged_at_ms : self->received_at_ms;
     int64_t first_ms = asked_at_ms < self->sent_at_ms ? asked_at_ms : self->sent_at_ms;
-    return first_ms + LINK_HEARTBEAT_MS;
+    int64_t ping_ms = first_ms + LINK_HEARTBEAT_MS, measure_ms = measure_at_ms (self);
+    return measure_ms < ping_ms ? measure_ms : ping_ms;
 }

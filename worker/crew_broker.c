@@ -138,7 +138,7 @@ static void say_hello (crew_t *crew, crew_broker_t *self)
                            .machine = crew->machine,
                            .initializer = text_of (""),
                            .processes = crew->processes,
-                           .window_tasks = crew->is_draining ? 0 : crew_window (crew),
+                           .window_tasks = crew->is_draining ? 0 : crew_window (crew, self),
                            .window_bytes = crew->is_draining ? 0 : CREW_WINDOW_BYTES,
                            .is_draining = crew->is_draining,
                            .n_functions = crew->n_functions,
@@ -423,7 +423,7 @@ void crew_broker_flush (crew_t *crew, int64_t now_ms, crew_broker_t *self)
     crew_broker_tell_drain (crew, self);
     wire_flush (&self->progress, &crew->outbox, 0, 0, 0); /* "started" before its result */
     send_results (crew, self);
-    uint64_t window = crew_window (crew) + (crew->is_draining ? 0 : self->n_parked);
+    uint64_t window = crew_window (crew, self) + (crew->is_draining ? 0 : self->n_parked);
     uint64_t bytes = CREW_WINDOW_BYTES + self->parked_bytes;
     if (self->told_parked != self->n_parked && !self->results.message && !self->releases.message)
         wire_put_window (&crew->outbox, self->number, 0, window, bytes);

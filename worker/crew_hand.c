@@ -16,15 +16,18 @@ void crew_learn (crew_t *self, uint64_t run_us)
     self->is_measured = true;
 }
 
-uint64_t crew_window (const crew_t *self)
+/* What is started while a result goes to the broker and the next task comes from there must be here by then.
+ */
+uint64_t crew_window (const crew_t *self, const crew_broker_t *broker)
 {
     /* A message cannot say 0. But a broker of which we hold a run gives none above 1, and any other gets BYE.
      */
     if (self->is_draining)
         return 1;
     uint64_t extra = 0;
+    uint64_t ahead_us = CREW_AHEAD_US + (uint64_t) broker->link.round_trip_ms * 1000;
     if (self->is_measured)
-        extra = CREW_AHEAD_US * (uint64_t) self->processes / (self->mean_us > 0 ? self->mean_us : 1);
+        extra = ahead_us * (uint64_t) self->processes / (self->mean_us > 0 ? self->mean_us : 1);
     return self->processes + (extra < CREW_MAX_EXTRA ? extra : CREW_MAX_EXTRA);
 }
 
@@ -179,11 +182,18 @@ void crew_hand_out (crew_t *self, int64_t now_ms)
 
 /* ---- Handing back ------------------------------------------------------------------------------ */
 
+/* How long the run may wait here, while no child gets free, until it would be better off elsewhere. A far
+   broker has given more than a near one would, and it takes longer until another worker has it. */
+static int64_t patience_ms (const crew_run_t *run)
+{
+    return CREW_OVERSTAY_MS + run->broker->link.round_trip_ms;
+}
+
 /* A broker that knows no better worker sends what it gets back at once. */
-static int64_t overstay_ms (const crew_pool_t *pool)
+static int64_t overstay_ms (const crew_pool_t *pool, const crew_run_t *run)
 {
     int64_t n = pool->n_handed_back < 6 ? 1 << pool->n_handed_back : CREW_MAX_OVERSTAYS;
-    return n * CREW_OVERSTAY_MS;
+    return n * patience_ms (run);
 }
 
 /* What waits beyond the plain number of processes was asked for in the belief that runs are short. The rest
@@ -198,13 +208,14 @@ static void hand_back_pool (crew_t *self, int64_t now_ms, crew_pool_t *pool)
         return;
     int64_t since_ms
         = run->waiting_since_ms > pool->progress_at_ms ? run->waiting_since_ms : pool->progress_at_ms;
-    if (now_ms - since_ms < overstay_ms (pool)) {
-        crew_due (self, since_ms + overstay_ms (pool));
+    if (now_ms - since_ms < overstay_ms (pool, run)) {
+        crew_due (self, since_ms + overstay_ms (pool, run));
         return;
     }
     pool->n_handed_back++;
-    if (!self->is_measured || self->mean_us < CREW_OVERSTAY_MS * 1000)
-        self->mean_us = CREW_OVERSTAY_MS * 1000;
+    uint64_t least_us = (uint64_t) patience_ms (run) * 1000; /* more would have been started */
+    if (!self->is_measured || self->mean_us < least_us)
+        self->mean_us = least_us;
     self->is_measured = true;
     for (dp_list_t *node = pool->waiting.previous; node != &pool->waiting && self->n_unfinished > kept;) {
         run = DP_CONTAINER (node, crew_run_t, in_queue);

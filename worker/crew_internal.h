@@ -15,7 +15,9 @@ enum {
     CREW_DRAIN_ORPHAN_MS = 6000, /* while draining; docker stop kills after 10 s, and two go for signals */
     CREW_MAX_EXTRA = 1024,       /* the window is at most so much larger than the number of processes */
     CREW_STALL_MS = 5, /* an item that takes longer gives the runs behind it back; a loose run, its items */
-    CREW_OVERSTAY_MS = 20,   /* runs that wait longer, while no child gets free, go back to the broker … */
+    CREW_OVERSTAY_MS
+    = 20,                    /* runs that wait longer, while no child gets free, go back to the broker (and
+                                longer by its round trip: so long it takes until they are started elsewhere) … */
     CREW_MAX_OVERSTAYS = 50, /* … which may send them again: then twice as long each time, up to 1 s */
     CREW_PART_MS = 10,       /* finished items of an unfinished run are reported after so long */
     CREW_PART_BYTES = 256 * 1024, /* … or when they are so large */
@@ -239,8 +241,8 @@ static inline crew_run_t *crew_child_current (const crew_child_t *self)
 void crew_hand_out (crew_t *self, int64_t now_ms);
 /* Hand back what has waited too long while nothing got free. */
 void crew_hand_back (crew_t *self, int64_t now_ms);
-/* How many runs each broker may give us. */
-uint64_t crew_window (const crew_t *self);
+/* How many runs this broker may give us. */
+uint64_t crew_window (const crew_t *self, const crew_broker_t *broker);
 /* A run took so long. */
 void crew_learn (crew_t *self, uint64_t run_us);
 

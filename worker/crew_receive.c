@@ -38,6 +38,12 @@ static void on_ping (crew_t *self, const received_t *received)
     dp_link_sent (&received->broker->link, received->now_ms);
 }
 
+static void on_pong (crew_t *self, const received_t *received)
+{
+    (void) self;
+    dp_link_answered (&received->broker->link, received->now_ms);
+}
+
 static void on_bye (crew_t *self, const received_t *received)
 {
     crew_broker_down (self, received->now_ms, received->broker);
@@ -164,10 +170,10 @@ static void on_large (crew_t *self, const received_t *received)
 typedef void (handler_t) (crew_t *self, const received_t *received);
 
 static handler_t *const handlers[WIRE_KINDS] = {
-    [WIRE_PING] = on_ping,       [WIRE_BYE] = on_bye,       [WIRE_TASKS] = on_tasks,
+    [WIRE_PING] = on_ping,       [WIRE_PONG] = on_pong,     [WIRE_TASKS] = on_tasks,
     [WIRE_SESSION] = on_session, [WIRE_ADOPT] = on_adopt,   [WIRE_SESSION_END] = on_session_end,
     [WIRE_CANCEL] = on_cancel,   [WIRE_REVOKE] = on_revoke, [WIRE_DRAIN] = on_drain,
-    [WIRE_ROOM] = on_room,       [WIRE_LARGE] = on_large,
+    [WIRE_ROOM] = on_room,       [WIRE_LARGE] = on_large,   [WIRE_BYE] = on_bye,
 };
 
 /* These come before, or instead of, a welcome. */

@@ -58,6 +58,17 @@ static void draw_worker (scenario_t *self, random_t *random, size_t number)
     self->joins_us[number] = random_between (random, 0, is_late ? SECOND_US : 2000);
 }
 
+void scenario_measure (scenario_t *self, size_t n_workers, size_t processes)
+{
+    *self = (scenario_t) { .kind = SCENARIO_CALM, .n_clients = 1, .n_brokers = 1, .n_workers = n_workers };
+    self->delay_us = 50;
+    self->clients[0].window_tasks = 65536;
+    for (size_t i = 0; i < n_workers; i++)
+        self->processes[i] = processes;
+    self->lease_ms = self->orphan_ms = 10000;
+    self->cancel_grace_ms = 1000;
+}
+
 void scenario_draw (scenario_t *self, random_t *random)
 {
     static const int64_t delays_us[] = { 50, 200, 1000, 5000, 40000 };

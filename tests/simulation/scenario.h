@@ -42,9 +42,15 @@ typedef struct scenario_s {
     int64_t bytes_per_ms;                   /* of the path of every other peer; 0 = without limit */
     size_t n_faults;
     int64_t faults_us; /* they begin within so long */
+    /* for measuring, not drawn: */
+    size_t steady_items; /* of the only call: a map of items that all take steady_us. 0 = calls are drawn */
+    int64_t steady_us;
+    int64_t client_way_us, worker_way_us; /* on top of the delay, each way */
 } scenario_t;
 
 void scenario_draw (scenario_t *self, random_t *random);
+/* A calm world of one client, one broker and some workers of so many processes, all near. */
+void scenario_measure (scenario_t *self, size_t n_workers, size_t processes);
 
 const char *scenario_name (scenario_kind_t kind);
 

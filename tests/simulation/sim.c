@@ -52,24 +52,30 @@ static void deliver (void *world, parcel_t *parcel, direction_t direction)
                   parcel);
 }
 
-static void create (sim_t *self, uint64_t seed, trace_mode_t mode)
+static void seed_all (sim_t *self, uint64_t seed)
 {
     self->seed = seed;
     self->random = (random_t) { seed * UINT64_C (0xd1342543de82ef95) };
+}
+
+static void create (sim_t *self, trace_mode_t mode)
+{
     trace_init (&self->trace, mode);
     schedule_init (&self->schedule, SIM_BEGIN_US);
-    scenario_draw (&self->scenario, &self->random);
     network_init (&self->network, &self->random, &self->schedule, deliver, self);
     self->network.delay_us = self->scenario.delay_us;
     self->network.jitter_us = self->scenario.jitter_us;
     for (size_t i = 0; i < NETWORK_PEERS; i += 2)
         self->network.bytes_per_ms[i] = self->scenario.bytes_per_ms;
+    for (size_t i = 0; i < NETWORK_PEERS; i++)
+        self->network.slowness_us[i]
+            = i < SCENARIO_CLIENTS ? self->scenario.client_way_us : self->scenario.worker_way_us;
     workload_init (&self->workload, self);
     faults_init (&self->faults, self);
     judge_init (&self->judge, self);
-    SIM_TELL (self, "seed", "%llu: %s, %zu clients, %zu brokers, %zu workers", (unsigned long long) seed,
-              scenario_name (self->scenario.kind), self->scenario.n_clients, self->scenario.n_brokers,
-              self->scenario.n_workers);
+    SIM_TELL (self, "seed", "%llu: %s, %zu clients, %zu brokers, %zu workers",
+              (unsigned long long) self->seed, scenario_name (self->scenario.kind), self->scenario.n_clients,
+              self->scenario.n_brokers, self->scenario.n_workers);
 }
 
 static void start (sim_t *self)
@@ -88,13 +94,29 @@ static void start (sim_t *self)
     }
 }
 
-void sim_play (sim_t *self, uint64_t seed, trace_mode_t mode)
+static void go_on_until (sim_t *self, phase_t phase)
 {
-    create (self, seed, mode);
-    start (self);
-    while (self->judge.phase != PHASE_OVER && !sim_is_broken (self) && schedule_step (&self->schedule))
+    while (self->judge.phase != phase && !sim_is_broken (self) && schedule_step (&self->schedule))
         if (self->schedule.n_events > MOST_EVENTS)
             sim_violate (self, "it comes to its end", "%d events, and no end", MOST_EVENTS);
+}
+
+void sim_play (sim_t *self, uint64_t seed, trace_mode_t mode)
+{
+    seed_all (self, seed);
+    scenario_draw (&self->scenario, &self->random);
+    create (self, mode);
+    start (self);
+    go_on_until (self, PHASE_OVER);
+}
+
+void sim_play_work (sim_t *self, uint64_t seed, const scenario_t *scenario)
+{
+    seed_all (self, seed);
+    self->scenario = *scenario;
+    create (self, TRACE_OFF);
+    start (self);
+    go_on_until (self, PHASE_SETTLE);
 }
 
 void sim_fini (sim_t *self)

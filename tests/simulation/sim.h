@@ -49,6 +49,8 @@ typedef struct sim_s {
 
 /* Play a seed to its end, or until an invariant is broken. */
 void sim_play (sim_t *self, uint64_t seed, trace_mode_t mode);
+/* The same in a world that is given, until all programs have all outcomes. sim_fini ends both. */
+void sim_play_work (sim_t *self, uint64_t seed, const scenario_t *scenario);
 void sim_fini (sim_t *self);
 
 /* An invariant does not hold: the first one is kept, and the game is over. */

@@ -232,6 +232,8 @@ static void deliver (sim_client_t *self)
         }
         call_t *call = job->owner;
         judge_call (self->node.sim, call);
+        if (call->ended_us == 0 && job_is_finished (job))
+            call->ended_us = schedule->now_us;
         if (program_has_result (call))
             schedule_by (schedule, &call->event, schedule->now_us + call->take_us);
     }

@@ -76,8 +76,27 @@ static void draw_huge_items (workload_t *self, random_t *random)
         self->items[random_below (random, self->n_items)].len = HUGE;
 }
 
+static void init_steady (workload_t *self, sim_t *sim)
+{
+    *self = (workload_t) { .n_calls = 1, .n_items = sim->scenario.steady_items };
+    call_t *call = self->calls = dp_must_alloc (sizeof *self->calls);
+    *call = (call_t) { .client = &sim->clients[0],
+                       .kind = CALL_MAP,
+                       .function = "work",
+                       .n_items = self->n_items,
+                       .starts_us = 2000000 };
+    call->items = self->items = dp_must_alloc (self->n_items * sizeof *self->items);
+    for (size_t i = 0; i < self->n_items; i++)
+        self->items[i]
+            = (item_t) { .call = call, .index = i, .len = SHORT, .run_us = sim->scenario.steady_us };
+}
+
 void workload_init (workload_t *self, sim_t *sim)
 {
+    if (sim->scenario.steady_items > 0) {
+        init_steady (self, sim);
+        return;
+    }
     random_t *random = &sim->random;
     const scenario_t *scenario = &sim->scenario;
     size_t n_each[SCENARIO_CLIENTS] = { 0 };

@@ -75,6 +75,7 @@ struct call_s {
     sim_event_t event;
     job_t *job; /* NULL: not there yet, or not any more; or there are many */
     size_t n_appended, n_taken;
+    int64_t ended_us; /* a map has all its outcomes since then; 0 = not yet */
     bool is_started, is_cancelled, is_released;
 };
 

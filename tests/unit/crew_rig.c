@@ -154,6 +154,13 @@ static void say_message (rig_t *self, const dp_outgoing_t *outgoing)
     say (self, "\n");
 }
 
+static void tell_how_far (rig_t *self, size_t broker)
+{
+    self->is_asked_how_far[broker] = false;
+    if (!self->is_far)
+        rig_bare (self, broker, WIRE_PONG, 0);
+}
+
 static void collect (rig_t *self)
 {
     crew_action_t action;
@@ -161,7 +168,11 @@ static void collect (rig_t *self)
         say_action (self, &action);
     dp_outgoing_t *outgoing;
     while ((outgoing = dp_outbox_take (crew_outbox (self->crew)))) {
-        say_message (self, outgoing);
+        size_t broker = (size_t) outgoing->to;
+        if (outgoing->kind == WIRE_PING && self->is_asked_how_far[broker])
+            tell_how_far (self, broker);
+        else
+            say_message (self, outgoing);
         dp_outgoing_destroy (&outgoing);
     }
 }
@@ -268,6 +279,7 @@ void rig_welcome (rig_t *self, size_t broker)
     wire_welcome_t welcome
         = { .version = 1, .epoch = self->epoch + broker, .max_payload = 1 << 20, .heartbeat_ms = 1000 };
     welcome.name = (wire_text_t) { "b", 1 };
+    self->is_asked_how_far[broker] = true;
     wire_put_welcome (&self->to_crew, broker, &welcome);
     deliver (self, broker);
 }
@@ -339,6 +351,7 @@ rig_t *rig_new_raw (size_t processes, size_t n_brokers, int64_t orphan_ms)
                              .n_labels = 1,
                              .seed = 5,
                              .orphan_ms = orphan_ms };
+    assert_true (n_brokers <= RIG_BROKERS);
     self->now_ms = 1000000;
     self->processes = processes;
     self->epoch = 500;

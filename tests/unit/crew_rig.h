@@ -6,11 +6,16 @@
 #include "core/wire.h"
 #include "worker/crew.h"
 
+enum { RIG_BROKERS = 4 };
+
 /* One line for each action and each message:
  *
  *   open 0 · close 0 · start 1 [session 7] · hand 1 #5 task 3 · back 1 #6 · flag 1 #5 · signal 9 1 · end 1
  *   0< HELLO c1 w2 [draining] · 0< RUNS 3.1 running, 4.1 done last · 0< RESULTS w2 3.1 value final 0+2 VV
  *   0< RELEASE w2 4.1 · 0< PROGRESS 3.1 @0 5/10 · 0< PING
+ *
+ * The PING behind a WELCOME, which asks how far the broker is, is no line: it is answered at once, by a
+ * broker that is near.
  *
  * A task's id is its job, so that actions show it. Letters of outcomes: see crew_rig.c. */
 typedef struct rig_s {
@@ -21,7 +26,9 @@ typedef struct rig_s {
     size_t trace_len;
     dp_outbox_t to_crew;
     wire_batch_t batch;
-    bool answers_take_back; /* at once, as asked; else with "started" */
+    bool answers_take_back;             /* at once, as asked; else with "started" */
+    bool is_far;                        /* its brokers do not answer PINGs: the test does */
+    bool is_asked_how_far[RIG_BROKERS]; /* by the next PING */
     uint64_t epoch;
     char message[512], stderr_tail[512]; /* of the last error that was seen in an outcome */
     int signal;

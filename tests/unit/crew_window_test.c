@@ -48,6 +48,86 @@ static void never_asks_for_more_than_a_thousand_beyond_its_processes (void **sta
     rig_destroy (&rig);
 }
 
+/* The broker answers the PING behind its WELCOME after so long. */
+static rig_t *far_rig (size_t processes, int64_t round_trip_ms)
+{
+    rig_t *rig = rig_new_raw (processes, 1, 0);
+    rig->is_far = true;
+    rig_turn (rig, 0);
+    rig_welcome (rig, 0);
+    for (size_t i = 0; i < processes; i++)
+        rig_ready (rig, i);
+    rig_turn (rig, 0);
+    rig_turn (rig, round_trip_ms + 1);
+    rig_bare (rig, 0, WIRE_PONG, 0);
+    rig_turn (rig, 0);
+    rig_forget (rig);
+    return rig;
+}
+
+static void asks_a_far_broker_for_what_bridges_the_round_trip_too (void **state)
+{
+    (void) state;
+    rig_t *rig = far_rig (2, 50);
+    rig_tasks (rig, 0, 1, 1);
+    rig_turn (rig, 0);
+    rig_value (rig, 1, 1, 1000);
+    rig_turn (rig, 0);
+    rig_expect_part (rig, "RESULTS w106 "); /* two run, and 52 ms of work for each process come behind */
+    rig_destroy (&rig);
+}
+
+static void hands_no_more_out_ahead_though_the_broker_is_far (void **state)
+{
+    (void) state;
+    rig_t *rig = far_rig (1, 50);
+    run_one (rig, 1, 500);
+    rig_forget (rig);
+    rig_tasks (rig, 0, 2, 20);
+    rig_turn (rig, 0);
+    rig_expect (rig, "hand 0 #2 task 2\nhand 0 #3 task 3\nhand 0 #4 task 4\nhand 0 #5 task 5\n");
+    rig_destroy (&rig);
+}
+
+static void a_near_and_a_far_broker_have_windows_of_their_own (void **state)
+{
+    (void) state;
+    rig_t *rig = rig_new_raw (1, 2, 0);
+    rig_turn (rig, 0);
+    rig_welcome (rig, 0);
+    rig_ready (rig, 0);
+    rig_turn (rig, 0);
+    rig->is_far = true;
+    rig_welcome (rig, 1);
+    rig_turn (rig, 0);
+    rig_turn (rig, 21);
+    rig_bare (rig, 1, WIRE_PONG, 0);
+    run_one (rig, 1, 1000);
+    rig_expect_part (rig, "0< RESULTS w3 ");
+    rig_tasks (rig, 1, 2, 2);
+    rig_turn (rig, 0);
+    rig_value (rig, 0, 2, 1000);
+    rig_turn (rig, 0);
+    rig_expect_part (rig, "1< RESULTS w23 ");
+    rig_destroy (&rig);
+}
+
+static void waits_longer_before_it_hands_back_to_a_far_broker (void **state)
+{
+    (void) state;
+    rig_t *rig = far_rig (1, 50);
+    run_one (rig, 1, 1000);
+    rig_tasks (rig, 0, 2, 4);
+    rig_turn (rig, 0);
+    rig_claim (rig, 0, 2, 0);
+    rig_forget (rig);
+    rig_pass (rig, 69);
+    rig_expect (rig, "");
+    rig_pass (rig, 1);
+    rig_expect (rig, "0< RELEASE w1 4.1, 3.1\n"); /* 52 ms of work, and a run takes more than that */
+    rig_destroy (&rig);
+}
+
 static void hands_tiny_runs_out_ahead (void **state)
 {
     WITH_RIG (1, 1);
@@ -426,6 +506,10 @@ int main (void)
         cmocka_unit_test (asks_for_as_many_tiny_tasks_as_bridge_a_round_trip),
         cmocka_unit_test (asks_for_no_more_than_its_processes_when_tasks_are_long),
         cmocka_unit_test (never_asks_for_more_than_a_thousand_beyond_its_processes),
+        cmocka_unit_test (asks_a_far_broker_for_what_bridges_the_round_trip_too),
+        cmocka_unit_test (hands_no_more_out_ahead_though_the_broker_is_far),
+        cmocka_unit_test (a_near_and_a_far_broker_have_windows_of_their_own),
+        cmocka_unit_test (waits_longer_before_it_hands_back_to_a_far_broker),
         cmocka_unit_test (hands_tiny_runs_out_ahead),
         cmocka_unit_test (takes_back_what_waits_behind_an_item_that_turns_out_long),
         cmocka_unit_test (gives_what_was_taken_back_to_another_child),

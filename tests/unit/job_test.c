@@ -307,6 +307,32 @@ static void many_short_tasks_may_be_under_way (void **state)
     job_destroy (&job);
 }
 
+/* How many tasks of so long each it may have under way for each of two processes, so far away. */
+static size_t ahead_of (uint64_t task_us, int64_t path_ms)
+{
+    job_t *job = fixture_list (NULL, 100000, (job_spec_t) { .chunk_size = 1 });
+    job_learn (job, 1, task_us);
+    job->path_ms = path_ms;
+    while (job_has_room (job, 2))
+        job->n_tasks++;
+    assert_int_equal (job->n_tasks % 2, 0);
+    size_t n = job->n_tasks / 2;
+    job->n_tasks = 0;
+    job_destroy (&job);
+    return n;
+}
+
+static void more_tasks_are_under_way_where_the_way_is_long (void **state)
+{
+    (void) state;
+    assert_int_equal (ahead_of (1000, 0), 9); /* a hundredth of a microsecond keeps it from being 0 */
+    assert_int_equal (ahead_of (1000, 2), 9); /* near */
+    assert_int_equal (ahead_of (1000, 50), 9 + 50);
+    assert_int_equal (ahead_of (30000, 50), 3); /* one runs, and two are on their way */
+    assert_int_equal (ahead_of (1000000, 50), 2);
+    assert_int_equal (ahead_of (20, 300), 1024);
+}
+
 static void the_last_items_are_shared_out_fairly (void **state)
 {
     (void) state;
@@ -467,6 +493,7 @@ int main (void)
         cmocka_unit_test (results_of_smaller_chunks_do_not_make_chunks_grow),
         cmocka_unit_test (slow_items_go_one_by_one),
         cmocka_unit_test (many_short_tasks_may_be_under_way),
+        cmocka_unit_test (more_tasks_are_under_way_where_the_way_is_long),
         cmocka_unit_test (the_last_items_are_shared_out_fairly),
         cmocka_unit_test (an_unknown_number_of_processes_does_not_make_one_chunk_of_half_the_job),
         cmocka_unit_test (a_chunk_has_at_most_4_MiB_of_arguments),

@@ -21,6 +21,9 @@ static dp_link_t link_that_is_up (void)
     dp_link_t link = greeting_link (1);
     dp_link_welcomed (&link, START);
     assert_int_equal (link.state, LINK_UP);
+    assert_int_equal (dp_link_tick (&link, START), LINK_PING);
+    dp_link_answered (&link, START);
+    dp_link_received (&link, START);
     return link;
 }
 
@@ -191,6 +194,90 @@ static void waits_longer_for_a_message_that_is_announced_as_large (void **state)
     assert_int_equal (dp_link_tick (&link, 19500), LINK_CLOSE);
 }
 
+static void asks_once_how_far_a_near_broker_is (void **state)
+{
+    (void) state;
+    dp_link_t link = greeting_link (1);
+    dp_link_welcomed (&link, START + 20);
+    assert_true (dp_link_deadline_ms (&link) <= START + 20);
+    assert_int_equal (dp_link_tick (&link, START + 20), LINK_PING);
+    assert_int_equal (dp_link_tick (&link, START + 20), LINK_NOTHING);
+    dp_link_answered (&link, START + 21); /* it may have been less than a millisecond */
+    assert_int_equal (link.round_trip_ms, 0);
+    for (int64_t now_ms = START + 21; now_ms < START + 5000; now_ms += 10) {
+        dp_link_sent (&link, now_ms);
+        dp_link_received (&link, now_ms);
+        assert_int_equal (dp_link_tick (&link, now_ms), LINK_NOTHING);
+    }
+}
+
+static void asks_a_far_broker_again_and_takes_the_shortest_round_trip (void **state)
+{
+    (void) state;
+    static const int64_t took_ms[LINK_SAMPLES] = { 90, 250, 51, 77, 51, 60, 120, 55 };
+    static const int64_t shortest_ms[LINK_SAMPLES] = { 89, 89, 50, 50, 50, 50, 50, 50 };
+    dp_link_t link = greeting_link (1);
+    dp_link_welcomed (&link, START);
+    int64_t now_ms = START;
+    for (size_t i = 0; i < LINK_SAMPLES; i++) {
+        assert_int_equal (dp_link_tick (&link, now_ms), LINK_PING);
+        now_ms += took_ms[i];
+        dp_link_answered (&link, now_ms);
+        assert_int_equal (link.round_trip_ms, shortest_ms[i]);
+        for (int64_t end_ms = now_ms + LINK_HEARTBEAT_MS; now_ms < end_ms; now_ms++) {
+            dp_link_sent (&link, now_ms); /* it is so busy that there are no heartbeats */
+            dp_link_received (&link, now_ms);
+            assert_int_equal (dp_link_tick (&link, now_ms), LINK_NOTHING);
+        }
+    }
+    dp_link_sent (&link, now_ms);
+    dp_link_received (&link, now_ms);
+    assert_int_equal (dp_link_tick (&link, now_ms), LINK_NOTHING); /* now it is known */
+}
+
+static void heartbeats_tell_how_far_the_broker_is (void **state)
+{
+    (void) state;
+    dp_link_t link = greeting_link (1);
+    dp_link_welcomed (&link, START);
+    assert_int_equal (dp_link_tick (&link, START), LINK_PING);
+    dp_link_answered (&link, START + 200);
+    dp_link_received (&link, START + 200);
+    assert_int_equal (run_until (&link, LINK_PING, START + 200), START + LINK_HEARTBEAT_MS);
+    dp_link_answered (&link, START + LINK_HEARTBEAT_MS + 4);
+    assert_int_equal (link.round_trip_ms, 3);
+}
+
+static void an_answer_that_nobody_asked_for_tells_nothing (void **state)
+{
+    (void) state;
+    dp_link_t link = greeting_link (1);
+    dp_link_welcomed (&link, START);
+    dp_link_answered (&link, START + 1);
+    assert_int_equal (dp_link_tick (&link, START + 1), LINK_PING);
+    dp_link_answered (&link, START + 41);
+    dp_link_answered (&link, START + 42);
+    assert_int_equal (link.round_trip_ms, 39);
+    assert_int_equal (link.n_samples, 1);
+}
+
+static void each_connection_has_its_own_round_trip_and_none_is_endless (void **state)
+{
+    (void) state;
+    dp_link_t link = greeting_link (1);
+    dp_link_welcomed (&link, START);
+    assert_int_equal (dp_link_tick (&link, START), LINK_PING);
+    dp_link_answered (&link, START + 900);
+    assert_int_equal (link.round_trip_ms, LINK_MAX_ROUND_TRIP_MS);
+    dp_link_broken (&link, START + 900);
+    int64_t now_ms = run_until (&link, LINK_OPEN, START + 900);
+    assert_int_equal (link.round_trip_ms, 0);
+    dp_link_welcomed (&link, now_ms);
+    assert_int_equal (dp_link_tick (&link, now_ms), LINK_PING);
+    dp_link_answered (&link, now_ms + 8);
+    assert_int_equal (link.round_trip_ms, 7);
+}
+
 static void gives_equal_jitter_for_equal_seeds (void **state)
 {
     (void) state;
@@ -280,6 +367,11 @@ int main (void)
         cmocka_unit_test (closes_before_it_opens_anew),
         cmocka_unit_test (backs_off_with_jitter_up_to_a_second),
         cmocka_unit_test (waits_longer_for_a_message_that_is_announced_as_large),
+        cmocka_unit_test (asks_once_how_far_a_near_broker_is),
+        cmocka_unit_test (asks_a_far_broker_again_and_takes_the_shortest_round_trip),
+        cmocka_unit_test (heartbeats_tell_how_far_the_broker_is),
+        cmocka_unit_test (an_answer_that_nobody_asked_for_tells_nothing),
+        cmocka_unit_test (each_connection_has_its_own_round_trip_and_none_is_endless),
         cmocka_unit_test (gives_equal_jitter_for_equal_seeds),
         cmocka_unit_test (stays_with_an_endpoint_while_its_trouble_is_young),
         cmocka_unit_test (tries_each_endpoint_in_turn_before_the_first_welcome),

@@ -95,7 +95,11 @@ static void note (fixture_t *self, wire_message_t *message)
         note_hello (self, &message->hello);
         break;
     case WIRE_PING:
-        self->n_pings++;
+        if (!self->is_asked_how_far)
+            self->n_pings++;
+        else if (!self->is_far)
+            fixture_bare (self, WIRE_PONG);
+        self->is_asked_how_far = false;
         break;
     case WIRE_PONG:
         self->n_pongs++;
@@ -196,6 +200,7 @@ void fixture_welcome (fixture_t *self, bool is_session_kept, uint64_t processes)
                                .heartbeat_ms = 1000,
                                .processes = processes,
                                .name = { "broker", 6 } };
+    self->is_asked_how_far = true;
     wire_put_welcome (&out, 0, &welcome);
     fixture_say (self, &out);
 }

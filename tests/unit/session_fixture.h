@@ -29,6 +29,10 @@ typedef struct fixture_s {
     uint64_t hello_connection;
     size_t n_opens, n_closes, n_hellos, n_pings, n_pongs, n_byes, n_drains, n_acks, n_queries, n_messages;
     uint64_t last_ack; /* on this connection */
+    /* The PING behind a WELCOME asks how far the broker is. It is not counted, and answered at once: it is
+     * near. */
+    bool is_asked_how_far;
+    bool is_far; /* the test answers it */
     wire_query_t query;
     /* since fixture_forget */
     fixture_task_t tasks[FIXTURE_MAX];
