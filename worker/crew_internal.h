@@ -15,11 +15,11 @@ enum {
     CREW_DRAIN_ORPHAN_MS = 6000, /* while draining; docker stop kills after 10 s, and two go for signals */
     CREW_MAX_EXTRA = 1024,       /* the window is at most so much larger than the number of processes */
     CREW_STALL_MS = 5, /* an item that takes longer gives the runs behind it back; a loose run, its items */
-    CREW_OVERSTAY_MS
-    = 20,                    /* runs that wait longer, while no child gets free, go back to the broker (and
-                                longer by its round trip: so long it takes until they are started elsewhere) … */
-    CREW_MAX_OVERSTAYS = 50, /* … which may send them again: then twice as long each time, up to 1 s */
-    CREW_PART_MS = 10,       /* finished items of an unfinished run are reported after so long */
+    /* Runs that wait longer, while no child gets free, go back to the broker (later by its round trip, since
+       so long it takes until they are started elsewhere) … */
+    CREW_OVERSTAY_MS = 20,
+    CREW_MAX_OVERSTAYS = 50,      /* … which may send them again: then twice as long each time, up to 1 s */
+    CREW_PART_MS = 10,            /* finished items of an unfinished run are reported after so long */
     CREW_PART_BYTES = 256 * 1024, /* … or when they are so large */
     CREW_PROGRESS_MS = 100,
     CREW_BYE_MS = 2000,         /* the longest wait for an answer to BYE */

@@ -87,16 +87,18 @@ enum { ITEMS = 'n', ITEM_US = 'u', CHECK = 'c' };
 static error_t parse (int key, char *value, struct argp_state *state)
 {
     options_t *options = state->input;
-    uint64_t *place = key == ITEMS ? &options->n_items : key == ITEM_US ? &options->item_us : NULL;
-    if (place != NULL) {
-        char *end;
-        *place = strtoull (value, &end, 10);
-        if (*end != '\0' || *place < 1 || *place > 1000000)
-            argp_error (state, "%s is not a number from 1 to 1000000", value);
+    if (key == CHECK) {
+        options->is_check = true;
         return 0;
     }
-    options->is_check |= key == CHECK;
-    return key == CHECK ? 0 : ARGP_ERR_UNKNOWN;
+    if (key != ITEMS && key != ITEM_US)
+        return ARGP_ERR_UNKNOWN;
+    char *end;
+    uint64_t number = strtoull (value, &end, 10);
+    if (*end != '\0' || number < 1 || number > 1000000)
+        argp_error (state, "%s is not a number from 1 to 1000000", value);
+    *(key == ITEMS ? &options->n_items : &options->item_us) = number;
+    return 0;
 }
 
 int main (int argc, char **argv)
