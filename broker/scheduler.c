@@ -78,8 +78,6 @@ void scheduler_destroy (scheduler_t **self_p)
     dp_map_fini (&self->workers);
     dp_map_fini (&self->connections);
     dp_map_fini (&self->orphans);
-    dp_heap_fini (&self->hungry);
-    dp_heap_fini (&self->idle);
     dp_outbox_fini (&self->outbox);
     dp_buffer_fini (&self->scratch);
     scheduler_trim_records (self);

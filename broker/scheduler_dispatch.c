@@ -40,7 +40,7 @@ static bool is_served (int64_t now_ms, const session_record_t *session)
     return session->peer.connection != 0 || now_ms - session->peer.broken_at_ms < SCHEDULER_QUIET_MS;
 }
 
-/* Sessions or workers that were looked at in vain leave their heap until the round is over. */
+/* Sessions or workers of the mixed trade that were looked at in vain leave their heap for a while. */
 static void put_aside (dp_heap_t *heap, dp_heap_t *aside, dp_heap_node_t *node)
 {
     uint64_t key = node->key;
@@ -50,32 +50,54 @@ static void put_aside (dp_heap_t *heap, dp_heap_t *aside, dp_heap_node_t *node)
 
 static void put_back (dp_heap_t *heap, dp_heap_t *aside)
 {
+    if (aside->nodes == NULL)
+        return;
     for (dp_heap_node_t *node; (node = dp_heap_first (aside)) != NULL;)
         put_aside (aside, heap, node);
     dp_heap_fini (aside);
 }
 
 /* Give one task to this worker, of the session that has had least. False = there is none for it. */
-static bool serve (scheduler_t *self, int64_t now_ms, worker_record_t *worker)
+static bool serve (scheduler_t *self, int64_t now_ms, trade_t *trade, worker_record_t *worker)
 {
     dp_heap_t aside = { NULL, 0, 0 };
-    bool is_served_now = false;
+    size_t number = (size_t) (trade - self->trades);
+    task_t *task = NULL;
     dp_heap_node_t *node;
-    while (!is_served_now && (node = dp_heap_first (&self->hungry)) != NULL) {
-        session_record_t *session = DP_CONTAINER (node, session_record_t, by_use);
-        task_t *task = is_served (now_ms, session) ? choose_task (session, worker) : NULL;
-        if (task == NULL) {
-            put_aside (&self->hungry, &aside, node);
-            continue;
+    while (task == NULL && (node = dp_heap_first (&trade->hungry)) != NULL) {
+        session_record_t *session = scheduler_hungry_session (node, number);
+        bool may_start = is_served (now_ms, session);
+        task = may_start ? choose_task (session, worker) : NULL;
+        if (task == NULL && may_start && number == SCHEDULER_MIXED_TRADE)
+            put_aside (&trade->hungry, &aside, node); /* another worker of the trade may run them */
+        else if (task == NULL)
+            dp_heap_remove (&trade->hungry, node);
+        else {
+            self->floor_us = session->used_us;
+            scheduler_assign (self, now_ms, task, worker);
+            scheduler_note_use (self, session);
         }
-        self->floor_us = session->used_us;
-        scheduler_assign (self, now_ms, task, worker);
-        if (session->by_use.place != 0)
-            dp_heap_push (&self->hungry, &session->by_use, session->used_us);
-        is_served_now = true;
     }
-    put_back (&self->hungry, &aside);
-    return is_served_now;
+    put_back (&trade->hungry, &aside);
+    return task != NULL;
+}
+
+/* Of those for whose workers there may be tasks: the one that has the emptiest. NULL = there is none. */
+static trade_t *next_trade (scheduler_t *self)
+{
+    trade_t *best = NULL;
+    uint64_t least_load = 0;
+    for (size_t i = 0; i < self->n_trades; i++) {
+        trade_t *trade = &self->trades[i];
+        if (trade->hungry.n_nodes == 0 || trade->idle.n_nodes == 0)
+            continue;
+        const dp_heap_node_t *emptiest = dp_heap_first (&trade->idle);
+        if (best != NULL && emptiest->key >= least_load)
+            continue;
+        best = trade;
+        least_load = emptiest->key;
+    }
+    return best;
 }
 
 void scheduler_dispatch (scheduler_t *self, int64_t now_ms)
@@ -83,14 +105,13 @@ void scheduler_dispatch (scheduler_t *self, int64_t now_ms)
     if (self->is_draining)
         return;
     dp_heap_t aside = { NULL, 0, 0 };
-    dp_heap_node_t *node;
-    while (dp_heap_first (&self->hungry) != NULL && (node = dp_heap_first (&self->idle)) != NULL) {
-        worker_record_t *worker = DP_CONTAINER (node, worker_record_t, by_load);
-        if (serve (self, now_ms, worker))
-            continue;
-        put_aside (&self->idle, &aside, node);
+    for (trade_t *trade; (trade = next_trade (self)) != NULL;) {
+        dp_heap_node_t *node = dp_heap_first (&trade->idle);
+        bool is_busy = serve (self, now_ms, trade, DP_CONTAINER (node, worker_record_t, by_load));
+        if (!is_busy && trade->hungry.n_nodes > 0)
+            put_aside (&trade->idle, &aside, node); /* of the mixed trade: others have none left */
     }
-    put_back (&self->idle, &aside);
+    put_back (&self->trades[SCHEDULER_MIXED_TRADE].idle, &aside);
 }
 
 /* ---- What can go to none -------------------------------------------------------------------- */

@@ -25,7 +25,9 @@ enum {
     SCHEDULER_INLINE_RESULT = 32,      /* bytes; a longer one is a blob of its own */
     SCHEDULER_MAX_CLAIMS = 1 << 22,    /* ranges of one CLAIM */
     SCHEDULER_MAX_STATUS = 512 * 1024, /* bytes of a status: it must fit into an envelope */
-    SCHEDULER_MAX_IDLE_ROUTES = 64     /* of one session, kept for what was learned of their tasks */
+    SCHEDULER_MAX_IDLE_ROUTES = 64,    /* of one session, kept for what was learned of their tasks */
+    SCHEDULER_TRADES = 8,
+    SCHEDULER_MIXED_TRADE = SCHEDULER_TRADES - 1 /* of all for whom none was left: they differ */
 };
 
 static_assert (SCHEDULER_MAX_LOSSES < 64, "a task counts them in 6 bits");
@@ -137,9 +139,11 @@ typedef struct session_record_s {
     uint64_t cancelled_bytes; /* of task_bytes; its client need not wait for how these end */
     wire_range_t *excess;     /* ids that were not taken, and are said to be missing soon; NULL = none */
     size_t n_excess;
-    bool is_full;          /* too many results are held: no new tasks, and workers keep what they have */
-    uint64_t n_forgotten;  /* results acknowledged on this connection */
-    dp_heap_node_t by_use; /* in scheduler.hungry while tasks wait; keyed by used_us */
+    bool is_full;         /* too many results are held: no new tasks, and workers keep what they have */
+    uint64_t n_forgotten; /* results acknowledged on this connection */
+    /* In trade_t.hungry of each, keyed by used_us: while tasks wait, until it was found to have none for it
+       now. */
+    dp_heap_node_t by_use[SCHEDULER_TRADES];
     uint64_t used_us;
     size_t n_queued, n_assigned;
     wire_batch_t results, missing, progress;
@@ -161,16 +165,26 @@ typedef struct worker_record_s {
     bool is_suspect;               /* silent for long: it gets nothing new */
     offer_t **functions, **labels; /* sorted by address */
     size_t n_functions, n_labels;
-    dp_list_t runs; /* of task_t.in_place: assigned to it */
+    struct trade_s *trade; /* of all who offer the same; NULL until it has said what it offers */
+    dp_list_t runs;        /* of task_t.in_place: assigned to it */
     size_t n_runs;
     uint64_t run_bytes;                /* of their arguments (R9) */
     uint64_t window_bytes, told_bytes; /* at most so many, as its HELLO said; and as it said last */
     dp_map_t ghosts;                   /* of ghost_t */
     dp_list_t orphans;
     dp_map_t sessions;      /* of known_session_t: told of by SESSION on this connection */
-    dp_heap_node_t by_load; /* in scheduler.idle while it has room */
+    dp_heap_node_t by_load; /* in its trade's idle ones while it has room */
     wire_batch_t tasks, revokes, cancels, adopts;
 } worker_record_t;
+
+/* What workers that offer the same functions and labels have in common: what one of them can run, each can.
+   Free when it has none. */
+typedef struct trade_s {
+    offer_t **functions, **labels; /* sorted by address; the mixed one has none */
+    size_t n_functions, n_labels, n_workers;
+    dp_heap_t hungry; /* sessions that may have tasks for them: who had least first */
+    dp_heap_t idle;   /* those of them that have room: the emptiest first */
+} trade_t;
 
 typedef struct known_session_s {
     dp_map_node_t by_id;
@@ -279,7 +293,8 @@ struct scheduler_s {
     int64_t answer_at_ms;                   /* the first of them may be answered then, or before */
     uint64_t n_processes, n_names;
     size_t n_watchers; /* of the sessions */
-    dp_heap_t hungry, idle;
+    trade_t trades[SCHEDULER_TRADES];
+    size_t n_trades;   /* none behind these has workers */
     uint64_t floor_us; /* the use of the session that was served last: newcomers start here */
     uint64_t *dropped;
     size_t n_dropped, dropped_capacity;
@@ -377,6 +392,17 @@ void scheduler_take_window (worker_record_t *worker, const wire_message_t *messa
 void scheduler_rank (scheduler_t *self, worker_record_t *worker);
 void scheduler_tell_run (scheduler_t *self, worker_record_t *worker, wire_kind_t kind, const wire_run_t *run);
 void scheduler_count_processes (scheduler_t *self);
+
+/* scheduler_trades.c: workers that offer the same, and the sessions that may have tasks for them */
+void scheduler_make_hungry (scheduler_t *self, session_record_t *session); /* if tasks wait: in all trades */
+void scheduler_make_sated (scheduler_t *self, session_record_t *session);  /* no more in any */
+void scheduler_note_use (scheduler_t *self, session_record_t *session);    /* its use is another */
+static inline session_record_t *scheduler_hungry_session (dp_heap_node_t *node, size_t trade)
+{
+    return DP_CONTAINER (node - trade, session_record_t, by_use);
+}
+void scheduler_join_trade (scheduler_t *self, worker_record_t *worker);
+void scheduler_leave_trade (worker_record_t *worker); /* before it drops its offers */
 
 /* scheduler_runs.c: runs that are no task's: ghosts and orphans */
 void scheduler_abandon (scheduler_t *self, task_t *task);

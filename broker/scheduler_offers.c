@@ -97,11 +97,13 @@ void scheduler_drop_offers (scheduler_t *self, worker_record_t *worker)
 
 void scheduler_take_offers (scheduler_t *self, worker_record_t *worker, wire_hello_t *hello)
 {
+    scheduler_leave_trade (worker);
     scheduler_drop_offers (self, worker);
     worker->functions = take_names (self, 'f', &hello->functions, hello->n_functions);
     worker->labels = take_names (self, 'l', &hello->labels, hello->n_labels);
     worker->n_functions = hello->n_functions;
     worker->n_labels = hello->n_labels;
+    scheduler_join_trade (self, worker);
 }
 
 static bool has (offer_t *const *offers, size_t n, const offer_t *offer)

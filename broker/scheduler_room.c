@@ -132,6 +132,8 @@ static void update_full (scheduler_t *self, session_record_t *session)
     session->is_full = is_full;
     self->n_full += is_full ? 1 : (size_t) -1;
     self->is_telling_full = true;
+    if (!is_full)
+        scheduler_make_hungry (self, session);
 }
 
 void scheduler_weigh_held (scheduler_t *self, session_record_t *session, size_t len, bool is_coming)

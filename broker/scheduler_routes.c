@@ -152,16 +152,14 @@ task_t *scheduler_next_task (const route_t *route)
 static void wake (scheduler_t *self, route_t *route)
 {
     session_record_t *session = route->session;
-    if (dp_list_is_empty (&route->in_waiting)) {
-        dp_list_append (&session->waiting, &route->in_waiting);
-        self->is_checking_routes |= scheduler_is_hopeless (self, route);
-    }
-    if (session->by_use.place == 0) {
-        /* Who was idle has no claim on the past: it starts level with those who are served. */
-        if (session->used_us < self->floor_us)
-            session->used_us = self->floor_us;
-        dp_heap_push (&self->hungry, &session->by_use, session->used_us);
-    }
+    if (!dp_list_is_empty (&route->in_waiting))
+        return;
+    /* Who was idle has no claim on the past: it starts level with those who are served. */
+    if (dp_list_is_empty (&session->waiting) && session->used_us < self->floor_us)
+        session->used_us = self->floor_us;
+    dp_list_append (&session->waiting, &route->in_waiting);
+    self->is_checking_routes |= scheduler_is_hopeless (self, route);
+    scheduler_make_hungry (self, session);
 }
 
 static void count_queued (scheduler_t *self, int64_t now_ms, task_t *task)
@@ -221,7 +219,7 @@ static void leave_lane (scheduler_t *self, task_t *task)
         return;
     dp_list_remove (&route->in_waiting);
     if (dp_list_is_empty (&route->session->waiting))
-        dp_heap_remove (&self->hungry, &route->session->by_use);
+        scheduler_make_sated (self, route->session);
 }
 
 /* Out of the queue, or of those that wait for the grace's end. */

@@ -68,6 +68,7 @@ peer_t *scheduler_hello_client (scheduler_t *self, uint64_t connection, wire_mes
     self->is_sharing_room = true;
     session->peer.connection = connection;
     session->peer.broken_at_ms = 0;
+    scheduler_make_hungry (self, session);
     return &session->peer;
 }
 
@@ -110,7 +111,7 @@ static void free_session (scheduler_t *self, session_record_t *session)
 {
     drop_batches (session);
     scheduler_free_routes (self, session);
-    dp_heap_remove (&self->hungry, &session->by_use);
+    scheduler_make_sated (self, session);
     dp_list_remove (&session->peer.in_touched);
     dp_list_remove (&session->peer.in_acking);
     scheduler_drop_questions (&session->peer);

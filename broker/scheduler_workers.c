@@ -107,10 +107,10 @@ void scheduler_rank (scheduler_t *self, worker_record_t *worker)
                     && !worker->is_suspect && n_runs < worker->window
                     && (n_runs == 0 || worker->run_bytes < scheduler_window_bytes (self, worker));
     if (has_room)
-        dp_heap_push (&self->idle, &worker->by_load,
+        dp_heap_push (&worker->trade->idle, &worker->by_load,
                       n_runs * 1024 / (worker->processes > 0 ? worker->processes : 1));
     else
-        dp_heap_remove (&self->idle, &worker->by_load);
+        dp_heap_remove (&worker->trade->idle, &worker->by_load);
 }
 
 void scheduler_tell_run (scheduler_t *self, worker_record_t *worker, wire_kind_t kind, const wire_run_t *run)
@@ -260,6 +260,7 @@ static void free_worker (scheduler_t *self, worker_record_t *worker)
     dp_list_remove (&worker->peer.in_acking);
     scheduler_drop_questions (&worker->peer);
     scheduler_leave_account (self, &worker->peer);
+    scheduler_leave_trade (worker);
     scheduler_drop_offers (self, worker);
     dp_free (worker);
 }
@@ -273,7 +274,6 @@ void scheduler_lose_worker (scheduler_t *self, int64_t now_ms, worker_record_t *
     worker->window = 0;                       /* it has no room while its runs go */
     while (!dp_list_is_empty (&worker->runs)) /* the last first, since each goes to the head of its queue */
         scheduler_return (self, now_ms, DP_CONTAINER (worker->runs.previous, task_t, in_place), RETURN_LOST);
-    dp_heap_remove (&self->idle, &worker->by_load);
     if (worker->peer.connection != 0)
         scheduler_forget (self, worker->peer.connection);
     free_worker (self, worker);

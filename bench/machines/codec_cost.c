@@ -89,7 +89,7 @@ static void codec_close (void *machine)
 
 const machine_t codec_machine = { "codec",
                                   "SUBMIT and RESULTS written and read, one record of each a task",
-                                  { 100000, 1, 1, 1, 0, 8 },
+                                  { 100000, 1, 1, 1, 0, 8, 0 },
                                   codec_open,
                                   codec_run,
                                   codec_close };

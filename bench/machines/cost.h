@@ -16,6 +16,8 @@ typedef struct {
     uint64_t n_tasks, n_workers, n_clients, n_functions;
     uint64_t window;  /* tasks that a worker has at a time */
     uint64_t payload; /* bytes of a task's arguments */
+    /* Clients beside them that wait for another function, whose only worker has its hands full. */
+    uint64_t n_waiting;
 } load_t;
 
 /* Seconds of a CPU that were spent in the machine. The first part is all until the last task was there. */

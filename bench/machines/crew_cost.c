@@ -174,7 +174,7 @@ static void crew_run (void *machine, cost_t *cost)
 
 const machine_t crew_machine = { "crew",
                                  "TASKS and RESULTS through the worker's crew, whose children take no time",
-                                 { 100000, 2, 1, 1, 512, 8 },
+                                 { 100000, 2, 1, 1, 512, 8, 0 },
                                  crew_open,
                                  crew_run,
                                  crew_close };

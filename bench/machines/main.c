@@ -25,6 +25,7 @@ static const struct argp_option argp_options[] = {
     { "clients", 'c', "N", 0, "So many clients", 0 },
     { "functions", 'f', "N", 0, "So many functions", 0 },
     { "window", 'i', "N", 0, "So many tasks at a worker", 0 },
+    { "waiting", 'q', "N", 0, "So many clients that wait for something else (scheduler)", 0 },
     { "payload", 'p', "BYTES", 0, "So long are a task's arguments", 0 },
     { "at-least", 'a', "N", 0, "Run the load again until there were so many tasks (default: once)", 0 },
     { "made-by", MADE_BY, NULL, 0, "Say what this program's speed depends on, and end", 0 },
@@ -63,9 +64,9 @@ static error_t parse (int key, char *value, struct argp_state *state)
     options_t *options = state->input;
     load_t *load = &options->given;
     uint64_t *const places[]
-        = { ['t'] = &load->n_tasks,       ['w'] = &load->n_workers, ['c'] = &load->n_clients,
-            ['f'] = &load->n_functions,   ['i'] = &load->window,    ['p'] = &load->payload,
-            ['a'] = &options->least_tasks };
+        = { ['t'] = &load->n_tasks,     ['w'] = &load->n_workers,     ['c'] = &load->n_clients,
+            ['f'] = &load->n_functions, ['i'] = &load->window,        ['p'] = &load->payload,
+            ['q'] = &load->n_waiting,   ['a'] = &options->least_tasks };
     if (key > 0 && (size_t) key < sizeof places / sizeof *places && places[key]) {
         *places[key] = number (value, state);
         return 0;
@@ -109,6 +110,7 @@ static load_t load_of (const options_t *options)
     choose (&load.n_functions, options->given.n_functions);
     choose (&load.window, options->given.window);
     choose (&load.payload, options->given.payload);
+    choose (&load.n_waiting, options->given.n_waiting);
     return load;
 }
 

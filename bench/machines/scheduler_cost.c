@@ -20,8 +20,9 @@ typedef struct {
     load_t load;
     scheduler_t *scheduler;
     int64_t now_ms;
-    peer_t *peers; /* by connection, which count from 1: clients, then workers */
+    peer_t *peers; /* by connection, which count from 1: clients, then workers, … */
     size_t n_peers;
+    size_t n_others; /* … then those who wait, and behind them the worker that they wait for */
     char (*functions)[NAME];
     uint8_t *payload;
     uint64_t last_id, n_results;
@@ -89,7 +90,8 @@ static void tick (self_t *self, double *seconds)
 
 /* ---- Peers -------------------------------------------------------------------------------------- */
 
-static void greet (self_t *self, uint64_t connection, wire_role_t role)
+static void greet (self_t *self, uint64_t connection, wire_role_t role, const char *const *names,
+                   size_t n_names, uint64_t window)
 {
     double seconds = 0;
     wire_hello_t hello = { .version_min = WIRE_VERSION_MIN,
@@ -101,22 +103,55 @@ static void greet (self_t *self, uint64_t connection, wire_role_t role)
                            .name = deliver_text ("peer"),
                            .pid = connection,
                            .initializer = deliver_text ("") };
-    const char **names = calloc (self->load.n_functions, sizeof *names);
-    if (!names)
-        die ("functions", "out of memory");
-    for (size_t i = 0; i < self->load.n_functions; i++)
-        names[i] = self->functions[i];
     if (role == WIRE_ROLE_WORKER) {
         hello.processes = 1;
-        hello.window_tasks = self->load.window;
+        hello.window_tasks = window;
         hello.window_bytes = UINT32_MAX;
-        hello.n_functions = self->load.n_functions;
+        hello.n_functions = n_names;
     }
     wire_put_hello (&self->out, 0, &hello, names, NULL);
     wire_batch_t none = { NULL };
     wire_end_list (&none, &self->out, 0, role == WIRE_ROLE_WORKER ? WIRE_RUNS : WIRE_CLAIM, 0);
     send_all (self, connection, &seconds);
+}
+
+static void greet_all (self_t *self)
+{
+    const char **names = calloc (self->load.n_functions, sizeof *names);
+    if (!names)
+        die ("functions", "out of memory");
+    for (size_t i = 0; i < self->load.n_functions; i++)
+        names[i] = self->functions[i];
+    for (size_t i = 1; i < self->n_peers; i++)
+        greet (self, i, i <= self->load.n_clients ? WIRE_ROLE_CLIENT : WIRE_ROLE_WORKER, names,
+               self->load.n_functions, self->load.window);
     free (names);
+}
+
+static void submit_task (self_t *self, wire_batch_t *batch, const char *function)
+{
+    uint64_t id = ++self->last_id;
+    wire_group_t group = { .function = deliver_text (function), .require = { "", 0 } };
+    wire_task_t task
+        = { .id = id, .job = id, .n_items = 1, .payload = { self->payload, self->load.payload, 0 } };
+    wire_add_task (batch, &self->out, 0, WIRE_SUBMIT, &group, &task, NULL);
+}
+
+/* The worker has room for one of their tasks, and never ends it. */
+static void have_others_wait (self_t *self)
+{
+    static const char *const other = "another";
+    double seconds = 0;
+    for (size_t i = self->n_peers; i < self->n_peers + self->n_others; i++) {
+        bool is_worker = i == self->n_peers + self->n_others - 1;
+        wire_batch_t batch = { NULL };
+        greet (self, i, is_worker ? WIRE_ROLE_WORKER : WIRE_ROLE_CLIENT, &other, 1, 1);
+        if (is_worker)
+            break;
+        submit_task (self, &batch, other);
+        wire_flush (&batch, &self->out, 0, 0, 0);
+        send_all (self, i, &seconds);
+    }
 }
 
 static void *scheduler_open (const load_t *load)
@@ -128,7 +163,8 @@ static void *scheduler_open (const load_t *load)
     self->load = *load;
     self->now_ms = 1000000;
     self->n_peers = 1 + load->n_clients + load->n_workers;
-    self->peers = calloc (self->n_peers, sizeof *self->peers);
+    self->n_others = load->n_waiting > 0 ? load->n_waiting + 1 : 0;
+    self->peers = calloc (self->n_peers + self->n_others, sizeof *self->peers);
     self->functions = calloc (load->n_functions, sizeof *self->functions);
     self->payload = calloc (load->payload + 1, 1);
     if (!self->peers || !self->functions || !self->payload)
@@ -139,8 +175,8 @@ static void *scheduler_open (const load_t *load)
     self->now_ms += GRACE_MS;
     double seconds = 0;
     tick (self, &seconds);
-    for (size_t i = 1; i < self->n_peers; i++)
-        greet (self, i, i <= load->n_clients ? WIRE_ROLE_CLIENT : WIRE_ROLE_WORKER);
+    greet_all (self);
+    have_others_wait (self);
     tick (self, &seconds);
     return self;
 }
@@ -149,7 +185,7 @@ static void scheduler_close (void *machine)
 {
     self_t *self = machine;
     scheduler_destroy (&self->scheduler);
-    for (size_t i = 0; i < self->n_peers; i++)
+    for (size_t i = 0; i < self->n_peers + self->n_others; i++)
         sent_free (&self->peers[i].sent);
     free (self->peers);
     free (self->functions);
@@ -163,14 +199,8 @@ static void scheduler_close (void *machine)
 static void submit (self_t *self, uint64_t connection, uint64_t n, double *seconds)
 {
     wire_batch_t batch = { NULL };
-    for (uint64_t i = 0; i < n; i++) {
-        uint64_t id = ++self->last_id;
-        wire_group_t group = { .function = deliver_text (self->functions[id % self->load.n_functions]),
-                               .require = { "", 0 } };
-        wire_task_t task
-            = { .id = id, .job = id, .n_items = 1, .payload = { self->payload, self->load.payload, 0 } };
-        wire_add_task (&batch, &self->out, 0, WIRE_SUBMIT, &group, &task, NULL);
-    }
+    for (uint64_t i = 0; i < n; i++)
+        submit_task (self, &batch, self->functions[(self->last_id + 1) % self->load.n_functions]);
     wire_flush (&batch, &self->out, 0, 0, 0);
     send_all (self, connection, seconds);
 }
@@ -238,14 +268,14 @@ static void scheduler_run (void *machine, cost_t *cost)
     turn (self, &cost->serve); /* the last acknowledgements */
     scheduler_stats_t stats;
     scheduler_stats (self->scheduler, &stats);
-    if (stats.n_queued + stats.n_assigned + stats.n_finished != 0)
+    if (stats.n_queued + stats.n_assigned + stats.n_finished != self->load.n_waiting)
         die ("scheduler", "something is left");
 }
 
 const machine_t scheduler_machine
     = { "scheduler",
         "SUBMIT, TASKS, RESULTS, RESULTS and ACK through the broker's scheduler",
-        { 100000, 16, 1, 1, 1024, 8 },
+        { 100000, 16, 1, 1, 1024, 8, 0 },
         scheduler_open,
         scheduler_run,
         scheduler_close };

@@ -228,14 +228,14 @@ static void session_run (void *machine, cost_t *cost)
 
 const machine_t session_machine = { "session",
                                     "one call a task through the client's session: sent, answered, taken",
-                                    { 100000, 2, 1, 1, 0, 8 },
+                                    { 100000, 2, 1, 1, 0, 8, 0 },
                                     session_open,
                                     session_run,
                                     session_close };
 
 const machine_t map_machine = { "map",
                                 "one job of all tasks through the client's session, in chunks of its choice",
-                                { 1000000, 2, 1, 1, 0, 8 },
+                                { 1000000, 2, 1, 1, 0, 8, 0 },
                                 map_open,
                                 session_run,
                                 session_close };

@@ -407,7 +407,6 @@ static void check_routes (const session_record_t *session)
     assert_int_equal (n_queued, session->n_queued);
     assert_int_equal (n_waiting, length (&session->waiting));
     assert_int_equal (n_idle, session->n_idle);
-    assert_true ((session->by_use.place != 0) == (n_waiting > 0));
 }
 
 /* Returns their bytes. */
@@ -453,7 +452,29 @@ static void check_account (const session_record_t *session, uint64_t n_unfinishe
     assert_int_equal (account->n_peers, 1);
 }
 
-static void check_session (const session_record_t *session, scheduler_stats_t *sum)
+/* Whoever has a task that a worker could run now, and is there to take its result, is among those that are
+   looked at for that worker. */
+static void check_hunger (const scheduler_t *scheduler, const session_record_t *session)
+{
+    bool is_waiting = !dp_list_is_empty (&session->waiting);
+    bool is_served = session->peer.connection != 0 && !session->is_full;
+    for (size_t i = 0; i < SCHEDULER_TRADES; i++) {
+        const trade_t *trade = &scheduler->trades[i];
+        size_t place = session->by_use[i].place;
+        assert_true (place == 0 || (is_waiting && trade->n_workers > 0));
+        assert_true (place == 0 || trade->hungry.nodes[place - 1] == &session->by_use[i]);
+    }
+    for (const dp_list_t *node = scheduler->all_workers.next; is_served && node != &scheduler->all_workers;
+         node = node->next) {
+        const worker_record_t *worker = DP_CONTAINER (node, worker_record_t, in_workers);
+        for (const dp_list_t *at = session->waiting.next; at != &session->waiting; at = at->next)
+            assert_true (!scheduler_can_run (worker, DP_CONTAINER (at, route_t, in_waiting))
+                         || session->by_use[worker->trade - scheduler->trades].place != 0);
+    }
+}
+
+static void check_session (const scheduler_t *scheduler, const session_record_t *session,
+                           scheduler_stats_t *sum)
 {
     size_t n_assigned = 0;
     check_routes (session);
@@ -475,6 +496,7 @@ static void check_session (const session_record_t *session, scheduler_stats_t *s
         n_assigned += task->state == TASK_ASSIGNED;
     }
     check_order (session);
+    check_hunger (scheduler, session);
     assert_int_equal (n_assigned, session->n_assigned);
     assert_int_equal (task_bytes, session->task_bytes);
     check_account (session, n_unfinished);
@@ -501,7 +523,7 @@ void walk_check (const scheduler_t *scheduler)
     scheduler_stats (scheduler, &stats);
     for (const dp_map_node_t *node = dp_map_first (&scheduler->sessions); node != NULL;
          node = dp_map_next (&scheduler->sessions, node))
-        check_session (DP_CONTAINER (node, session_record_t, peer.by_id), &sum);
+        check_session (scheduler, DP_CONTAINER (node, session_record_t, peer.by_id), &sum);
     size_t n_runs = 0, n_orphans = 0;
     for (const dp_map_node_t *node = dp_map_first (&scheduler->workers); node != NULL;
          node = dp_map_next (&scheduler->workers, node)) {
