@@ -23,8 +23,9 @@ void commons_offer (commons_t *self, uint64_t connection, uint64_t id, uint64_t 
 void commons_hear (commons_t *self, uint64_t connection, const wire_memory_t *memory, dp_outbox_t *out);
 
 /* A message has come, and has yet to be decoded: what it refers to is copied. False: what lay there could not
-   be read, so the connection is to be ended. A peer whose memory is not as it says is given up, and that is
-   logged: it is not asked again. */
+   be read, so the connection is to be ended, which is logged the first time. A peer whose memory is not as it
+   says, or that has taken back what it lent several times, is given up, and that is logged: it is not asked
+   again. */
 bool commons_take (commons_t *self, int64_t now_ms, uint64_t connection, dp_incoming_t *incoming,
                    uint64_t max_payload);
 

@@ -192,19 +192,40 @@ static void who_refers_to_memory_all_the_same_is_malformed (void **state)
     assert_int_equal (n_logged (), 1);
 }
 
-/* Payloads of its connection were read; then it gave that up, took back the rest, and came again. */
-static void a_peer_that_took_back_its_own_is_asked_again (void **state)
+/* Payloads of its connection were read; then it gave that up, and took back the rest. */
+static void take_back (rig_t *rig, uint64_t connection)
 {
-    rig_t *rig = *state;
     const char *why;
-    uint64_t connection = connect_as (rig, ID);
-    assert_true (is_sharing (rig, connection));
     dp_outgoing_t *message = lent (rig);
     dp_sharing_destroy (&rig->sharing);
     assert_false (is_taken (rig, connection, 1, message, &why));
+    assert_string_equal (why, "a payload that is not where it was said to be");
     dp_outgoing_destroy (&message);
+}
+
+static void a_peer_that_took_back_its_own_is_asked_again (void **state)
+{
+    rig_t *rig = *state;
+    uint64_t connection = connect_as (rig, ID);
+    assert_true (is_sharing (rig, connection));
+    take_back (rig, connection);
+    assert_non_null (strstr (log_text, "asked for anew of peer 000000000000004d"));
     assert_true (is_sharing (rig, connect_as (rig, ID)));
-    assert_int_equal (n_logged (), 0);
+    assert_int_equal (n_logged (), 1);
+}
+
+static void a_peer_that_does_so_again_and_again_is_not (void **state)
+{
+    rig_t *rig = *state;
+    for (int i = 0; i < 5; i++) {
+        uint64_t connection = connect_as (rig, ID);
+        assert_true (is_sharing (rig, connection));
+        assert_int_equal (n_logged (), i == 0 ? 0 : 1);
+        take_back (rig, connection);
+    }
+    assert_non_null (strstr (log_text, "shared no more with peer 000000000000004d"));
+    assert_false (is_sharing (rig, connect_as (rig, ID)));
+    assert_int_equal (n_logged (), 2);
 }
 
 static void a_peer_that_takes_back_all_it_lends_is_not (void **state)
@@ -226,11 +247,12 @@ static void many_such_peers_fill_neither_log_nor_memory (void **state)
     const char *why;
     for (uint64_t id = 1; id <= 200; id++)
         assert_false (lies (rig, connect_as (rig, id), 1, &why));
-    assert_int_equal (n_logged (), 1);
+    assert_int_equal (n_logged (), 10);
     assert_null (peers_sharing (rig->peers, connect_as (rig, 200)));
     assert_non_null (peers_sharing (rig->peers, connect_as (rig, 1))); /* that is long ago */
-    assert_false (lies (rig, connect_as (rig, 201), 20000, &why));
-    assert_int_equal (n_logged (), 2);
+    assert_false (lies (rig, connect_as (rig, 201), 70000, &why));
+    assert_non_null (strstr (log_text, "the memory of 190 more peers could not be read"));
+    assert_int_equal (n_logged (), 12);
 }
 
 static void those_for_whom_there_is_no_room_are_logged_once (void **state)
@@ -260,6 +282,7 @@ int main (void)
         TEST (a_peer_whose_memory_cannot_be_read_goes_by_frames_from_then_on),
         TEST (who_refers_to_memory_all_the_same_is_malformed),
         TEST (a_peer_that_took_back_its_own_is_asked_again),
+        TEST (a_peer_that_does_so_again_and_again_is_not),
         TEST (a_peer_that_takes_back_all_it_lends_is_not),
         TEST (many_such_peers_fill_neither_log_nor_memory),
         TEST (those_for_whom_there_is_no_room_are_logged_once),
