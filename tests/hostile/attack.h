@@ -52,7 +52,7 @@ typedef struct attack_s { /* zero members mean the default */
     void (*act) (scene_t *self, attack_role_t role);   /* a small step, over and over */
     int most_per_s;                                    /* acts a second; as many as it has CPU time for */
     size_t most_mib;                                   /* by which the broker may grow while it goes on; 64 */
-    size_t left_mib;   /* and from the first round to the last one: what it keeps for a while; 24 */
+    size_t left_mib;   /* and from the first round to the fifth: what it keeps for a while; 24 */
     int least_percent; /* of their throughput that the honest keep; 80 */
     int n_descriptors; /* that the broker may have beyond what it has without it; as many as it likes */
     bool needs_keys;   /* without keys nobody is protected from it: whoever knows an id may use it */
