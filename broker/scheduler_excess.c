@@ -16,22 +16,24 @@ enum { MOST_RANGES = 1024 }; /* that wait to be said */
 
 void scheduler_turn_away (scheduler_t *self, session_record_t *session, uint64_t id)
 {
-    wire_range_t *last = session->n_excess > 0 ? &session->excess[session->n_excess - 1] : NULL;
-    if (last != NULL && id == last->last + 1) {
-        last->last = id;
-        return;
-    }
     if (session->n_excess == MOST_RANGES)
         scheduler_say_excess (self, session);
     if (session->excess == NULL)
         session->excess = dp_must_alloc (MOST_RANGES * sizeof *session->excess);
-    session->excess[session->n_excess++] = (wire_range_t) { id, id, false };
+    wire_range_t *next = &session->excess[session->n_excess];
+    if (session->n_excess > 0 && id == next[-1].last + 1)
+        next[-1].last = id;
+    else {
+        *next = (wire_range_t) { id, id, false };
+        session->n_excess++;
+    }
 }
 
 void scheduler_say_excess (scheduler_t *self, session_record_t *session)
 {
-    for (size_t i = 0; i < session->n_excess; i++)
-        scheduler_say_missing (self, session, session->excess[i].first, session->excess[i].last);
+    const wire_range_t *ranges = session->excess;
+    for (size_t i = 0; ranges != NULL && i < session->n_excess; i++)
+        scheduler_say_missing (self, session, ranges[i].first, ranges[i].last);
     scheduler_forget_excess (session);
 }
 
