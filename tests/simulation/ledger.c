@@ -136,7 +136,8 @@ static void check_order (const sim_broker_t *broker, const waiting_t *assigned)
         /* One that was not kept at first came late with a low id: then either may be first, since what its
            worker releases is put back by its id. */
         bool is_older = task < assigned && task->id < assigned->id;
-        bool is_before = task->priority != assigned->priority ? task->priority > assigned->priority : is_older;
+        bool is_before
+            = task->priority != assigned->priority ? task->priority > assigned->priority : is_older;
         if (is_before && is_kept (broker, task))
             sim_violate (broker->node.sim, "the highest priority goes first, there the oldest",
                          "task %llu (priority %lld) was assigned, task %llu (priority %lld) waits",
