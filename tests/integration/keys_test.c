@@ -542,44 +542,6 @@ static void gets_in_with_keys_that_dpool_made (void **state)
     folder_destroy (&folder);
 }
 
-/* ---- Starting --------------------------------------------------------------------------------- */
-
-/* A broker that does not start with these arguments. What it said; free it. */
-static char *complaint_about (const char *const arguments[])
-{
-    const char *argv[12] = { DPOOL_BIN_DIR "/dpool-broker" };
-    folder_t *folder = folder_new ();
-    const char *log = folder_path (folder, "log");
-    for (size_t n = 1; *arguments != NULL; n++)
-        argv[n] = *arguments++;
-    process_t *broker = process_new (argv, log);
-    int status = process_wait (broker);
-    assert_true (WIFEXITED (status) && WEXITSTATUS (status) != 0);
-    char *text = read_text (log);
-    process_destroy (&broker);
-    folder_destroy (&folder);
-    return text;
-}
-
-static void assert_does_not_start (const char *const arguments[], const char *words)
-{
-    char *text = complaint_about (arguments);
-    assert_contains (text, words);
-    free (text);
-}
-
-static void does_not_start_open_to_all (void **state)
-{
-    fixture_t *self = *state;
-    assert_does_not_start ((const char *const[]) { "--bind", "tcp://0.0.0.0:*", NULL }, "--insecure");
-    assert_does_not_start ((const char *const[]) { "--bind", "tcp://*:*", NULL }, "--key-file");
-    assert_does_not_start ((const char *const[]) { "--bind", "ipc:///tmp/dpool-open-to-all", NULL },
-                           "mkdir -m 700");
-    assert_does_not_start ((const char *const[]) { "--bind", "tcp://127.0.0.1:*", "--key-file",
-                                                   self->broker_arguments[1], NULL },
-                           "--allowlist");
-}
-
 #define CASE(name) cmocka_unit_test_setup_teardown (name, set_up, tear_down)
 
 int main (int argc, char **argv)
@@ -605,7 +567,6 @@ int main (int argc, char **argv)
         CASE (keeps_the_old_list_where_the_new_one_is_wrong),
         CASE (a_live_worker_offers_what_its_key_may_as_the_list_changes),
         CASE (gets_in_with_keys_that_dpool_made),
-        CASE (does_not_start_open_to_all),
     };
     setvbuf (stdout, NULL, _IOLBF, 0);
     if (argc > 1)
