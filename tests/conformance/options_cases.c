@@ -183,20 +183,23 @@ static void holds_calls_back_by_their_bytes (void **state)
     dpool_destroy (&pool);
 }
 
-/* The run that appends to a file tells how many were before it. */
+/* The run that appends to a file tells how many were before it. They take so long that none is handed to a
+   process before it is free: behind one that has not got its CPU back, the early one would come late. */
 static void prefers_the_higher_priority (void **state)
 {
     fixture_t *f = *state;
     const char *order = folder_path (f->folder, "order");
-    enum { N = 3000 };
+    enum { N = 200 };
     dpool_async_result_t *gated = occupy (f, N_PROCESSES);
     dpool_call_options_t low = chunks_of (1), high = chunks_of (1);
     low.priority = -5;
     high.priority = 5;
-    dpool_items_t *items = same_texts (N, order, NULL);
-    dpool_async_result_t *late = assert_made (dpool_map_async (f->pool, "touch_file", items, &low));
+    dpool_items_t *items = assert_made (dpool_items_new ());
+    for (int i = 0; i < N; i++)
+        assert_ok (dpool_items_add (items, DPOOL_V (order, 0.005)));
+    dpool_async_result_t *late = assert_made (dpool_map_async (f->pool, "touch_then_sleep", items, &low));
     dpool_async_result_t *early
-        = assert_made (dpool_apply_async_with (f->pool, &high, "touch_file", DPOOL_V (order)));
+        = assert_made (dpool_apply_async_with (f->pool, &high, "touch_then_sleep", DPOOL_V (order, 0.005)));
     open_gate (f);
     assert_ok (dpool_async_result_get (early, PATIENCE_MS));
     assert_ok (dpool_async_result_get (late, PATIENCE_MS));

@@ -328,6 +328,20 @@ DPOOL_FUNCTION (touch_then_wait)
     return dpool_call_return (call, "i", (int) getpid ());
 }
 
+/* Tells that it runs, and how many did before, then takes its time. */
+DPOOL_FUNCTION (touch_then_sleep)
+{
+    const char *started;
+    double seconds;
+    if (dpool_call_args (call, "sd", &started, &seconds) < 0)
+        return -1;
+    int64_t before = append (started, ".");
+    if (before < 0)
+        return fail_by_errno (call, started);
+    nap (seconds);
+    return dpool_call_return (call, "l", before);
+}
+
 /* Writes its pid as a line, then never ends. */
 DPOOL_FUNCTION (spin)
 {
