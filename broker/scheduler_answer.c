@@ -123,7 +123,7 @@ static void explain (const scheduler_t *self, int64_t now_ms, const session_reco
     const worker_record_t *worker = scheduler_worker_of (task);
     answer->worker = (wire_text_t) { name_of (worker), strlen (name_of (worker)) };
     int64_t since_ms = now_ms - (int64_t) task->since_ms, silent_ms = now_ms - worker->peer.heard_at_ms;
-    say (answer, task->n_losses > 0 ? DPOOL_REASON_RETRYING : DPOOL_REASON_RUNNING, since_ms);
+    say (answer, answer->attempt % 1000 > 1 ? DPOOL_REASON_RETRYING : DPOOL_REASON_RUNNING, since_ms);
     snprintf (text, size, "%s on worker '%s' for %lld ms (last heard of %lld ms ago)%s",
               task->has_started ? "it runs" : "it was given to a process", name_of (worker),
               (long long) since_ms, (long long) (silent_ms > 0 ? silent_ms : 0),

@@ -184,7 +184,10 @@ static void explains_to_several_threads_at_once (void **state)
     fixture_t *f = *state;
     pthread_t threads[2];
     dpool_async_result_t *running = occupy (f, N_PROCESSES);
-    dpool_call_options_t options = DPOOL_CALL_OPTIONS_INIT;
+    dpool_items_t *items = numbers_from (0, 5000); /* more than workers take ahead */
+    dpool_call_options_t options = chunks_of (1);
+    dpool_async_result_t *before = assert_made (dpool_map_async (f->pool, "square", items, &options));
+    options = (dpool_call_options_t) DPOOL_CALL_OPTIONS_INIT;
     options.priority = -1;
     dpool_async_result_t *queued
         = assert_made (dpool_apply_async_with (f->pool, &options, "square", DPOOL_V (1)));
@@ -204,6 +207,8 @@ static void explains_to_several_threads_at_once (void **state)
     }
     open_gate (f);
     assert_ok (dpool_async_result_get (queued, PATIENCE_MS));
+    dpool_async_result_destroy (&before);
+    dpool_items_destroy (&items);
     dpool_async_result_destroy (&running);
     dpool_async_result_destroy (&queued);
 }
