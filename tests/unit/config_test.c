@@ -12,15 +12,22 @@
 #include "tests/support/check.h"
 #include "tests/support/folder.h"
 
-/* Settings as a file with this text makes them; NULL when it is refused. */
-static config_t *load (const char *text)
+/* A file of settings in this folder, whose path is the folder's. */
+static const char *write_settings (folder_t *folder, const char *text)
 {
-    folder_t *folder = folder_new ();
     const char *path = folder_path (folder, "broker.conf");
     FILE *file = fopen (path, "w");
     assert_non_null (file);
     fputs (text, file);
-    fclose (file);
+    assert_int_equal (fclose (file), 0);
+    return path;
+}
+
+/* Settings as a file with this text makes them; NULL when it is refused. */
+static config_t *load (const char *text)
+{
+    folder_t *folder = folder_new ();
+    const char *path = write_settings (folder, text);
     config_t *config = assert_made (config_new ());
     if (dp_settings_take_file (config->settings, path) < 0) {
         assert_says (path);
@@ -285,11 +292,9 @@ static void lets_options_win_over_the_file (void **state)
     (void) state;
     folder_t *folder = folder_new ();
     char path[4200];
-    snprintf (path, sizeof path, "%s", folder_path (folder, "broker.conf"));
-    FILE *file = fopen (path, "w");
-    assert_non_null (file);
-    fputs ("bind = tcp://*:1\nname = filed\ninsecure = yes\nno_worker_timeout = 7\n", file);
-    fclose (file);
+    snprintf (path, sizeof path, "%s",
+              write_settings (folder,
+                              "bind = tcp://*:1\nname = filed\ninsecure = yes\nno_worker_timeout = 7\n"));
     char *argv[] = { "dpool-broker", "--bind", "tcp://*:2", "-b", "tcp://*:3", "--config",
                      path,           "-m",     "8M",        "-q", NULL };
     config_t *config = assert_made (config_new ());
@@ -310,11 +315,7 @@ static void a_flag_in_the_file_can_be_undone (void **state)
     (void) state;
     folder_t *folder = folder_new ();
     char path[4200];
-    snprintf (path, sizeof path, "%s", folder_path (folder, "broker.conf"));
-    FILE *file = fopen (path, "w");
-    assert_non_null (file);
-    fputs ("insecure = yes\nlog = errors\n", file);
-    fclose (file);
+    snprintf (path, sizeof path, "%s", write_settings (folder, "insecure = yes\nlog = errors\n"));
     char *argv[] = { "dpool-broker", "-c", path, "-iq", "--no-insecure", "--no-quiet", NULL };
     config_t *config = assert_made (config_new ());
     assert_ok (config_read (config, 6, argv)); /* of two options the last holds */
@@ -374,11 +375,8 @@ static void the_environment_wins_over_the_file_and_options_over_both (void **sta
     (void) state;
     folder_t *folder = folder_new ();
     char path[4200];
-    snprintf (path, sizeof path, "%s", folder_path (folder, "broker.conf"));
-    FILE *file = fopen (path, "w");
-    assert_non_null (file);
-    fputs ("name = file\nmax_payload = 1M\nmemory_limit = 20M\nlog = errors\n", file);
-    fclose (file);
+    snprintf (path, sizeof path, "%s",
+              write_settings (folder, "name = file\nmax_payload = 1M\nmemory_limit = 20M\nlog = errors\n"));
     setenv ("DPOOL_BROKER_CONFIG", path, 1);
     setenv ("DPOOL_BROKER_NAME", "environment", 1);
     setenv ("DPOOL_BROKER_MAX_PAYLOAD", "2M", 1);
