@@ -35,10 +35,10 @@ static const system_t *const systems[] = { &embedded_system,
 typedef struct {
     const char *only[MAX_ONLY];
     size_t n_only;
-    const char *json_path, *first_result;
+    const char *json_path;
     int n_runs;
     double counts;
-    bool is_list;
+    bool is_list, is_first_result;
 } options_t;
 
 enum { FIRST_RESULT = 256 };
@@ -50,7 +50,7 @@ static const struct argp_option argp_options[] = {
     { "only", 'o', "PATTERN", 0, "Only these, as SYSTEM/WORKLOAD with wildcards; may be given several times",
       0 },
     { "runs", 'r', "N", 0, "So many runs of each, after one to warm up (default: 5)", 0 },
-    { "first-result", FIRST_RESULT, "ENDPOINT", OPTION_HIDDEN, NULL, 0 },
+    { "first-result", FIRST_RESULT, NULL, OPTION_HIDDEN, NULL, 0 },
     { 0 },
 };
 
@@ -81,7 +81,7 @@ static error_t parse (int key, char *value, struct argp_state *state)
             argp_error (state, "--runs: %s is not from 1 to 10000", value);
         return 0;
     case FIRST_RESULT:
-        options->first_result = value;
+        options->is_first_result = true;
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -163,8 +163,8 @@ int main (int argc, char **argv)
 {
     options_t options = { .n_runs = 5, .counts = 1 };
     argp_parse (&argp, argc, argv, 0, NULL, &options);
-    if (options.first_result)
-        return start_main (options.first_result);
+    if (options.is_first_result)
+        return start_main ();
     if (options.is_list) {
         list (&options);
         return 0;

@@ -17,8 +17,8 @@ workload_run_t table_run, start_run;
 /* uneven.c: tasks that take very different times */
 workload_run_t uneven_run_mandelbrot, uneven_run_words, uneven_run_sleeps;
 
-/* The program of its own that start_run measures: opens the pool at this endpoint ("" for an embedded one),
-   prints the first result and ends. */
-int start_main (const char *endpoint);
+/* The program of its own that start_run measures: opens the pool that the environment names (DPOOL_ENDPOINT,
+   and keys where there are any), prints the first result and ends. */
+int start_main (void);
 
 #endif

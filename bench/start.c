@@ -6,16 +6,17 @@
 #include "bench/setup.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define N_STARTS 10
 
-int start_main (const char *endpoint)
+int start_main (void)
 {
     dpool_options_t options = DPOOL_OPTIONS_INIT;
     options.processes = N_WORKERS;
     uint64_t number;
     dpool_value_t *value;
-    dpool_t *pool = dpool_open (*endpoint ? endpoint : "local", &options);
+    dpool_t *pool = dpool_open (NULL, &options);
     if (!pool || dpool_apply (pool, &value, "identity", "u", (uint64_t) 42) < 0
         || dpool_value_get (value, "u", &number) < 0)
         setup_die ("first result");
@@ -29,7 +30,8 @@ int start_main (const char *endpoint)
 void start_run (void *system, double counts, series_t *series)
 {
     const setup_t *setup = system;
-    const char *const argv[] = { "/proc/self/exe", "--first-result", setup->endpoint, NULL };
+    const char *const argv[] = { "/proc/self/exe", "--first-result", NULL };
+    setenv ("DPOOL_ENDPOINT", *setup->endpoint ? setup->endpoint : "local", 1);
     for (size_t n = scaled (N_STARTS, counts); n > 0; n--) {
         char line[16];
         double start = clock_now ();
@@ -38,4 +40,5 @@ void start_run (void *system, double counts, series_t *series)
         series_add (series, (clock_now () - start) * 1e3);
         process_wait (&program);
     }
+    unsetenv ("DPOOL_ENDPOINT");
 }
