@@ -3,6 +3,7 @@
 #include "broker/allowlist.h"
 #include "broker/broker.h"
 #include "broker/config.h"
+#include "broker/endpoint.h"
 #include "broker/log.h"
 #include "net/clock.h"
 #include "net/context.h"
@@ -106,6 +107,19 @@ static void tell_capacity (void)
     log_line (line);
 }
 
+/* What --insecure allows shall not be forgotten. */
+static void tell_openness (const config_t *config)
+{
+    char line[400];
+    for (size_t i = 0; config->key_file == NULL && i < config->n_endpoints; i++)
+        if (endpoint_check_privacy (config->endpoints[i]) < 0) {
+            snprintf (line, sizeof line,
+                      "there are no keys: whoever reaches %s can run what the workers offer, as their user",
+                      config->endpoints[i]);
+            log_line (line);
+        }
+}
+
 /* Tell the supervisor how it is; it binds before the loop, so that it is ready in it. Returns when to do so
    again. */
 static int64_t report (const broker_t *broker, int64_t now_ms)
@@ -182,8 +196,10 @@ static int serve (const config_t *config, void *context, int signals)
     if (config->key_file != NULL)
         printf ("dpool-broker: public key %s\n", keys.public_key);
     announce (broker);
-    if (config->log != CONFIG_LOG_ERRORS)
+    if (config->log != CONFIG_LOG_ERRORS) {
         tell_capacity ();
+        tell_openness (config);
+    }
     int rc = run (config, broker, signals);
     broker_destroy (&broker);
     return rc;

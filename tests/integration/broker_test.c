@@ -97,6 +97,29 @@ static void tells_each_address_that_it_listens_at (void **state)
     folder_destroy (&folder);
 }
 
+static bool says_what_is_open (void *path)
+{
+    char *text = read_text (path);
+    bool is_said = strstr (text, "there are no keys: whoever reaches ipc://@") != NULL;
+    free (text);
+    return is_said;
+}
+
+static void says_at_its_start_what_is_open_to_others (void **state)
+{
+    (void) state;
+    folder_t *folder = folder_new ();
+    char endpoint[64], line[256], log[256];
+    snprintf (endpoint, sizeof endpoint, "ipc://@dpool-test-%ld", (long) getpid ());
+    snprintf (log, sizeof log, "%s", folder_path (folder, "log"));
+    const char *argv[] = { DPOOL_BIN_DIR "/dpool-broker", "--insecure", "--bind", endpoint, NULL };
+    process_t *broker = process_new (argv, log);
+    assert_true (process_read_line (broker, line, sizeof line));
+    assert_true (wait_until (says_what_is_open, log));
+    process_destroy (&broker);
+    folder_destroy (&folder);
+}
+
 /* Ends by itself with this status and says these words. */
 static void assert_complains (const char *const argv[], int exit_status, const char *words)
 {
@@ -152,6 +175,7 @@ int main (int argc, char **argv)
         cmocka_unit_test (ends_cleanly_with_peers_connected_and_tasks_running),
         cmocka_unit_test (logs_the_workers_that_come),
         cmocka_unit_test (tells_each_address_that_it_listens_at),
+        cmocka_unit_test (says_at_its_start_what_is_open_to_others),
         cmocka_unit_test (refuses_an_address_in_use_and_wrong_arguments),
         cmocka_unit_test (tells_about_itself),
     };

@@ -38,11 +38,13 @@ has () {
 # ---- Settings and keys, as docs/operations.md tells ---------------------------------------------------
 
 useradd --system dpool
+useradd --system dpool-worker
 cd /etc/dpool
 dpool keygen broker --role broker > /dev/null
 dpool keygen node --role worker >> allowlist
 dpool keygen me --role admin >> allowlist
-chown dpool broker.key node.key
+chown dpool broker.key
+chown dpool-worker node.key
 chmod 755 . && chmod 644 allowlist ./*.pub
 cat > broker.conf << 'END'
 bind = "tcp://*:5555"
@@ -69,8 +71,10 @@ systemctl start dpool-broker dpool-worker
 [ "$(dpool apply square 12)" = 144 ] || fail "a call gives '$(dpool apply square 12)'"
 has worker StatusText '1 of 1 brokers, * of 2 processes busy'
 within 5 is broker StatusText '1 workers, *'
-[ "$(stat -c %U "/proc/$(property worker MainPID)")" = dpool ] || fail "the worker does not run as dpool"
-[ "$(dpool apply big_result 1000000 | wc -c)" -gt 1000000 ] || fail "no shared memory under the unit"
+user=$(stat -c %U "/proc/$(property worker MainPID)")
+[ "$user" = dpool-worker ] || fail "the worker runs as $user"
+runuser -u dpool-worker -- cat broker.key > /dev/null 2>&1 && fail "functions can read the broker's key"
+[ "$(dpool apply big_result 1000000 | wc -c)" -gt 1000000 ] || fail "no large result came"
 echo "started, and a call and a large result came"
 
 systemctl reload dpool-broker
@@ -95,7 +99,7 @@ echo "a broker that crashed was started anew, and the worker came back"
 
 # ---- Ends -----------------------------------------------------------------------------------------------
 
-gate=/var/lib/dpool/gate
+gate=/var/lib/dpool-worker/gate
 dpool apply wait_for_file "\"$gate\"" > /dev/null &
 within 10 is worker StatusText '*, 1 of 2 processes busy'
 systemctl stop --no-block dpool-worker
