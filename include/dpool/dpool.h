@@ -115,7 +115,8 @@ DPOOL_EXPORT const char *dpool_version (void);
  *   o       const msgpack_object *           msgpack_object * (include <msgpack.h>)
  *
  * One letter is one bare value, several are an array of exactly that many, "" is nil. What does not
- * fit is DPOOL_EVALUE, never a silent cast.
+ * fit is DPOOL_EVALUE, never a silent cast. "o" is msgpack-c's tree of a value, of 24 bytes for each element
+ * and more for maps: of a value of 64 MiB it may take 1.5 GiB. The others copy nothing that is borrowed.
  */
 
 /* A received value. Immutable. */

@@ -34,6 +34,7 @@ typedef struct stage_s {
     int64_t now_ms;
     bool is_open[N_BROKERS];
     child_t children[CREW_MAX_PLACES];
+    size_t n_heard; /* bytes */
 } stage_t;
 
 /* ---- Children ------------------------------------------------------------------------------------ */
@@ -210,6 +211,7 @@ static void hear (stage_t *self, size_t broker, fuzz_input_t *input)
     fuzz_message_t raw;
     const char *why;
     fuzz_take_message (input, &raw);
+    self->n_heard += raw.n_bytes;
     if (wire_decode (&message, raw.frames, raw.n_frames, &why) < 0)
         break_off (self, broker);
     else if (self->is_open[broker])
@@ -267,6 +269,7 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     fuzz_input_t input = { data, data + size };
     memset (&stage, 0, sizeof stage);
     stage.now_ms = 1000000;
+    fuzz_bound_begin ();
     stage.crew = crew_new (&config, stage.now_ms);
     turn (&stage);
     unsigned what, who;
@@ -276,5 +279,6 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     for (size_t i = 0; i < CREW_MAX_PLACES; i++)
         dp_free (stage.children[i].queue);
     crew_destroy (&stage.crew);
+    fuzz_bound_end_of_machine (size + stage.n_heard);
     return 0;
 }

@@ -148,13 +148,22 @@ void fuzz_bound_begin (void)
     n_now = n_most = 0;
 }
 
-void fuzz_bound_end (size_t n_input)
+static void end_within (int64_t bound, size_t n_input)
 {
     is_counting = false;
-    int64_t bound = 2 * (int64_t) n_input + (64 << 10);
     if (n_most > bound)
         fprintf (stderr, "%lld bytes for an input of %zu\n", (long long) n_most, n_input);
     FUZZ_CHECK (n_most <= bound);
+}
+
+void fuzz_bound_end (size_t n_input)
+{
+    end_within (2 * (int64_t) n_input + (64 << 10), n_input);
+}
+
+void fuzz_bound_end_of_machine (size_t n_input)
+{
+    end_within (64 * (int64_t) n_input + (1 << 20), n_input);
 }
 #else
 void fuzz_bound_begin (void)
@@ -162,6 +171,11 @@ void fuzz_bound_begin (void)
 }
 
 void fuzz_bound_end (size_t n_input)
+{
+    (void) n_input;
+}
+
+void fuzz_bound_end_of_machine (size_t n_input)
 {
     (void) n_input;
 }

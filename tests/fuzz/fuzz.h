@@ -61,9 +61,11 @@ _Noreturn void fuzz_fail (const char *text, const char *file, int line);
 int fuzz_file (const uint8_t *data, size_t size, char *path, size_t path_size);
 void fuzz_file_close (int file);
 
-/* Memory that is allocated between the two must never be more than 2 × input + 64 KiB at a time, or it
-   aborts. Counted under clang's AddressSanitizer only. */
+/* Memory that is allocated between begin and end must never be more than so much at a time, or it aborts.
+   What only reads takes 2 × input + 64 KiB at most; a machine keeps what it was told, records of a few bytes
+   as tasks or runs of some hundred: 64 × input + 1 MiB. Counted under clang's AddressSanitizer only. */
 void fuzz_bound_begin (void);
 void fuzz_bound_end (size_t n_input);
+void fuzz_bound_end_of_machine (size_t n_input);
 
 #endif

@@ -165,6 +165,28 @@ static void seed_away (void)
     seed_close (&file);
 }
 
+/* The list of keys changes under them, and changes back. */
+static void seed_keys (void)
+{
+    FILE *file = seed_open ("scheduler", "keys");
+    fputc (32, file);
+    seed_step (file, FUZZ_TIME, 13);
+    meet (file);
+    for (unsigned list = 1; list <= 4; list++) {
+        seed_step (file, FUZZ_OWN + 3, list);
+        put_result (SESSION_ID, list, OUTCOME_VALUE, 0, 1);
+        put_hello (WIRE_ROLE_WORKER, 1 + list);
+        wire_end_list (&batch, &out, 0, WIRE_RUNS, 0);
+        say (file, WORKER);
+        put_hello (WIRE_ROLE_CLIENT, 1 + list);
+        put_range (WIRE_CLAIM, 1, 6);
+        put_tasks (WIRE_SUBMIT, 7, 8, 1);
+        say (file, CLIENT);
+        turn (file);
+    }
+    seed_close (&file);
+}
+
 static void seed_child (FILE *file, unsigned step, unsigned place, char how)
 {
     seed_step (file, step, place);
@@ -263,6 +285,7 @@ void seeds_of_machines (void)
     seed_scheduler ("broken", 0, true);
     seed_scheduler ("limited", 7, true);
     seed_away ();
+    seed_keys ();
     seed_samples ("crew");
     seed_crew ("common", false);
     seed_crew ("own-children", true);

@@ -28,6 +28,7 @@ typedef struct stage_s {
     size_t n_jobs, taken[MOST_JOBS];
     call_t calls[MOST_CALLS];
     size_t n_calls;
+    size_t n_heard; /* bytes */
 } stage_t;
 
 /* ---- What became of items ------------------------------------------------------------------------ */
@@ -195,6 +196,7 @@ static void hear (stage_t *self, fuzz_input_t *input)
     fuzz_message_t raw;
     const char *why;
     fuzz_take_message (input, &raw);
+    self->n_heard += raw.n_bytes;
     if (wire_decode (&message, raw.frames, raw.n_frames, &why) < 0)
         break_off (self);
     else if (self->is_open)
@@ -284,6 +286,7 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
                                 .broker_timeout_ms = 60000 };
     memset (&stage, 0, sizeof stage);
     stage.now_ms = 1000000;
+    fuzz_bound_begin ();
     stage.session = session_new (&config, stage.now_ms);
     FUZZ_CHECK (stage.session != NULL);
     turn (&stage);
@@ -291,5 +294,6 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     for (int i = 0; i < MOST_STEPS && fuzz_next_step (&input, &what, &who); i++)
         step (&stage, what, who, &input);
     end (&stage);
+    fuzz_bound_end_of_machine (size + stage.n_heard);
     return 0;
 }
