@@ -35,7 +35,7 @@ enum {
     GOODBYE_MS = 500,     /* for the last messages to leave */
     TURN_MESSAGES = 1000, /* a turn takes in so many at most … */
     TURN_MS = 10,         /* … for about so long … */
-    CLOCK_MESSAGES = 16   /* … looking at the clock after so many */
+    CLOCK_MESSAGES = 16   /* … looking at the clock after so many, and after each that may take long */
 };
 
 struct broker_s {
@@ -389,6 +389,13 @@ static void take_from_exchange (broker_t *self)
     }
 }
 
+/* What they cost is not bounded by how long they are. */
+static bool may_take_long (const dp_incoming_t *incoming)
+{
+    wire_kind_t kind = incoming->malformed == NULL ? incoming->message.kind : WIRE_ACK;
+    return kind == WIRE_CANCEL || kind == WIRE_REVOKE || kind == WIRE_CLAIM || kind == WIRE_BYE;
+}
+
 static void take_in (broker_t *self)
 {
     if (self->exchange != NULL)
@@ -399,8 +406,9 @@ static void take_in (broker_t *self)
             break;
         }
         handle (self, &self->incoming);
+        bool is_time = i % CLOCK_MESSAGES == 0 || may_take_long (&self->incoming);
         dp_incoming_fini (&self->incoming);
-        if (i % CLOCK_MESSAGES == 0 && dp_clock_ms () - self->now_ms >= TURN_MS)
+        if (is_time && dp_clock_ms () - self->now_ms >= TURN_MS)
             break;
     }
 }
@@ -435,8 +443,7 @@ static bool send_all (broker_t *self)
 
 /* ---- Who is gone ----------------------------------------------------------------------------- */
 
-/* An answer nobody asked for: it harms nobody who is there, and cannot be sent to who is not. Returns whether
- * the connection is lost. */
+/* An answer nobody asked for: it harms nobody, and cannot be sent to who is gone. Returns whether he is. */
 static bool probe (broker_t *self, uint64_t connection)
 {
     dp_outbox_t out = { NULL, NULL, 0 };
@@ -486,8 +493,7 @@ static int64_t forget_strangers (broker_t *self)
 
 static void forget_dropped (broker_t *self)
 {
-    uint64_t connection;
-    while (scheduler_next_dropped (self->scheduler, &connection))
+    for (uint64_t connection; scheduler_next_dropped (self->scheduler, &connection);)
         if (self->peers != NULL)
             peers_forget (self->peers, connection);
 }
@@ -556,7 +562,6 @@ int64_t broker_turn (broker_t *self)
     forget_dropped (self);
     is_lost |= look_after_suspects (self);
     log_events (self);
-
     if (is_lost || dp_watch_has_news (&self->mail)
         || (self->gate != NULL && dp_watch_has_news (gate_watch (self->gate))))
         return self->now_ms;

@@ -44,7 +44,8 @@ scheduler_t *scheduler_new (const scheduler_config_t *config, int64_t now_ms)
     dp_list_init (&self->touched);
     dp_list_init (&self->acking);
     dp_list_init (&self->asking);
-    self->answer_at_ms = DP_NEVER;
+    dp_list_init (&self->ordering);
+    self->answer_at_ms = self->order_at_ms = DP_NEVER;
     dp_list_init (&self->events);
     scheduler_init_records (self);
     return self;
@@ -270,6 +271,8 @@ static void touch_acking (scheduler_t *self, int64_t now_ms)
 static int64_t deadline_ms (const scheduler_t *self)
 {
     int64_t due_ms = self->answer_at_ms < self->check_at_ms ? self->answer_at_ms : self->check_at_ms;
+    if (self->order_at_ms < due_ms)
+        due_ms = self->order_at_ms;
     if (dp_list_is_empty (&self->acking))
         return due_ms;
     int64_t ack_ms = dp_acks_due_ms (&DP_CONTAINER (self->acking.next, peer_t, in_acking)->acks);
@@ -315,6 +318,7 @@ int64_t scheduler_tick (scheduler_t *self, int64_t now_ms)
         check_peers (self, now_ms);
     if (self->is_checking_routes)
         scheduler_check_routes (self, now_ms);
+    scheduler_order_late (self, now_ms);
     scheduler_dispatch (self, now_ms);
     scheduler_share_room (self);
     if (self->is_counting_processes) {

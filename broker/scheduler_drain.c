@@ -51,11 +51,10 @@ void scheduler_on_drained (scheduler_t *self, int64_t now_ms, peer_t *peer, wire
         return;
     session->is_drained = true;
     scheduler_say_excess (self, session);
-    size_t n;
-    uint64_t *ids = scheduler_known_ids (session, &n);
-    for (size_t i = 0; i < n; i++)
-        give_back (self, scheduler_task (session, ids[i]));
-    dp_free (ids);
+    known_tasks_t known = scheduler_known_tasks (session, &(wire_range_t) { .last = UINT64_MAX }, 1);
+    for (size_t i = 0; i < known.n; i++)
+        give_back (self, known.tasks[i]);
+    dp_free (known.tasks);
 }
 
 static bool has_all_answers (const scheduler_t *self)

@@ -154,6 +154,12 @@ typedef struct session_record_s {
     wire_range_t *claims; /* being collected; complete ones are kept until the grace is over */
     size_t n_claims, claims_capacity;
     uint64_t told_processes, told_tasks; /* tasks: that its quota lets it have; 0 = no limit */
+    dp_list_t in_ordering;               /* of scheduler.ordering while some of its orders wait; these */
+    struct orders_s {
+        wire_range_t *ranges;
+        size_t n, capacity;
+    } cancels, revokes;
+    int64_t ordered_until_us; /* its share of our time is taken for orders until then */
 } session_record_t;
 
 typedef struct worker_record_s {
@@ -291,6 +297,8 @@ struct scheduler_s {
     dp_list_t all_workers, touched, acking; /* acking: who is due first stands first */
     dp_list_t asking;                       /* peers whose questions wait */
     int64_t answer_at_ms;                   /* the first of them may be answered then, or before */
+    dp_list_t ordering;                     /* sessions whose orders wait, */
+    int64_t order_at_ms;                    /* likewise */
     uint64_t n_processes, n_names;
     size_t n_watchers; /* of the sessions */
     trade_t trades[SCHEDULER_TRADES];
@@ -427,15 +435,32 @@ void scheduler_dismiss_workers (scheduler_t *self);
 /* The client's answer. */
 void scheduler_on_drained (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message);
 
-/* scheduler_ranges.c: CLAIM, CANCEL, REVOKE and MISSING: ranges of ids */
+/* scheduler_ranges.c: ranges of ids, CLAIM and MISSING */
 void scheduler_on_claim (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message);
+const wire_range_t *scheduler_find_claim (const session_record_t *session, uint64_t id);
+/* What is cancelled is wanted no more, should a worker still come that runs it. */
+void scheduler_unclaim (session_record_t *session, const wire_range_t *ranges, size_t n);
+/* Sort them, and cut what an earlier one covers already: whatever a client says, no id is looked at twice.
+   Returns how many are left. All that take ranges want them so. */
+size_t scheduler_normalise (wire_range_t *ranges, size_t n);
+/* Those of a session's tasks that ranges name, by ascending ids. Free them. */
+typedef struct known_tasks_s {
+    task_t **tasks;
+    size_t n;
+    uint64_t n_looked_at; /* to find them: as many as the ranges name, or as there are */
+} known_tasks_t;
+known_tasks_t scheduler_known_tasks (const session_record_t *session, const wire_range_t *ranges, size_t n);
+void scheduler_say_missing (scheduler_t *self, session_record_t *session, uint64_t first, uint64_t last);
+/* Name the ids of ranges that are not here: the gaps between the known ones. */
+void scheduler_say_gaps (scheduler_t *self, session_record_t *session, const wire_range_t *ranges, size_t n,
+                         const known_tasks_t *known);
+void scheduler_end_grace (scheduler_t *self, int64_t now_ms);
+
+/* scheduler_orders.c: CANCEL and REVOKE, and how much of that a client may have done */
 void scheduler_on_cancel (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message);
 void scheduler_on_revoke (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message);
-const wire_range_t *scheduler_find_claim (const session_record_t *session, uint64_t id);
-/* The ids that are known of a session, ascending. Free them. */
-uint64_t *scheduler_known_ids (const session_record_t *session, size_t *n);
-void scheduler_say_missing (scheduler_t *self, session_record_t *session, uint64_t first, uint64_t last);
-void scheduler_end_grace (scheduler_t *self, int64_t now_ms);
+void scheduler_drop_orders (session_record_t *session);        /* those that wait: its connection is over */
+void scheduler_order_late (scheduler_t *self, int64_t now_ms); /* do what is due of them */
 
 /* scheduler_record.c: a task's record */
 void scheduler_init_records (scheduler_t *self);

@@ -37,6 +37,8 @@ static void break_peer (scheduler_t *self, int64_t now_ms, peer_t *peer)
     scheduler_drop_questions (peer);
     if (peer->role == WIRE_ROLE_WORKER)
         scheduler_rank (self, DP_CONTAINER (peer, worker_record_t, peer));
+    else
+        scheduler_drop_orders (DP_CONTAINER (peer, session_record_t, peer));
     self->is_counting_processes |= peer->role == WIRE_ROLE_WORKER;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* scheduler_ranges.c - CLAIM, CANCEL, REVOKE and MISSING: what clients and broker say of ranges of ids. */
+/* scheduler_ranges.c - ranges of ids, CLAIM and MISSING: what clients and broker say of many tasks at once.
+   What is to be done to ranges stands in scheduler_orders.c. */
 #include "broker/scheduler_internal.h"
 
 #include "core/memory.h"
@@ -14,8 +15,7 @@ static int compare_ranges (const void *a, const void *b)
     return left->first < right->first ? -1 : left->first > right->first;
 }
 
-/* Sort them, and cut what an earlier one covers already: whatever a client says, no id is looked at twice. */
-static size_t normalise (wire_range_t *ranges, size_t n)
+size_t scheduler_normalise (wire_range_t *ranges, size_t n)
 {
     if (n == 0)
         return 0;
@@ -28,7 +28,10 @@ static size_t normalise (wire_range_t *ranges, size_t n)
             continue;
         if (range.first <= end)
             range.first = end + 1;
-        ranges[n_left++] = range;
+        if (range.first == end + 1 && range.is_at_most_once == ranges[n_left - 1].is_at_most_once)
+            ranges[n_left - 1].last = range.last;
+        else
+            ranges[n_left++] = range;
     }
     return n_left;
 }
@@ -67,8 +70,7 @@ static size_t cut_out (wire_range_t from, const wire_range_t *ranges, size_t n, 
     return n_left;
 }
 
-/* What is cancelled is wanted no more, should a worker still come that runs it. */
-static void unclaim (session_record_t *session, const wire_range_t *ranges, size_t n)
+void scheduler_unclaim (session_record_t *session, const wire_range_t *ranges, size_t n)
 {
     if (!session->is_claimed || session->n_claims == 0)
         return;
@@ -86,24 +88,64 @@ static void unclaim (session_record_t *session, const wire_range_t *ranges, size
     session->n_claims = n_left;
 }
 
-/* ---- Known and missing ids ------------------------------------------------------------------ */
+/* ---- Known tasks ---------------------------------------------------------------------------- */
 
-static int compare_ids (const void *a, const void *b)
+/* How many ids the ranges name, as far as that is no more than so many. */
+static uint64_t n_named (const wire_range_t *ranges, size_t n, uint64_t most)
 {
-    const uint64_t *left = a, *right = b;
-    return *left < *right ? -1 : *left > *right;
+    uint64_t n_ids = 0;
+    for (size_t i = 0; i < n && n_ids < most; i++) {
+        uint64_t span = ranges[i].last - ranges[i].first;
+        n_ids += span < most ? span + 1 : most;
+    }
+    return n_ids < most ? n_ids : most;
 }
 
-uint64_t *scheduler_known_ids (const session_record_t *session, size_t *n)
+static int compare_tasks (const void *a, const void *b)
 {
-    uint64_t *ids = dp_must_alloc ((session->tasks.count + 1) * sizeof *ids);
-    *n = 0;
+    uint64_t left = (*(task_t *const *) a)->by_id.key, right = (*(task_t *const *) b)->by_id.key;
+    return left < right ? -1 : left > right;
+}
+
+static void look_up (known_tasks_t *known, const session_record_t *session, const wire_range_t *ranges,
+                     size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        for (uint64_t id = ranges[i].first;; id++) {
+            task_t *task = scheduler_task (session, id);
+            if (task != NULL)
+                known->tasks[known->n++] = task;
+            if (id == ranges[i].last)
+                break;
+        }
+}
+
+static void pick_out (known_tasks_t *known, const session_record_t *session, const wire_range_t *ranges,
+                      size_t n)
+{
     for (dp_map_node_t *node = dp_map_first (&session->tasks); node != NULL;
          node = dp_map_next (&session->tasks, node))
-        ids[(*n)++] = node->key;
-    qsort (ids, *n, sizeof *ids, compare_ids);
-    return ids;
+        if (find_range (ranges, n, node->key) != NULL)
+            known->tasks[known->n++] = DP_CONTAINER (node, task_t, by_id);
+    qsort (known->tasks, known->n, sizeof (task_t *), compare_tasks);
 }
+
+/* Each id that is named is looked up, unless there are fewer tasks to look at. */
+known_tasks_t scheduler_known_tasks (const session_record_t *session, const wire_range_t *ranges, size_t n)
+{
+    size_t count = session->tasks.count;
+    known_tasks_t known = { .n_looked_at = n_named (ranges, n, (uint64_t) count + 1) };
+    known.tasks = dp_must_alloc ((count + 1) * sizeof (task_t *));
+    if (known.n_looked_at <= count)
+        look_up (&known, session, ranges, n);
+    else {
+        known.n_looked_at = count;
+        pick_out (&known, session, ranges, n);
+    }
+    return known;
+}
+
+/* ---- Missing ids ---------------------------------------------------------------------------- */
 
 void scheduler_say_missing (scheduler_t *self, session_record_t *session, uint64_t first, uint64_t last)
 {
@@ -114,111 +156,29 @@ void scheduler_say_missing (scheduler_t *self, session_record_t *session, uint64
     scheduler_touch (self, &session->peer);
 }
 
-static size_t first_not_below (const uint64_t *ids, size_t n, uint64_t id)
-{
-    size_t low = 0, high = n;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (ids[middle] < id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-/* Name the ids of a range that are not here: the gaps between the known ones. */
-static void say_gaps (scheduler_t *self, session_record_t *session, const wire_range_t *range,
-                      const uint64_t *ids, size_t n)
+/* The gaps of one range. Returns the place of the first task behind it. */
+static size_t say_gaps (scheduler_t *self, session_record_t *session, const wire_range_t *range,
+                        const known_tasks_t *known, size_t at)
 {
     uint64_t next = range->first;
-    for (size_t i = first_not_below (ids, n, next); i < n && ids[i] <= range->last; i++) {
-        if (ids[i] > next)
-            scheduler_say_missing (self, session, next, ids[i] - 1);
-        if (ids[i] == range->last)
-            return;
-        next = ids[i] + 1;
+    for (; at < known->n && known->tasks[at]->by_id.key <= range->last; at++) {
+        uint64_t id = known->tasks[at]->by_id.key;
+        if (id > next)
+            scheduler_say_missing (self, session, next, id - 1);
+        if (id == range->last)
+            return at + 1;
+        next = id + 1;
     }
     scheduler_say_missing (self, session, next, range->last);
+    return at;
 }
 
-/* ---- Cancel and revoke --------------------------------------------------------------------------- */
-
-/* What is done to each known task of a range. CANCEL also says which ids are unknown. */
-typedef void (order_t) (scheduler_t *self, task_t *task);
-
-static void order_known (scheduler_t *self, session_record_t *session, order_t *order,
-                         const wire_range_t *range, const uint64_t *ids, size_t n)
+void scheduler_say_gaps (scheduler_t *self, session_record_t *session, const wire_range_t *ranges, size_t n,
+                         const known_tasks_t *known)
 {
-    for (size_t i = first_not_below (ids, n, range->first); i < n && ids[i] <= range->last; i++)
-        order (self, scheduler_task (session, ids[i]));
-    if (order == scheduler_cancel)
-        say_gaps (self, session, range, ids, n);
-}
-
-static void order_each (scheduler_t *self, session_record_t *session, order_t *order,
-                        const wire_range_t *range)
-{
-    for (uint64_t id = range->first;; id++) {
-        task_t *task = scheduler_task (session, id);
-        if (task != NULL)
-            order (self, task);
-        else if (order == scheduler_cancel)
-            scheduler_say_missing (self, session, id, id);
-        if (id == range->last)
-            return;
-    }
-}
-
-/* Few ids are looked up; of many, those that are known are. */
-static void order_ranges (scheduler_t *self, session_record_t *session, order_t *order,
-                          const wire_range_t *ranges, size_t n)
-{
-    uint64_t most = session->tasks.count / 16 + n, n_ids = 0;
-    for (size_t i = 0; i < n && n_ids <= most; i++) {
-        uint64_t span = ranges[i].last - ranges[i].first;
-        n_ids += span < most ? span + 1 : most + 1;
-    }
-    if (n_ids <= most) {
-        for (size_t i = 0; i < n; i++)
-            order_each (self, session, order, &ranges[i]);
-        return;
-    }
-    size_t n_known;
-    uint64_t *ids = scheduler_known_ids (session, &n_known);
+    size_t at = 0;
     for (size_t i = 0; i < n; i++)
-        order_known (self, session, order, &ranges[i], ids, n_known);
-    dp_free (ids);
-}
-
-static wire_range_t *read_ranges (wire_message_t *message, size_t *n)
-{
-    wire_range_t *ranges = dp_must_alloc ((message->n_records + 1) * sizeof *ranges);
-    *n = 0;
-    while (wire_next_range (message, &ranges[*n]))
-        ++*n;
-    *n = normalise (ranges, *n);
-    return ranges;
-}
-
-void scheduler_on_cancel (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
-{
-    (void) now_ms;
-    size_t n;
-    wire_range_t *ranges = read_ranges (message, &n);
-    session_record_t *session = DP_CONTAINER (peer, session_record_t, peer);
-    unclaim (session, ranges, n);
-    order_ranges (self, session, scheduler_cancel, ranges, n);
-    dp_free (ranges);
-}
-
-void scheduler_on_revoke (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
-{
-    (void) now_ms;
-    size_t n;
-    wire_range_t *ranges = read_ranges (message, &n);
-    order_ranges (self, DP_CONTAINER (peer, session_record_t, peer), scheduler_recall, ranges, n);
-    dp_free (ranges);
+        at = say_gaps (self, session, &ranges[i], known, at);
 }
 
 /* ---- Claim ---------------------------------------------------------------------------------- */
@@ -239,11 +199,9 @@ static void forget_claims (session_record_t *session)
    is left of a task of which it has results, as a new task, and what runs could not be adopted any more. */
 static void say_missing_claims (scheduler_t *self, session_record_t *session)
 {
-    size_t n;
-    uint64_t *ids = scheduler_known_ids (session, &n);
-    for (size_t i = 0; i < session->n_claims; i++)
-        say_gaps (self, session, &session->claims[i], ids, n);
-    dp_free (ids);
+    known_tasks_t known = scheduler_known_tasks (session, session->claims, session->n_claims);
+    scheduler_say_gaps (self, session, session->claims, session->n_claims, &known);
+    dp_free (known.tasks);
     forget_claims (session);
 }
 
@@ -287,7 +245,7 @@ void scheduler_on_claim (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_m
     collect_claims (session, message);
     if (!message->is_last)
         return;
-    session->n_claims = normalise (session->claims, session->n_claims);
+    session->n_claims = scheduler_normalise (session->claims, session->n_claims);
     scheduler_adopt_claimed (self, now_ms, session);
     drop_unclaimed (self, session);
     scheduler_settle_orphans (self, session);

@@ -20,6 +20,7 @@ static session_record_t *new_session (scheduler_t *self, const wire_hello_t *hel
     dp_list_init (&session->graced);
     dp_list_init (&session->sent);
     dp_list_init (&session->unsent);
+    dp_list_init (&session->in_ordering);
     session->tasks.secret = session->routes.secret = session->tiers.secret = &self->secret;
     session->room = self->config.least_room_bytes;
     session->peer.role = WIRE_ROLE_CLIENT;
@@ -115,6 +116,7 @@ static void free_session (scheduler_t *self, session_record_t *session)
     dp_list_remove (&session->peer.in_touched);
     dp_list_remove (&session->peer.in_acking);
     scheduler_drop_questions (&session->peer);
+    scheduler_drop_orders (session);
     dp_map_take (&self->sessions, session->peer.id);
     scheduler_leave_account (self, &session->peer);
     self->n_watchers -= session->is_watcher;

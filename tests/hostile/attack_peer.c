@@ -165,6 +165,28 @@ static void reach_for_others_tasks (scene_t *self, attack_role_t role)
     scene_drain (self->client);
 }
 
+static void open_many_tasks (scene_t *self, attack_role_t role)
+{
+    open_client (self, role);
+    for (uint64_t i = 0; i < MANY / 4; i++)
+        scene_submit (self->client, 1 + i * BATCH, BATCH, 1);
+}
+
+/* Each message is some bytes, and names all of them. */
+static void cancel_all_over_and_over (scene_t *self, attack_role_t role)
+{
+    (void) role;
+    for (uint64_t i = 0; i < BATCH; i++) {
+        dp_outbox_t out = { NULL, NULL, 0 };
+        wire_batch_t batch = { 0 };
+        wire_range_t range = { i, UINT64_MAX, false };
+        wire_add_range (&batch, &out, 0, i % 2 == 0 ? WIRE_CANCEL : WIRE_REVOKE, &range);
+        wire_flush (&batch, &out, 0, 0, 0);
+        scene_send (self->client, &out);
+    }
+    scene_drain (self->client);
+}
+
 /* The same tasks again and again, as if an old message were sent once more. */
 static void replay (scene_t *self, attack_role_t role)
 {
@@ -269,6 +291,10 @@ const attack_t attack_peer_table[] = {
       .most_per_s = 300,
       .most_mib = 128 },
     { .name = "others' tasks", .role = AS_CLIENT, .begin = open_client, .act = reach_for_others_tasks },
+    { .name = "all cancelled over and over",
+      .role = AS_CLIENT,
+      .begin = open_many_tasks,
+      .act = cancel_all_over_and_over },
     { .name = "a message replayed", .role = AS_CLIENT, .begin = open_client, .act = replay },
     { .name = "tasks, and never reads",
       .role = AS_CLIENT,
