@@ -184,6 +184,12 @@ static wire_refusal_t judge_hello (const access_entry_t *entry, const wire_hello
                   entry->name, access_role_name (entry->role), is_worker ? "worker" : "client");
         return WIRE_REFUSED_ROLE;
     }
+    if (entry->role == ACCESS_MONITOR && hello->initializer.len > 0) {
+        snprintf (why, size,
+                  "the key of '%s' has the role %s and may have nothing done, so it may name no initializer",
+                  entry->name, access_role_name (entry->role));
+        return WIRE_REFUSED_ROLE;
+    }
     if (may_use_all (entry))
         return 0;
     if (!is_worker)

@@ -102,14 +102,18 @@ void scheduler_join_account (scheduler_t *self, peer_t *peer)
     peer->account = account != NULL ? account : new_account (self, "");
     peer->account->n_peers++;
     peer->account->n_sessions += peer->role == WIRE_ROLE_CLIENT;
+    if (peer->role == WIRE_ROLE_CLIENT)
+        scheduler_weigh_args (DP_CONTAINER (peer, session_record_t, peer), true);
 }
 
 void scheduler_leave_account (scheduler_t *self, peer_t *peer)
 {
     account_t *account = peer->account;
-    peer->account = NULL;
     if (account == NULL)
         return;
+    if (peer->role == WIRE_ROLE_CLIENT)
+        scheduler_weigh_args (DP_CONTAINER (peer, session_record_t, peer), false);
+    peer->account = NULL;
     account->n_sessions -= peer->role == WIRE_ROLE_CLIENT;
     bool is_wanted = account->owner[0] != '\0' && account->entry != NULL;
     if (--account->n_peers == 0 && !is_wanted)
@@ -143,20 +147,24 @@ uint64_t scheduler_tasks_allowed (const quota_t *quota, size_t n_sessions)
     return quota->tasks == QUOTA_NONE ? 0 : most > 0 ? most : 1;
 }
 
-uint64_t scheduler_bytes_allowed (const quota_t *quota, size_t n_sessions)
+uint64_t scheduler_bytes_allowed (const quota_t *quota, uint64_t kept, size_t n_sessions)
 {
-    uint64_t most = quota->bytes / 2 / (n_sessions > 0 ? n_sessions : 1);
+    uint64_t left = kept < quota->bytes ? quota->bytes - kept : 0;
+    uint64_t most = left / 2 / (n_sessions > 0 ? n_sessions : 1);
     return quota->bytes == QUOTA_NONE ? 0 : most > 0 ? most : 1;
 }
 
 /* A first word on it, since WELCOME comes before HELLO takes effect (R1). */
-void scheduler_allow (scheduler_t *self, const peer_t *known, wire_welcome_t *welcome)
+void scheduler_allow (scheduler_t *self, const peer_t *known, const wire_hello_t *hello,
+                      wire_welcome_t *welcome)
 {
     const account_t *account = find_account (self, known);
     quota_t quota = account != NULL ? account->quota : self->config.quota;
     quota_complete (&quota, &none);
     size_t n_sessions = (account != NULL ? account->n_sessions : 0) + (known == NULL);
-    uint64_t bytes = scheduler_bytes_allowed (&quota, n_sessions);
+    uint64_t kept
+        = (account != NULL ? account->kept_bytes : 0) + (known == NULL ? scheduler_args_len (hello) : 0);
+    uint64_t bytes = scheduler_bytes_allowed (&quota, kept, n_sessions);
     welcome->most_tasks = scheduler_tasks_allowed (&quota, n_sessions);
     if (bytes != 0 && welcome->room > bytes)
         welcome->room = bytes;
@@ -234,6 +242,35 @@ const char *scheduler_over_hellos (scheduler_t *self, int64_t now_ms, const peer
              (long long) self->config.client_lease_ms / 1000);
     else
         return NULL;
+    return tell (self, now_ms, account, text);
+}
+
+const char *scheduler_over_args (scheduler_t *self, int64_t now_ms, const peer_t *known,
+                                 const wire_hello_t *hello, char *text, size_t size)
+{
+    account_t nobody = { .quota = self->config.quota }, *account = find_account (self, known);
+    size_t len = scheduler_args_len (hello);
+    if (known != NULL || len == 0 || self->config.is_embedded)
+        return NULL;
+    if (len > WIRE_MAX_ARGS) {
+        snprintf (
+            text, size,
+            "the arguments of its initializer have %zu bytes, more than the %u that a broker takes: pass "
+            "the name of a file that workers can read, or send them with the calls",
+            len, WIRE_MAX_ARGS);
+        return text;
+    }
+    if (account == NULL) {
+        quota_complete (&nobody.quota, &none);
+        account = &nobody;
+    }
+    const quota_t *quota = &account->quota;
+    if (len <= quota->bytes && account->bytes <= quota->bytes - len)
+        return NULL;
+    say (text, size, account,
+         "has %llu bytes at the broker, and %zu more, the arguments of an initializer, are above its quota "
+         "(bytes=%llu): make these shorter, close pools that are not needed",
+         (unsigned long long) account->bytes, len, (unsigned long long) quota->bytes);
     return tell (self, now_ms, account, text);
 }
 

@@ -60,7 +60,8 @@ typedef struct account_s {
     bool is_changed;             /* they are others by the list that holds since now */
     quota_t quota;               /* all members are set */
     size_t n_peers, n_sessions;
-    uint64_t n_tasks, bytes; /* unfinished; they and held results, with WIRE_RECORD_BYTES each */
+    uint64_t n_tasks, bytes; /* unfinished; they and held results, with WIRE_RECORD_BYTES each, and: */
+    uint64_t kept_bytes;     /* what stays as long as its sessions: the arguments of initializers */
     quota_bucket_t hellos, queries;
     int64_t told_at_ms; /* that something was refused; 0 = never */
 } account_t;
@@ -124,7 +125,7 @@ typedef struct session_record_s {
     peer_t peer;
     wire_session_t config; /* its texts point into the two below */
     char *initializer;
-    uint8_t *initializer_args;
+    dp_blob_t *initializer_args; /* NULL = none */
     dp_map_t tasks, routes;
     dp_list_t waiting, idle; /* routes: with queued tasks; without any, the one used last at the end */
     size_t n_idle;
@@ -343,13 +344,17 @@ void scheduler_renew_accounts (scheduler_t *self);             /* by the list th
 void scheduler_join_account (scheduler_t *self, peer_t *peer); /* of whoever says HELLO now; once a peer */
 void scheduler_leave_account (scheduler_t *self, peer_t *peer);
 uint64_t scheduler_tasks_allowed (const quota_t *quota, size_t n_sessions); /* of one of them; 0 = no limit */
-uint64_t scheduler_bytes_allowed (const quota_t *quota, size_t n_sessions); /* likewise, of arguments */
-void scheduler_allow (scheduler_t *self, const peer_t *known, wire_welcome_t *welcome);
+/* Likewise, of arguments; kept: what it has for other things as long as its sessions. */
+uint64_t scheduler_bytes_allowed (const quota_t *quota, uint64_t kept, size_t n_sessions);
+void scheduler_allow (scheduler_t *self, const peer_t *known, const wire_hello_t *hello,
+                      wire_welcome_t *welcome);
 void scheduler_free_accounts (scheduler_t *self);
 const char *scheduler_over_tasks (scheduler_t *self, int64_t now_ms, account_t *account, size_t payload_len,
                                   char *text, size_t size);
 const char *scheduler_over_hellos (scheduler_t *self, int64_t now_ms, const peer_t *known, wire_role_t role,
                                    char *text, size_t size);
+const char *scheduler_over_args (scheduler_t *self, int64_t now_ms, const peer_t *known,
+                                 const wire_hello_t *hello, char *text, size_t size);
 const char *scheduler_over_queries (scheduler_t *self, int64_t now_ms, account_t *account, char *text,
                                     size_t size);
 
@@ -424,6 +429,9 @@ void scheduler_settle_orphans (scheduler_t *self, session_record_t *session);
 
 /* scheduler_sessions.c: clients come and go */
 peer_t *scheduler_hello_client (scheduler_t *self, uint64_t connection, wire_message_t *message);
+/* How many bytes of arguments are kept for its initializer; what nobody will be told is not. */
+size_t scheduler_args_len (const wire_hello_t *hello);
+void scheduler_weigh_args (session_record_t *session, bool is_coming); /* for its account's quota */
 void scheduler_end_session (scheduler_t *self, session_record_t *session, const char *why);
 void scheduler_check_session (scheduler_t *self, int64_t now_ms, session_record_t *session);
 

@@ -120,7 +120,8 @@ static void copy_line (char *target, size_t size, wire_text_t text)
     target[len] = '\0';
 }
 
-static void put_welcome (scheduler_t *self, uint64_t connection, wire_role_t role, const peer_t *peer)
+static void put_welcome (scheduler_t *self, uint64_t connection, const wire_hello_t *hello,
+                         const peer_t *peer)
 {
     wire_welcome_t welcome = {
         .version = WIRE_VERSION,
@@ -130,10 +131,10 @@ static void put_welcome (scheduler_t *self, uint64_t connection, wire_role_t rol
         .heartbeat_ms = LINK_HEARTBEAT_MS,
         .processes = self->n_processes,
         .name = { self->name, strlen (self->name) },
-        .room = scheduler_room_at_hello (self, role, peer),
+        .room = scheduler_room_at_hello (self, hello->role, peer),
     };
-    if (role == WIRE_ROLE_CLIENT)
-        scheduler_allow (self, peer, &welcome);
+    if (hello->role == WIRE_ROLE_CLIENT)
+        scheduler_allow (self, peer, hello, &welcome);
     wire_put_welcome (&self->outbox, connection, &welcome);
 }
 
@@ -176,7 +177,11 @@ static void on_hello (scheduler_t *self, int64_t now_ms, uint64_t connection, wi
         scheduler_drop_connection (self, connection); /* overtaken by a later one of the same peer (R1) */
         return;
     }
-    put_welcome (self, connection, hello->role, peer);
+    if (scheduler_over_args (self, now_ms, peer, hello, why, sizeof why) != NULL) {
+        scheduler_refuse (self, now_ms, connection, WIRE_REFUSED_LIMIT, why);
+        return;
+    }
+    put_welcome (self, connection, hello, peer);
     if (peer != NULL && peer->connection != 0)
         break_peer (self, now_ms, peer);
     bool is_client = hello->role == WIRE_ROLE_CLIENT;

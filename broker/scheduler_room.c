@@ -101,7 +101,7 @@ void scheduler_mark_cancelled (task_t *task)
 static uint64_t within_quota (const session_record_t *session, uint64_t bytes)
 {
     const account_t *account = session->peer.account;
-    uint64_t most = scheduler_bytes_allowed (&account->quota, account->n_sessions);
+    uint64_t most = scheduler_bytes_allowed (&account->quota, account->kept_bytes, account->n_sessions);
     return most != 0 && most < bytes ? most : bytes;
 }
 

@@ -8,6 +8,33 @@
 
 /* ---- Coming --------------------------------------------------------------------------------- */
 
+size_t scheduler_args_len (const wire_hello_t *hello)
+{
+    bool is_told = hello->role == WIRE_ROLE_CLIENT && hello->initializer.len > 0 && !hello->is_watcher;
+    return is_told ? hello->initializer_args.len : 0;
+}
+
+/* One copy, which all that is sent of them holds. */
+static void take_args (session_record_t *session, const wire_hello_t *hello)
+{
+    size_t len = scheduler_args_len (hello);
+    session->config.initializer_args = (wire_bytes_t) { (const uint8_t *) "", 0, 0 };
+    if (len == 0)
+        return;
+    session->initializer_args = dp_blob_copy (hello->initializer_args.data, len);
+    if (session->initializer_args == NULL)
+        dp_no_memory (len);
+    session->config.initializer_args = (wire_bytes_t) { dp_blob_data (session->initializer_args), len, 0 };
+}
+
+void scheduler_weigh_args (session_record_t *session, bool is_coming)
+{
+    uint64_t len = session->config.initializer_args.len;
+    account_t *account = session->peer.account;
+    account->bytes += is_coming ? len : 0 - len;
+    account->kept_bytes += is_coming ? len : 0 - len;
+}
+
 static session_record_t *new_session (scheduler_t *self, const wire_hello_t *hello)
 {
     session_record_t *session = dp_must_alloc (sizeof *session);
@@ -27,15 +54,13 @@ static session_record_t *new_session (scheduler_t *self, const wire_hello_t *hel
     session->peer.id = hello->id;
     session->initializer = dp_must_alloc (hello->initializer.len + 1);
     memcpy (session->initializer, hello->initializer.data, hello->initializer.len);
-    session->initializer_args = dp_must_alloc (hello->initializer_args.len + 1);
-    if (hello->initializer_args.len > 0)
-        memcpy (session->initializer_args, hello->initializer_args.data, hello->initializer_args.len);
+    take_args (session, hello);
     session->config = (wire_session_t) {
         .session = hello->id,
         .seed = hello->seed,
         .max_tasks_per_child = hello->max_tasks_per_child,
         .initializer = { session->initializer, hello->initializer.len },
-        .initializer_args = { session->initializer_args, hello->initializer_args.len, 0 },
+        .initializer_args = session->config.initializer_args,
         .has_own_children = hello->initializer.len > 0 || hello->max_tasks_per_child > 0,
     };
     session->is_watcher = hello->is_watcher;
@@ -124,7 +149,7 @@ static void free_session (scheduler_t *self, session_record_t *session)
     scheduler_forget_excess (session);
     dp_free (session->claims);
     dp_free (session->initializer);
-    dp_free (session->initializer_args);
+    dp_blob_release (&session->initializer_args);
     dp_free (session);
 }
 

@@ -111,7 +111,8 @@ void scheduler_put_session (scheduler_t *self, worker_record_t *worker, session_
         return;
     known_session_t *known = dp_must_alloc (sizeof *known);
     dp_map_put (&worker->sessions, session->peer.id, &known->by_id);
-    wire_put_session (&self->outbox, worker->peer.connection, worker->peer.acks.n_received, &session->config);
+    wire_put_session (&self->outbox, worker->peer.connection, worker->peer.acks.n_received, &session->config,
+                      session->initializer_args);
 }
 
 static void enter_worker (scheduler_t *self, int64_t now_ms, task_t *task, worker_record_t *worker)

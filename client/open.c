@@ -85,6 +85,19 @@ static bool is_local (const char *endpoint)
     return endpoint == NULL || strcmp (endpoint, "local") == 0;
 }
 
+/* A broker keeps them for each session, the embedded pool's are its program's own. */
+static int check_args (const char *endpoint, const dpool_options_t *options)
+{
+    size_t len = options->initializer_args != NULL ? dp_items_longest (options->initializer_args) : 0;
+    if (is_local (endpoint) || len <= WIRE_MAX_ARGS)
+        return 0;
+    return dp_fail (
+        DPOOL_ETOOLARGE,
+        "initializer_args have %zu bytes, more than the %u that a broker takes: pass the name of a "
+        "file that workers can read, or send them with the calls",
+        len, WIRE_MAX_ARGS);
+}
+
 /* Who asks for encryption must not get a connection without it. The embedded pool has none to encrypt. */
 static int take_keys (dpool_t *self, const char *endpoint, const dpool_options_t *options)
 {
@@ -218,20 +231,12 @@ static int init (dpool_t *self, const char *endpoint, const dpool_options_t *opt
 
 /* ---- The first connection ------------------------------------------------------------------- */
 
-/* Long arguments of the initializer are in the first message: a broker with a low limit hangs up on it. */
-static int fail_connect (const dpool_t *self, const dpool_items_t *initializer_args)
+static int fail_connect (const dpool_t *self)
 {
     const char *endpoint = self->endpoints[session_endpoint (self->session)];
     dp_reach_t reach = self->rejection != 0 ? self->rejection : self->reach;
     const dp_keys_t *keys = self->is_secure ? &self->keys : NULL;
-    size_t len = initializer_args != NULL ? dp_items_longest (initializer_args) : 0;
-    if (dp_reach_fail (reach, endpoint, keys, self->context) < 0 && errno == DPOOL_ENOTDPOOL
-        && len > WIRE_MAX_ENVELOPE)
-        dp_fail (DPOOL_ENOTDPOOL,
-                 "what listens at %s is not a dpool broker, or does not take the %zu bytes of "
-                 "initializer_args: check the port, and the broker's --max-payload",
-                 endpoint, len);
-    return -1;
+    return dp_reach_fail (reach, endpoint, keys, self->context);
 }
 
 static int fail_refused (wire_refusal_t refusal, const char *text)
@@ -265,7 +270,7 @@ static int wait_for_welcome (dpool_t *self, const dpool_options_t *options)
         else if (refusal != 0)
             rc = fail_refused (refusal, text);
         else if (now_ms >= deadline_ms || is_hopeless (self, now_ms, hopeless_at_ms))
-            rc = fail_connect (self, options->initializer_args);
+            rc = fail_connect (self);
         else if (waiter_wait (&self->waiters, &self->lock,
                               now_ms < hopeless_at_ms ? hopeless_at_ms : deadline_ms)
                      < 0
@@ -282,6 +287,8 @@ dpool_t *dpool_open (const char *endpoint, const dpool_options_t *options)
     if (take_options (&taken, options) < 0)
         return NULL;
     endpoint = take_endpoint (endpoint, &taken);
+    if (check_args (endpoint, &taken) < 0)
+        return NULL;
     dpool_t *self = dp_alloc (sizeof *self);
     if (self == NULL) {
         dp_fail (ENOMEM, "out of memory");

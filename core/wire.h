@@ -27,6 +27,7 @@
 #define WIRE_BATCH_RECORDS 1024u        /* … or this many records */
 #define WIRE_INLINE_MAX (32u * 1024)    /* a longer payload travels in a frame of its own */
 #define WIRE_LARGE_BYTES (1024u * 1024) /* a message whose frames have more is announced by LARGE (R11) */
+#define WIRE_MAX_ARGS (1024u * 1024)    /* bytes of the arguments of a session's initializer */
 #define WIRE_MAX_FULL 65536u            /* sessions in a ROOM */
 #define WIRE_RECORD_BYTES 256u          /* what a task or a result counts for besides its payload (R9) */
 
@@ -308,7 +309,9 @@ void wire_put_workers (dp_outbox_t *out, uint64_t to, uint64_t ack, uint64_t pro
 /* sessions: the full ones, WIRE_MAX_FULL at most. most_tasks: to a client; 0 = no limit. */
 void wire_put_room (dp_outbox_t *out, uint64_t to, uint64_t ack, uint64_t bytes, uint64_t most_tasks,
                     const uint64_t *sessions, size_t n_sessions);
-void wire_put_session (dp_outbox_t *out, uint64_t to, uint64_t ack, const wire_session_t *session);
+/* args: as the blob of wire_add_task, for initializer_args; or NULL. */
+void wire_put_session (dp_outbox_t *out, uint64_t to, uint64_t ack, const wire_session_t *session,
+                       dp_blob_t *args);
 void wire_put_session_end (dp_outbox_t *out, uint64_t to, uint64_t ack, uint64_t session);
 void wire_put_query (dp_outbox_t *out, uint64_t to, uint64_t ack, const wire_query_t *query);
 void wire_put_memory (dp_outbox_t *out, uint64_t to, const wire_memory_t *memory);

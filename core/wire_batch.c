@@ -126,7 +126,7 @@ static void open_group (wire_batch_t *batch, const wire_group_t *group)
     wire_write_text (message, batch->group.function.data, batch->group.function.len);
     size_t n_options = wire_fields_count (wire_options_fields, WIRE_N_OPTIONS, group);
     wire_write_byte (message, (uint8_t) (0x80 + n_options));
-    wire_fields_write (message, wire_options_fields, WIRE_N_OPTIONS, group);
+    wire_fields_write (message, wire_options_fields, WIRE_N_OPTIONS, group, NULL);
     batch->tasks_at = write_open_array (message);
 }
 

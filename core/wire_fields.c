@@ -297,7 +297,8 @@ size_t wire_write_bytes (dp_outgoing_t *message, const wire_bytes_t *bytes, dp_b
     return bytes->len;
 }
 
-static void write_field (dp_outgoing_t *message, const wire_field_t *field, const void *record)
+static void write_field (dp_outgoing_t *message, const wire_field_t *field, const void *record,
+                         dp_blob_t *blob)
 {
     const void *at = (const char *) record + field->offset;
     switch (field->type) {
@@ -320,7 +321,7 @@ static void write_field (dp_outgoing_t *message, const wire_field_t *field, cons
         wire_write_text (message, ((const wire_text_t *) at)->data, ((const wire_text_t *) at)->len);
         break;
     case FIELD_BYTES:
-        wire_write_bytes (message, at, NULL);
+        wire_write_bytes (message, at, blob);
         break;
     case FIELD_NAMES:
         break;
@@ -334,11 +335,11 @@ static void write_field (dp_outgoing_t *message, const wire_field_t *field, cons
 }
 
 void wire_fields_write (dp_outgoing_t *message, const wire_field_t *fields, size_t n_fields,
-                        const void *record)
+                        const void *record, dp_blob_t *blob)
 {
     for (size_t i = 0; i < n_fields; i++)
         if (is_written (&fields[i], record)) {
             wire_write_text (message, fields[i].key, strlen (fields[i].key));
-            write_field (message, &fields[i], record);
+            write_field (message, &fields[i], record, blob);
         }
 }

@@ -93,11 +93,11 @@ static void write_array_head (dp_outgoing_t *message, size_t n)
 
 /* A message of one map. */
 static void put_map (dp_outbox_t *out, uint64_t to, wire_kind_t kind, uint64_t ack,
-                     const wire_field_t *fields, size_t n_fields, const void *record)
+                     const wire_field_t *fields, size_t n_fields, const void *record, dp_blob_t *blob)
 {
     dp_outgoing_t *message = start (to, kind, ack, 1);
     write_map_head (message, wire_fields_count (fields, n_fields, record));
-    wire_fields_write (message, fields, n_fields, record);
+    wire_fields_write (message, fields, n_fields, record, blob);
     dp_outbox_put (out, message);
 }
 
@@ -117,7 +117,7 @@ void wire_put_hello (dp_outbox_t *out, uint64_t to, const wire_hello_t *hello, c
     dp_outgoing_t *message = start (to, WIRE_HELLO, 0, 1);
     size_t n = wire_fields_count (wire_hello_fields, WIRE_N_HELLO, hello);
     write_map_head (message, n + (hello->n_functions > 0) + (hello->n_labels > 0));
-    wire_fields_write (message, wire_hello_fields, WIRE_N_HELLO, hello);
+    wire_fields_write (message, wire_hello_fields, WIRE_N_HELLO, hello, NULL);
     write_names (message, "functions", functions, hello->n_functions);
     write_names (message, "labels", labels, hello->n_labels);
     dp_outbox_put (out, message);
@@ -125,7 +125,7 @@ void wire_put_hello (dp_outbox_t *out, uint64_t to, const wire_hello_t *hello, c
 
 void wire_put_welcome (dp_outbox_t *out, uint64_t to, const wire_welcome_t *welcome)
 {
-    put_map (out, to, WIRE_WELCOME, 0, wire_welcome_fields, WIRE_N_WELCOME, welcome);
+    put_map (out, to, WIRE_WELCOME, 0, wire_welcome_fields, WIRE_N_WELCOME, welcome, NULL);
 }
 
 void wire_put_refused (dp_outbox_t *out, uint64_t to, wire_refusal_t code, const char *text)
@@ -167,9 +167,10 @@ void wire_put_room (dp_outbox_t *out, uint64_t to, uint64_t ack, uint64_t bytes,
     dp_outbox_put (out, message);
 }
 
-void wire_put_session (dp_outbox_t *out, uint64_t to, uint64_t ack, const wire_session_t *session)
+void wire_put_session (dp_outbox_t *out, uint64_t to, uint64_t ack, const wire_session_t *session,
+                       dp_blob_t *args)
 {
-    put_map (out, to, WIRE_SESSION, ack, wire_session_fields, WIRE_N_SESSION, session);
+    put_map (out, to, WIRE_SESSION, ack, wire_session_fields, WIRE_N_SESSION, session, args);
 }
 
 void wire_put_session_end (dp_outbox_t *out, uint64_t to, uint64_t ack, uint64_t session)
@@ -190,7 +191,7 @@ void wire_put_query (dp_outbox_t *out, uint64_t to, uint64_t ack, const wire_que
 
 void wire_put_memory (dp_outbox_t *out, uint64_t to, const wire_memory_t *memory)
 {
-    put_map (out, to, WIRE_MEMORY, 0, wire_memory_fields, WIRE_N_MEMORY, memory);
+    put_map (out, to, WIRE_MEMORY, 0, wire_memory_fields, WIRE_N_MEMORY, memory, NULL);
 }
 
 void wire_put_window (dp_outbox_t *out, uint64_t to, uint64_t ack, uint64_t window_tasks,
@@ -205,5 +206,5 @@ void wire_put_window (dp_outbox_t *out, uint64_t to, uint64_t ack, uint64_t wind
 
 void wire_put_answer (dp_outbox_t *out, uint64_t to, uint64_t ack, const wire_answer_t *answer)
 {
-    put_map (out, to, WIRE_ANSWER, ack, wire_answer_fields, WIRE_N_ANSWER, answer);
+    put_map (out, to, WIRE_ANSWER, ack, wire_answer_fields, WIRE_N_ANSWER, answer, NULL);
 }

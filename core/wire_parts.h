@@ -49,9 +49,10 @@ const char *wire_fields_read (dp_reader_t *reader, wire_frames_t *frames, const 
 /* How many members wire_fields_write will write: the required ones and those that are not 0 or "". */
 size_t wire_fields_count (const wire_field_t *fields, size_t n_fields, const void *record);
 
-/* Append keys and values (not the map's head). Texts are made valid and cut to what may be read. */
+/* Append keys and values (not the map's head). Texts are made valid and cut to what may be read. blob, or
+   NULL: what a member of bytes lies in, as for wire_write_bytes. */
 void wire_fields_write (dp_outgoing_t *message, const wire_field_t *fields, size_t n_fields,
-                        const void *record);
+                        const void *record, dp_blob_t *blob);
 
 /* The maps. */
 #define WIRE_N_HELLO 22

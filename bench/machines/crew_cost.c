@@ -117,7 +117,7 @@ static void *crew_open (const load_t *load)
                                .name = deliver_text ("broker") };
     wire_session_t session = { .session = SESSION, .initializer = deliver_text ("") };
     wire_put_welcome (&self->out, 0, &welcome);
-    wire_put_session (&self->out, 0, 0, &session);
+    wire_put_session (&self->out, 0, 0, &session, NULL);
     send_all (self, &seconds);
     tick (self, &seconds);
     return self;

@@ -162,7 +162,7 @@ typedef struct dpool_options_s {
     int processes;                         /* child processes; 0 = usable CPUs. Ignored on a cluster. */
     int max_tasks_per_child;               /* items a child runs before it is replaced; 0 = no limit */
     const char *initializer;               /* a DPOOL_INITIALIZER's name, or NULL */
-    const dpool_items_t *initializer_args; /* exactly one item, or NULL */
+    const dpool_items_t *initializer_args; /* exactly one item, or NULL; on a cluster 1 MiB at most */
     uint64_t seed;                         /* of dpool_call_random; 0 = chosen at random */
     int connect_timeout_ms;                /* how long dpool_open looks for the broker; 0 = 5000 */
     int submit_timeout_ms;                 /* at the window: -1 waits (default), 0 = EAGAIN at once */
@@ -184,7 +184,8 @@ typedef struct dpool_options_s {
    fail over to. Where NULL is given the environment's DPOOL_ENDPOINT (with DPOOL_KEY_FILE and
    DPOOL_SERVER_KEY) serves, if set. NULL with errno: EINVAL (options, endpoint), DPOOL_ENOBROKER,
    DPOOL_ENOTDPOOL, DPOOL_EVERSION, DPOOL_ESERVERKEY, DPOOL_ECLIENTKEY, DPOOL_EROLE, DPOOL_EREFUSED,
-   DPOOL_EQUOTA, EINTR, or what the system said; all within connect_timeout_ms. Destroy it when done.
+   DPOOL_EQUOTA, DPOOL_ETOOLARGE (initializer_args), EINTR, or what the system said; all within
+   connect_timeout_ms. Destroy it when done.
 
    What the pool does to your process: it has threads of its own, which take no signals; it shares memory with
    what runs here (DPOOL_SHARED_MEMORY in the environment: so many MiB at most, or "off"); and some seconds

@@ -202,7 +202,7 @@ static void seed_crew (const char *name, bool has_own_children)
     if (has_own_children) {
         wire_session_t session
             = { SESSION_ID, 5, 2, WIRE_TEXT ("prepare"), { (const uint8_t *) "\x90", 1, 0 }, true };
-        wire_put_session (&out, 0, 0, &session);
+        wire_put_session (&out, 0, 0, &session, NULL);
     }
     put_tasks (WIRE_TASKS, 1, 3, 1);
     put_tasks (WIRE_TASKS, 4, 5, 3);

@@ -220,23 +220,35 @@ static void works_in_a_child_process_of_the_program (void **state)
     cluster_destroy (&cluster);
 }
 
-static void hints_at_arguments_of_the_initializer_that_the_broker_does_not_take (void **state)
+static dpool_items_t *one_item (size_t len)
+{
+    dpool_items_t *items = assert_made (dpool_items_new ());
+    void *bytes = assert_made (calloc (1, len));
+    assert_ok (dpool_items_add (items, "b", (const void *) bytes, len));
+    free (bytes);
+    return items;
+}
+
+static void refuses_arguments_of_the_initializer_that_no_broker_takes (void **state)
 {
     (void) state;
-    enum { LEN = 4 << 20 };
+    enum { MOST = 1 << 20, HEAD = 5 };
     const char *arguments[] = { "--max-payload=1K", NULL };
     cluster_t *cluster = cluster_new (arguments);
     dpool_options_t options = DPOOL_OPTIONS_INIT;
-    dpool_items_t *items = assert_made (dpool_items_new ());
-    void *bytes = calloc (1, LEN);
-    assert_ok (dpool_items_add (items, "b", (const void *) bytes, (size_t) LEN));
-    free (bytes);
+    dpool_items_t *longest = one_item (MOST - HEAD), *too_long = one_item (MOST - HEAD + 1);
     options.initializer = "set_initial";
-    options.initializer_args = items;
-    options.connect_timeout_ms = 700;
-    assert_not_made (dpool_open (cluster_endpoint (cluster), &options), DPOOL_ENOTDPOOL);
-    assert_says ("initializer_args");
-    dpool_items_destroy (&items);
+    options.initializer_args = too_long;
+    assert_not_made (dpool_open (cluster_endpoint (cluster), &options), DPOOL_ETOOLARGE);
+    assert_says ("initializer_args have 1048577 bytes");
+    options.initializer_args = longest;
+    dpool_t *pool = assert_made (dpool_open (cluster_endpoint (cluster), &options));
+    dpool_destroy (&pool);
+    options.initializer_args = too_long;
+    pool = assert_made (dpool_open ("local", &options));
+    dpool_destroy (&pool);
+    dpool_items_destroy (&longest);
+    dpool_items_destroy (&too_long);
     cluster_destroy (&cluster);
 }
 
@@ -248,7 +260,7 @@ int main (int argc, char **argv)
         cmocka_unit_test (tells_that_nothing_listens),
         cmocka_unit_test (tells_that_something_else_listens),
         cmocka_unit_test (names_what_is_wrong_with_an_endpoint),
-        cmocka_unit_test (hints_at_arguments_of_the_initializer_that_the_broker_does_not_take),
+        cmocka_unit_test (refuses_arguments_of_the_initializer_that_no_broker_takes),
         cmocka_unit_test (gives_up_on_what_never_answers),
         cmocka_unit_test (can_be_interrupted),
         cmocka_unit_test (waits_for_the_first_worker),

@@ -105,7 +105,7 @@ static void put_singles (dp_outbox_t *out)
     wire_put_number (out, 1, WIRE_LARGE, 4, 3 << 20);
     wire_put_room (out, 1, 4, 1 << 20, 9, (const uint64_t[]) { 3, UINT64_MAX }, 2);
     wire_session_t session = { 77, 5, 6, WIRE_TEXT ("prepare"), { (const uint8_t *) "\x90", 1, 0 }, true };
-    wire_put_session (out, 2, 1, &session);
+    wire_put_session (out, 2, 1, &session, NULL);
     wire_put_session_end (out, 2, 1, 77);
     wire_query_t query = { 9, WIRE_QUERY_EXPLAIN, 1234, WIRE_TEXT ("") };
     wire_put_query (out, 0, 2, &query);

@@ -169,6 +169,24 @@ static void tells_which_functions_a_key_may_use (void **state)
     assert_contains (why, "may not call 'root'");
 }
 
+/* Its arguments would be kept, and nothing ever done with them. */
+static void a_monitor_may_name_no_initializer (void **state)
+{
+    (void) state;
+    char why[512];
+    wire_message_t hello
+        = { .kind = WIRE_HELLO,
+            .hello
+            = { .version_min = WIRE_VERSION_MIN, .version_max = WIRE_VERSION, .role = WIRE_ROLE_CLIENT } };
+    access_entry_t entry = { .role = ACCESS_MONITOR, .name = "m" };
+    assert_int_equal (access_judge (&entry, &hello, why, sizeof why), 0);
+    hello.hello.initializer = WIRE_TEXT ("prepare");
+    assert_int_equal (access_judge (&entry, &hello, why, sizeof why), WIRE_REFUSED_ROLE);
+    assert_non_null (strstr (why, "initializer"));
+    entry.role = ACCESS_ADMIN;
+    assert_int_equal (access_judge (&entry, &hello, why, sizeof why), 0);
+}
+
 /* An initializer is for the whole session. */
 static void refuses_an_initializer_that_is_not_listed (void **state)
 {
@@ -208,6 +226,7 @@ int main (void)
         cmocka_unit_test (finds_what_was_added_and_nothing_else),
         cmocka_unit_test (finds_each_of_many),
         cmocka_unit_test (tells_which_functions_a_key_may_use),
+        cmocka_unit_test (a_monitor_may_name_no_initializer),
         cmocka_unit_test (refuses_an_initializer_that_is_not_listed),
         cmocka_unit_test (takes_payloads_of_those_that_submit_or_bring_results),
     };

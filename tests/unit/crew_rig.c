@@ -297,7 +297,7 @@ void rig_session (rig_t *self, size_t broker, uint64_t session, const char *init
         = { .session = session, .seed = 9, .max_tasks_per_child = max_tasks, .has_own_children = true };
     wired.initializer = (wire_text_t) { initializer, strlen (initializer) };
     wired.initializer_args = (wire_bytes_t) { &nil, 1, 0 };
-    wire_put_session (&self->to_crew, broker, 0, &wired);
+    wire_put_session (&self->to_crew, broker, 0, &wired, NULL);
     deliver (self, broker);
 }
 

@@ -308,6 +308,61 @@ static void refuses_sessions_above_the_quota (void **state)
     assert_int_equal (t->clients[2].n_kinds[WIRE_WELCOME], 1);
 }
 
+static void open_with_args (int client, size_t len)
+{
+    static const uint8_t args[WIRE_MAX_ARGS + 1];
+    t->clients[client].initializer = "init";
+    t->clients[client].args = (wire_bytes_t) { args, len, 0 };
+    srig_client_of (t, ALICE, client);
+}
+
+static void arguments_of_initializers_count_for_the_quota (void **state)
+{
+    (void) state;
+    admit_quota ("bytes=256K");
+    open_with_args (1, 150 << 10);
+    assert_int_equal (account_of (1)->bytes, 150 << 10);
+    open_with_args (2, 150 << 10);
+    assert_int_equal (t->clients[2].refusal, WIRE_REFUSED_LIMIT);
+    assert_contains (t->clients[2].text, "bytes=262144");
+    srig_client_of (t, ALICE, 1); /* a second connection brings nothing more */
+    assert_int_equal (account_of (1)->bytes, 150 << 10);
+    t->clients[2].connection = 0;
+    open_with_args (2, 100 << 10);
+    account_t *account = account_of (2);
+    assert_int_equal (account->kept_bytes, 250 << 10);
+    srig_bare (t, &t->clients[1], WIRE_BYE);
+    t->clients[1].connection = 0;
+    assert_int_equal (account->bytes, 100 << 10);
+}
+
+static void clients_are_told_what_is_left_beside_their_arguments (void **state)
+{
+    (void) state;
+    const scheduler_config_t config = { .epoch = 7, .memory_limit_bytes = 64 << 20 };
+    srig_free (&t);
+    t = srig_new_with (&config);
+    admit_quota ("bytes=512K");
+    open_with_args (1, 300 << 10);
+    srig_turn (t);
+    assert_int_equal (t->clients[1].welcome.room, 106 << 10);
+}
+
+static void refuses_arguments_that_are_too_long_for_any_session (void **state)
+{
+    (void) state;
+    admit_quota ("bytes=none");
+    open_with_args (1, WIRE_MAX_ARGS);
+    assert_int_equal (t->clients[1].n_kinds[WIRE_WELCOME], 1);
+    open_with_args (2, WIRE_MAX_ARGS + 1);
+    assert_int_equal (t->clients[2].refusal, WIRE_REFUSED_LIMIT);
+    assert_contains (t->clients[2].text, "1048577 bytes");
+    t->clients[2].connection = 0;
+    t->clients[2].is_watcher = true; /* nothing of it is kept */
+    open_with_args (2, WIRE_MAX_ARGS + 1);
+    assert_int_equal (account_of (2)->bytes, WIRE_MAX_ARGS);
+}
+
 static void refuses_hellos_that_come_too_often (void **state)
 {
     (void) state;
@@ -421,6 +476,9 @@ int main (void)
         CASE (tells_clients_what_they_may_have),
         CASE (whoever_takes_no_refusals_is_refused),
         CASE (refuses_sessions_above_the_quota),
+        CASE (arguments_of_initializers_count_for_the_quota),
+        CASE (clients_are_told_what_is_left_beside_their_arguments),
+        CASE (refuses_arguments_that_are_too_long_for_any_session),
         CASE (refuses_hellos_that_come_too_often),
         CASE (answers_no_more_questions_than_the_quota_says),
         CASE (tells_who_offers_a_function_and_whether_it_may_be_called),

@@ -221,6 +221,8 @@ void srig_client_hello (srig_t *self, int client)
                            .name = text_of (name),
                            .pid = 10,
                            .initializer = text_of (peer->initializer != NULL ? peer->initializer : ""),
+                           .initializer_args = peer->args,
+                           .is_watcher = peer->is_watcher,
                            .heeds_drain = !peer->is_old };
     peer->session = scheduler_own_id (self->scheduler, &hello);
     wire_put_hello (&self->out, 0, &hello, NULL, NULL);

@@ -38,6 +38,8 @@ typedef struct srig_peer_s {
     wire_role_t role;
     bool is_old;             /* a client that does not know what DRAIN means */
     const char *initializer; /* of a client; NULL = none */
+    wire_bytes_t args;       /* of it */
+    bool is_watcher;         /* a client */
     /* what it was sent since srig_forget */
     size_t n_kinds[WIRE_KINDS], n_messages;
     srig_rows_t tasks, adopts, revokes, cancels, results, progress;

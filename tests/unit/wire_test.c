@@ -146,7 +146,7 @@ static void brings_single_messages_across (void **state)
     assert_false (wire_next_session (&message, &id));
     assert_int_equal (message.ack, 4);
     wire_session_t session = { 77, 5, 6, WIRE_TEXT ("prepare"), { (const uint8_t *) "\x90", 1, 0 }, true };
-    wire_put_session (&out, 2, 1, &session);
+    wire_put_session (&out, 2, 1, &session, NULL);
     take (WIRE_SESSION);
     assert_int_equal (message.session.session, 77);
     assert_int_equal (message.session.seed, 5);
