@@ -196,6 +196,8 @@ static wire_refusal_t judge_hello (const access_entry_t *entry, const wire_hello
         return hello->initializer.len == 0 || access_may_use (entry, hello->initializer)
                    ? 0
                    : refuse_function (entry, "call", hello->initializer, why, size);
+    if (hello->n_functions > WIRE_MAX_NAMES)
+        return 0; /* it is refused for that */
     dp_reader_t functions = hello->functions;
     size_t n_left = hello->n_functions;
     wire_text_t function;

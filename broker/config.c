@@ -224,9 +224,10 @@ static const dp_setting_t table[] = {
       .fallback = QUOTA,
       .letter = 'Q',
       .argument = "QUOTA",
-      .help = "How much each key may have and ask for where the allowlist says nothing, or without keys each "
-              "client: tasks=N bytes=N sessions=N, and a minute hellos=N queries=N; none is no limit "
-              "(default: " QUOTA ")" },
+      .help
+      = "How much each key may have and ask for where the allowlist says nothing, or without keys each "
+        "client: tasks=N bytes=N sessions=N workers=N, and a minute hellos=N queries=N; none is no limit "
+        "(default: " QUOTA ")" },
     { .key = "shared_memory",
       .set = set_shared_memory,
       .fallback = "1024",

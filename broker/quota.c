@@ -21,8 +21,8 @@ static const struct {
     bool is_size;
 } members[] = {
     { "tasks", offsetof (quota_t, tasks), false },       { "bytes", offsetof (quota_t, bytes), true },
-    { "sessions", offsetof (quota_t, sessions), false }, { "hellos", offsetof (quota_t, hellos), false },
-    { "queries", offsetof (quota_t, queries), false },
+    { "sessions", offsetof (quota_t, sessions), false }, { "workers", offsetof (quota_t, workers), false },
+    { "hellos", offsetof (quota_t, hellos), false },     { "queries", offsetof (quota_t, queries), false },
 };
 
 enum { N_MEMBERS = sizeof members / sizeof members[0] };
@@ -84,7 +84,8 @@ static int read_word (quota_t *self, const char *word, size_t len)
                         members[i].is_size ? "bytes from 1 to 1024G, with K, M or G behind them if so"
                                            : "a number from 1 to 1000000000");
     }
-    return dp_fail (EINVAL, "quota '%.*s' is unknown: write tasks=, bytes=, sessions=, hellos= or queries=",
+    return dp_fail (EINVAL,
+                    "quota '%.*s' is unknown: write tasks=, bytes=, sessions=, workers=, hellos= or queries=",
                     (int) len, word);
 }
 

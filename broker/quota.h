@@ -15,14 +15,15 @@ typedef struct quota_s {
     uint64_t
         bytes; /* of their arguments, and of results that were not taken yet; WIRE_RECORD_BYTES more each */
     uint64_t sessions; /* open pools, and those that went without a word until their lease is over */
+    uint64_t workers;  /* those that are there, and those that are away until they are lost */
     uint64_t hellos;   /* connections that are made, a minute */
     uint64_t queries;  /* questions about the broker's state, a minute */
 } quota_t;
 
 enum { QUOTA_TEXT = 256 }; /* room for all members in words */
 
-/* Set what the text says: words such as "tasks=1000 bytes=64M sessions=4 hellos=60 queries=none", with blanks
-   or commas between. 0, or -1 with the thread's last error. */
+/* Set what the text says: words such as "tasks=1000 bytes=64M sessions=4 workers=9 hellos=60 queries=none",
+   with blanks or commas between. 0, or -1 with the thread's last error. */
 int quota_read (quota_t *self, const char *text);
 
 /* The other way round, in at most QUOTA_TEXT bytes; what is not said is left out. */

@@ -25,6 +25,9 @@ scheduler_t *scheduler_new (const scheduler_config_t *config, int64_t now_ms)
     if (self->config.least_room_bytes == 0)
         self->config.least_room_bytes = 256 * 1024;
     self->config.answers_a_second = or_default (config->answers_a_second, 1000);
+    self->config.looks_a_second = or_default (config->looks_a_second, 250000);
+    if (self->config.most_orphans == 0)
+        self->config.most_orphans = 1u << 21;
     self->config.grace_ms = or_default (config->grace_ms, 2000);
     self->config.worker_return_ms = or_default (config->worker_return_ms, 1000);
     self->config.worker_silence_ms = or_default (config->worker_silence_ms, 5000);

@@ -37,6 +37,8 @@ typedef struct scheduler_config_s { /* zero members mean the default */
     int64_t client_lease_ms;        /* 60000 */
     int64_t no_worker_ms;           /* tasks fail after so long without any worker; 30000; -1 = never */
     int64_t answers_a_second;       /* for one peer, see scheduler_asking.c; 1000 */
+    int64_t looks_a_second;         /* in vain, for one client, see scheduler_orders.c; 250,000 */
+    size_t most_orphans;            /* runs that workers list and no client has claimed yet; 2,097,152 */
     quota_t quota;                  /* of keys that have none of their own, and of peers without keys; none */
     bool is_embedded;               /* no_worker_ms and silence do not apply */
 } scheduler_config_t;

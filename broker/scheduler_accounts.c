@@ -16,7 +16,7 @@
 
 enum { TOLD_EVERY_MS = 60000 };
 
-static const quota_t none = { QUOTA_NONE, QUOTA_NONE, QUOTA_NONE, QUOTA_NONE, QUOTA_NONE };
+static const quota_t none = { QUOTA_NONE, QUOTA_NONE, QUOTA_NONE, QUOTA_NONE, QUOTA_NONE, QUOTA_NONE };
 
 /* ---- Life ----------------------------------------------------------------------------------- */
 
@@ -240,9 +240,28 @@ const char *scheduler_over_hellos (scheduler_t *self, int64_t now_ms, const peer
              "(one whose program died counts for %lld s more)",
              (unsigned long long) account->n_sessions, (unsigned long long) quota->sessions,
              (long long) self->config.client_lease_ms / 1000);
+    else if (known == NULL && role == WIRE_ROLE_WORKER
+             && account->n_peers - account->n_sessions >= quota->workers)
+        say (text, size, account,
+             "has %zu workers, all that its quota allows (workers=%llu): stop some, or give those that are "
+             "there more processes",
+             account->n_peers - account->n_sessions, (unsigned long long) quota->workers);
     else
         return NULL;
     return tell (self, now_ms, account, text);
+}
+
+const char *scheduler_over_names (const scheduler_t *self, const wire_hello_t *hello, char *text, size_t size)
+{
+    bool is_within = hello->n_functions <= WIRE_MAX_NAMES && hello->n_labels <= WIRE_MAX_NAMES;
+    if (is_within || self->config.is_embedded)
+        return NULL;
+    snprintf (
+        text, size,
+        "it offers %zu functions and has %zu labels, and a broker takes %u of each: start several workers, "
+        "each with some of the modules",
+        hello->n_functions, hello->n_labels, WIRE_MAX_NAMES);
+    return text;
 }
 
 const char *scheduler_over_args (scheduler_t *self, int64_t now_ms, const peer_t *known,

@@ -19,7 +19,6 @@ enum {
     SCHEDULER_LIST_MS = 60000, /* RUNS or CLAIM must be complete so long after HELLO (R5, R9) */
     SCHEDULER_MAX_LOSSES = 10, /* of workers, for one task */
     SCHEDULER_ORPHAN_MS = 60000,       /* workers drop what nobody has claimed for so long */
-    SCHEDULER_MAX_ORPHANS = 1 << 20,   /* of all workers */
     SCHEDULER_MAX_SLABS = 256,         /* of each kind that are kept for the next ones, 64 records each */
     SCHEDULER_TASK_SIZES = 16,         /* of tasks in slabs: each is a word more than the one before */
     SCHEDULER_INLINE_RESULT = 32,      /* bytes; a longer one is a blob of its own */
@@ -59,9 +58,10 @@ typedef struct account_s {
     uint64_t functions;          /* that the entry lists, as a hash */
     bool is_changed;             /* they are others by the list that holds since now */
     quota_t quota;               /* all members are set */
-    size_t n_peers, n_sessions;
-    uint64_t n_tasks, bytes; /* unfinished; they and held results, with WIRE_RECORD_BYTES each, and: */
-    uint64_t kept_bytes;     /* what stays as long as its sessions: the arguments of initializers */
+    size_t n_peers, n_sessions;  /* the others are workers */
+    size_t n_orphans;            /* of these */
+    uint64_t n_tasks, bytes;     /* unfinished; they and held results, with WIRE_RECORD_BYTES each, and: */
+    uint64_t kept_bytes;         /* what stays as long as its sessions: the arguments of initializers */
     quota_bucket_t hellos, queries;
     int64_t told_at_ms; /* that something was refused; 0 = never */
 } account_t;
@@ -353,6 +353,8 @@ const char *scheduler_over_tasks (scheduler_t *self, int64_t now_ms, account_t *
                                   char *text, size_t size);
 const char *scheduler_over_hellos (scheduler_t *self, int64_t now_ms, const peer_t *known, wire_role_t role,
                                    char *text, size_t size);
+const char *scheduler_over_names (const scheduler_t *self, const wire_hello_t *hello, char *text,
+                                  size_t size);
 const char *scheduler_over_args (scheduler_t *self, int64_t now_ms, const peer_t *known,
                                  const wire_hello_t *hello, char *text, size_t size);
 const char *scheduler_over_queries (scheduler_t *self, int64_t now_ms, account_t *account, char *text,

@@ -72,8 +72,10 @@ static int compare_addresses (const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
-static offer_t **take_names (scheduler_t *self, char kind, dp_reader_t *names, size_t n)
+/* Whoever says one twice offers it once. */
+static offer_t **take_names (scheduler_t *self, char kind, dp_reader_t *names, size_t *n_p)
 {
+    size_t n = *n_p, n_left = 0;
     offer_t **offers = dp_must_alloc ((n + 1) * sizeof *offers);
     wire_text_t name;
     for (size_t i = 0, left = n; wire_next_name (names, &left, &name); i++) {
@@ -82,6 +84,13 @@ static offer_t **take_names (scheduler_t *self, char kind, dp_reader_t *names, s
         offers[i]->n_users++;
     }
     qsort (offers, n, sizeof *offers, compare_addresses);
+    for (size_t i = 0; i < n; i++) {
+        if (n_left > 0 && offers[n_left - 1] == offers[i])
+            offers[i]->n_users--;
+        else
+            offers[n_left++] = offers[i];
+    }
+    *n_p = n_left;
     return offers;
 }
 
@@ -99,10 +108,10 @@ void scheduler_take_offers (scheduler_t *self, worker_record_t *worker, wire_hel
 {
     scheduler_leave_trade (worker);
     scheduler_drop_offers (self, worker);
-    worker->functions = take_names (self, 'f', &hello->functions, hello->n_functions);
-    worker->labels = take_names (self, 'l', &hello->labels, hello->n_labels);
     worker->n_functions = hello->n_functions;
     worker->n_labels = hello->n_labels;
+    worker->functions = take_names (self, 'f', &hello->functions, &worker->n_functions);
+    worker->labels = take_names (self, 'l', &hello->labels, &worker->n_labels);
     scheduler_join_trade (self, worker);
 }
 

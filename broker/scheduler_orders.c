@@ -18,7 +18,6 @@
 
 enum {
     BURST_MS = 1000,     /* of its share that a session may take at once */
-    IN_VAIN_A_MS = 250,  /* looked at, for each ms of the share: some 5 % of our time */
     MOST_WAITING = 65536 /* ranges of each kind, half of them when none names what another does */
 };
 
@@ -34,11 +33,12 @@ static bool is_due (const scheduler_t *self, int64_t now_ms, const session_recor
     return self->config.is_embedded || due_ms (session) <= now_ms;
 }
 
-static void charge (session_record_t *session, int64_t now_ms, uint64_t n_in_vain)
+static void charge (const scheduler_t *self, int64_t now_ms, session_record_t *session, uint64_t n_in_vain)
 {
-    int64_t now_us = now_ms * 1000, takes_us = (int64_t) (n_in_vain * 1000 / IN_VAIN_A_MS);
+    uint64_t takes_us = n_in_vain * 1000000 / (uint64_t) self->config.looks_a_second;
+    int64_t now_us = now_ms * 1000;
     int64_t from_us = session->ordered_until_us > now_us ? session->ordered_until_us : now_us;
-    session->ordered_until_us = from_us + takes_us;
+    session->ordered_until_us = from_us + (int64_t) takes_us;
 }
 
 /* ---- What is done ---------------------------------------------------------------------------- */
@@ -55,7 +55,7 @@ static void cancel (scheduler_t *self, int64_t now_ms, session_record_t *session
     }
     scheduler_say_gaps (self, session, ranges, n, &known);
     dp_free (known.tasks);
-    charge (session, now_ms, n_claims + known.n_looked_at - n_done);
+    charge (self, now_ms, session, n_claims + known.n_looked_at - n_done);
 }
 
 /* Of ids that are not here nothing is said. */
@@ -70,7 +70,7 @@ static void revoke (scheduler_t *self, int64_t now_ms, session_record_t *session
         scheduler_recall (self, known.tasks[i]);
     }
     dp_free (known.tasks);
-    charge (session, now_ms, known.n_looked_at - n_done);
+    charge (self, now_ms, session, known.n_looked_at - n_done);
 }
 
 /* ---- What waits ------------------------------------------------------------------------------ */

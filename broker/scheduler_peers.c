@@ -177,7 +177,8 @@ static void on_hello (scheduler_t *self, int64_t now_ms, uint64_t connection, wi
         scheduler_drop_connection (self, connection); /* overtaken by a later one of the same peer (R1) */
         return;
     }
-    if (scheduler_over_args (self, now_ms, peer, hello, why, sizeof why) != NULL) {
+    if (scheduler_over_names (self, hello, why, sizeof why) != NULL
+        || scheduler_over_args (self, now_ms, peer, hello, why, sizeof why) != NULL) {
         scheduler_refuse (self, now_ms, connection, WIRE_REFUSED_LIMIT, why);
         return;
     }

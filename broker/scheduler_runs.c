@@ -80,6 +80,7 @@ static void free_orphan (scheduler_t *self, orphan_t *orphan)
 {
     dp_map_remove (&self->orphans, &orphan->by_run);
     dp_list_remove (&orphan->in_worker);
+    orphan->worker->peer.account->n_orphans--;
     dp_free (orphan);
 }
 
@@ -104,6 +105,13 @@ static orphan_t *find_orphan (const scheduler_t *self, uint64_t session, uint64_
     return NULL;
 }
 
+/* Of all that others leave, one has half at most: whatever a worker says, there is room for the next. */
+static bool has_room_for_orphan (const scheduler_t *self, const account_t *account)
+{
+    size_t left = self->config.most_orphans - (self->orphans.count - account->n_orphans);
+    return account->n_orphans < left / 2;
+}
+
 /* Of two runs of one task the later attempt is kept. */
 void scheduler_keep_orphan (scheduler_t *self, worker_record_t *worker, const wire_run_t *run)
 {
@@ -114,7 +122,7 @@ void scheduler_keep_orphan (scheduler_t *self, worker_record_t *worker, const wi
         stop_orphan (self, other);
         other = NULL;
     }
-    if (other != NULL || self->orphans.count >= SCHEDULER_MAX_ORPHANS) {
+    if (other != NULL || !has_room_for_orphan (self, worker->peer.account)) {
         scheduler_tell_run (self, worker, WIRE_CANCEL, run);
         return;
     }
@@ -123,6 +131,7 @@ void scheduler_keep_orphan (scheduler_t *self, worker_record_t *worker, const wi
     orphan->session = run->session;
     orphan->id = run->id;
     orphan->attempt = run->attempt;
+    worker->peer.account->n_orphans++;
     dp_list_init (&orphan->in_worker);
     dp_list_append (&worker->orphans, &orphan->in_worker);
     dp_map_put (&self->orphans, run_key (&self->orphans, run->session, run->id, 0), &orphan->by_run);

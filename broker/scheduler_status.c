@@ -109,11 +109,9 @@ static void append_account (dp_buffer_t *buffer, const account_t *account)
     const struct {
         const char *name;
         uint64_t limit;
-    } limits[] = { { "tasks", account->quota.tasks },
-                   { "bytes", account->quota.bytes },
-                   { "sessions", account->quota.sessions },
-                   { "hellos", account->quota.hellos },
-                   { "queries", account->quota.queries } };
+    } limits[] = { { "tasks", account->quota.tasks },       { "bytes", account->quota.bytes },
+                   { "sessions", account->quota.sessions }, { "workers", account->quota.workers },
+                   { "hellos", account->quota.hellos },     { "queries", account->quota.queries } };
     append (buffer, "{\"name\":");
     append_name (buffer, account->entry->name);
     append (buffer,

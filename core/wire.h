@@ -28,6 +28,7 @@
 #define WIRE_INLINE_MAX (32u * 1024)    /* a longer payload travels in a frame of its own */
 #define WIRE_LARGE_BYTES (1024u * 1024) /* a message whose frames have more is announced by LARGE (R11) */
 #define WIRE_MAX_ARGS (1024u * 1024)    /* bytes of the arguments of a session's initializer */
+#define WIRE_MAX_NAMES 4096u            /* functions, and labels, of a worker */
 #define WIRE_MAX_FULL 65536u            /* sessions in a ROOM */
 #define WIRE_RECORD_BYTES 256u          /* what a task or a result counts for besides its payload (R9) */
 

@@ -15,14 +15,15 @@ static void reads_what_it_writes (void **state)
     (void) state;
     char text[QUOTA_TEXT];
     quota_t quota = { 0 };
-    assert_ok (quota_read (&quota, " tasks=1000, bytes=64M\tsessions=4 hellos=60,queries=none "));
+    assert_ok (quota_read (&quota, " tasks=1000, bytes=64M\tsessions=4 workers=9 hellos=60,queries=none "));
     assert_int_equal (quota.tasks, 1000);
     assert_int_equal (quota.bytes, 64 << 20);
     assert_int_equal (quota.sessions, 4);
+    assert_int_equal (quota.workers, 9);
     assert_int_equal (quota.hellos, 60);
     assert_true (quota.queries == QUOTA_NONE);
     quota_write (&quota, text);
-    assert_string_equal (text, "tasks=1000 bytes=64M sessions=4 hellos=60 queries=none");
+    assert_string_equal (text, "tasks=1000 bytes=64M sessions=4 workers=9 hellos=60 queries=none");
     quota_t again = { 0 };
     assert_ok (quota_read (&again, text));
     assert_memory_equal (&again, &quota, sizeof quota);
@@ -32,7 +33,8 @@ static void the_longest_has_room (void **state)
 {
     (void) state;
     char text[QUOTA_TEXT];
-    quota_t quota = { QUOTA_NONE - 1, QUOTA_NONE, QUOTA_NONE - 1, QUOTA_NONE - 1, QUOTA_NONE - 1 };
+    quota_t quota
+        = { QUOTA_NONE - 1, QUOTA_NONE, QUOTA_NONE - 1, QUOTA_NONE - 1, QUOTA_NONE - 1, QUOTA_NONE - 1 };
     quota_write (&quota, text);
     assert_contains (text, "queries=18446744073709551614");
 }
@@ -41,12 +43,12 @@ static void leaves_alone_what_is_not_said (void **state)
 {
     (void) state;
     quota_t quota = { 0 };
-    const quota_t all = { 1, 2, 3, 4, 5 };
+    const quota_t all = { 1, 2, 3, 4, 5, 6 };
     assert_ok (quota_read (&quota, "bytes=1023"));
     quota_complete (&quota, &all);
     assert_int_equal (quota.tasks, 1);
     assert_int_equal (quota.bytes, 1023);
-    assert_int_equal (quota.queries, 5);
+    assert_int_equal (quota.queries, 6);
 }
 
 static void says_what_is_wrong_with_a_text (void **state)

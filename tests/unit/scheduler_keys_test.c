@@ -308,6 +308,26 @@ static void refuses_sessions_above_the_quota (void **state)
     assert_int_equal (t->clients[2].n_kinds[WIRE_WELCOME], 1);
 }
 
+static void refuses_workers_above_the_quota (void **state)
+{
+    (void) state;
+    access_entry_t entries[] = { { .key = CAROL, .name = "carol", .role = ACCESS_WORKER } };
+    assert_ok (quota_read (&entries[0].quota, "workers=1 sessions=9"));
+    srig_lose (t, 1);
+    srig_admit (t, entries, 1);
+    srig_worker_of (t, CAROL, 2, 1);
+    srig_worker_of (t, CAROL, 3, 1);
+    assert_int_equal (t->workers[3].refusal, WIRE_REFUSED_LIMIT);
+    assert_contains (t->workers[3].text, "workers=1");
+    t->workers[3].connection = 0;
+    srig_worker_of (t, CAROL, 2, 1); /* the same once more */
+    assert_true (t->workers[2].welcome.is_session_kept);
+    srig_bare (t, &t->workers[2], WIRE_BYE);
+    t->workers[2].connection = 0;
+    srig_worker_of (t, CAROL, 3, 1);
+    assert_int_equal (t->workers[3].n_kinds[WIRE_WELCOME], 1);
+}
+
 static void open_with_args (int client, size_t len)
 {
     static const uint8_t args[WIRE_MAX_ARGS + 1];
@@ -476,6 +496,7 @@ int main (void)
         CASE (tells_clients_what_they_may_have),
         CASE (whoever_takes_no_refusals_is_refused),
         CASE (refuses_sessions_above_the_quota),
+        CASE (refuses_workers_above_the_quota),
         CASE (arguments_of_initializers_count_for_the_quota),
         CASE (clients_are_told_what_is_left_beside_their_arguments),
         CASE (refuses_arguments_that_are_too_long_for_any_session),

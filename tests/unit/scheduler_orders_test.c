@@ -6,13 +6,14 @@
 
 static srig_t *t;
 
-enum { IN_VAIN_A_MS = 250, BURST_MS = 1000, MOST_WAITING = 65536 }; /* as scheduler_orders.c has them */
-enum { AT_ONCE = IN_VAIN_A_MS * BURST_MS, A_MESSAGE = 1000 };
+enum { MOST_WAITING = 65536 }; /* as scheduler_orders.c has it, and AT_ONCE those of a second */
+enum { AT_ONCE = 10000, MANY = 1000, A_MESSAGE = 100 };
 
 static int setup (void **state)
 {
     (void) state;
-    t = srig_new ();
+    t = srig_new_with (&(scheduler_config_t) { .epoch = 7, .looks_a_second = AT_ONCE });
+    srig_live (t, 3000); /* its grace is over */
     srig_client (t, 1);
     srig_client (t, 2);
     srig_worker (t, 1, 1);
@@ -97,15 +98,15 @@ static void ranges_in_one_message_may_overlap_and_touch (void **state)
 static void what_is_cancelled_in_vain_takes_a_share_and_the_next_waits (void **state)
 {
     (void) state;
-    use_up (1, 10000);
+    use_up (1, MANY);
     srig_submit (t, 1, 20001, 20003);
     srig_turn (t);
     srig_cancel (t, 1, 20002, 20002);
     srig_revoke (t, 1, 20002, 20003);
     srig_turn (t);
     assert_int_equal (srig_stats (t).n_queued, 2);
-    assert_true (t->deadline_ms <= t->now_ms + 100);
-    wait (100);
+    assert_true (t->deadline_ms <= t->now_ms + 200);
+    wait (200);
     srig_expect_results (t, 1, "20002 20003");
     assert_int_equal (srig_status (t, 1, 20002), OUTCOME_CANCELLED);
     assert_int_equal (srig_status (t, 1, 20003), OUTCOME_NOT_STARTED);
@@ -115,21 +116,21 @@ static void what_is_cancelled_in_vain_takes_a_share_and_the_next_waits (void **s
 static void orders_that_wait_are_done_as_one (void **state)
 {
     (void) state;
-    use_up (1, 10000);
+    use_up (1, MANY);
     for (int i = 0; i < 10; i++)
-        srig_cancel (t, 1, 1, 10000);
-    wait (100);
+        srig_cancel (t, 1, 1, MANY);
+    wait (200);
     srig_submit (t, 1, 20001, 20002);
     srig_turn (t);
     srig_cancel (t, 1, 20002, 20002);
-    wait (45); /* what one of the ten has taken; all would be 400 */
+    wait (150); /* what one of the ten has taken; all would be 1,000 */
     srig_expect_results (t, 1, "20002");
 }
 
 static void others_orders_are_done_at_once (void **state)
 {
     (void) state;
-    use_up (1, 10000);
+    use_up (1, MANY);
     srig_submit (t, 2, 1, 3);
     srig_turn (t);
     srig_cancel (t, 2, 1, 3);
@@ -140,13 +141,13 @@ static void others_orders_are_done_at_once (void **state)
 static void an_order_that_waits_is_gone_with_its_connection (void **state)
 {
     (void) state;
-    use_up (1, 10000);
+    use_up (1, MANY);
     srig_submit (t, 1, 20001, 20003);
     srig_cancel (t, 1, 20002, 20003);
     srig_break (t, &t->clients[1]);
     srig_client_hello (t, 1);
     srig_claim (t, 1, 20001, 20003, true);
-    wait (100);
+    wait (200);
     srig_expect_results (t, 1, "");
     srig_cancel (t, 1, 20002, 20003); /* its client says it again */
     srig_turn (t);
@@ -156,7 +157,7 @@ static void an_order_that_waits_is_gone_with_its_connection (void **state)
 static void refuses_whoever_has_too_much_waiting (void **state)
 {
     (void) state;
-    use_up (1, 10000);
+    use_up (1, MANY);
     for (uint64_t i = 0; i < MOST_WAITING / 2; i++)
         srig_cancel (t, 1, 2 * i, 2 * i);
     for (uint64_t i = 0; i < MOST_WAITING / 2; i++)
