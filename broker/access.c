@@ -207,6 +207,17 @@ static wire_refusal_t judge_hello (const access_entry_t *entry, const wire_hello
     return 0;
 }
 
+/* Of ids, only by who may have tasks. */
+static wire_refusal_t judge_claim (const access_entry_t *entry, const wire_message_t *message, char *why,
+                                   size_t size)
+{
+    if (message->n_records == 0 || (CALLING & (1u << entry->role)) != 0)
+        return 0;
+    snprintf (why, size, "the key of '%s' has the role %s and can have no tasks, so its CLAIM is to be empty",
+              entry->name, access_role_name (entry->role));
+    return WIRE_REFUSED_ROLE;
+}
+
 /* Which roles may ask what; what is not listed, only an admin. */
 static wire_refusal_t judge_query (const access_entry_t *entry, const wire_query_t *query, char *why,
                                    size_t size)
@@ -243,6 +254,8 @@ wire_refusal_t access_judge (const access_entry_t *entry, const wire_message_t *
         return WIRE_REFUSED_ROLE;
     }
     switch (message->kind) {
+    case WIRE_CLAIM:
+        return judge_claim (entry, message, why, size);
     case WIRE_HELLO:
         return judge_hello (entry, &message->hello, why, size);
     case WIRE_QUERY:

@@ -251,6 +251,21 @@ const char *scheduler_over_hellos (scheduler_t *self, int64_t now_ms, const peer
     return tell (self, now_ms, account, text);
 }
 
+/* On their own they may have as much as the quota says: whoever is within it with his tasks is so with them.
+ */
+const char *scheduler_over_claims (scheduler_t *self, int64_t now_ms, account_t *account, size_t n_ranges,
+                                   char *text, size_t size)
+{
+    uint64_t bytes = (uint64_t) (account->n_claims + n_ranges) * sizeof (wire_range_t);
+    if (bytes <= account->quota.bytes)
+        return NULL;
+    say (text, size, account,
+         "claims %zu ranges of ids, which is more than its quota has room for (bytes=%llu): have fewer tasks "
+         "unfinished at a time (max_unfinished_tasks)",
+         account->n_claims + n_ranges, (unsigned long long) account->quota.bytes);
+    return tell (self, now_ms, account, text);
+}
+
 const char *scheduler_over_names (const scheduler_t *self, const wire_hello_t *hello, char *text, size_t size)
 {
     bool is_within = hello->n_functions <= WIRE_MAX_NAMES && hello->n_labels <= WIRE_MAX_NAMES;

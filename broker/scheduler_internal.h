@@ -22,7 +22,7 @@ enum {
     SCHEDULER_MAX_SLABS = 256,         /* of each kind that are kept for the next ones, 64 records each */
     SCHEDULER_TASK_SIZES = 16,         /* of tasks in slabs: each is a word more than the one before */
     SCHEDULER_INLINE_RESULT = 32,      /* bytes; a longer one is a blob of its own */
-    SCHEDULER_MAX_CLAIMS = 1 << 22,    /* ranges of one CLAIM */
+    SCHEDULER_MAX_CLAIMS = 1 << 20,    /* ranges of one CLAIM */
     SCHEDULER_MAX_STATUS = 512 * 1024, /* bytes of a status: it must fit into an envelope */
     SCHEDULER_MAX_IDLE_ROUTES = 64,    /* of one session, kept for what was learned of their tasks */
     SCHEDULER_TRADES = 8,
@@ -59,7 +59,7 @@ typedef struct account_s {
     bool is_changed;             /* they are others by the list that holds since now */
     quota_t quota;               /* all members are set */
     size_t n_peers, n_sessions;  /* the others are workers */
-    size_t n_orphans;            /* of these */
+    size_t n_orphans, n_claims;  /* of these; ranges, of its sessions */
     uint64_t n_tasks, bytes;     /* unfinished; they and held results, with WIRE_RECORD_BYTES each, and: */
     uint64_t kept_bytes;         /* what stays as long as its sessions: the arguments of initializers */
     quota_bucket_t hellos, queries;
@@ -344,14 +344,15 @@ void scheduler_renew_accounts (scheduler_t *self);             /* by the list th
 void scheduler_join_account (scheduler_t *self, peer_t *peer); /* of whoever says HELLO now; once a peer */
 void scheduler_leave_account (scheduler_t *self, peer_t *peer);
 uint64_t scheduler_tasks_allowed (const quota_t *quota, size_t n_sessions); /* of one of them; 0 = no limit */
-/* Likewise, of arguments; kept: what it has for other things as long as its sessions. */
-uint64_t scheduler_bytes_allowed (const quota_t *quota, uint64_t kept, size_t n_sessions);
+uint64_t scheduler_bytes_allowed (const quota_t *quota, uint64_t kept, size_t n_sessions); /* of arguments */
 void scheduler_allow (scheduler_t *self, const peer_t *known, const wire_hello_t *hello,
                       wire_welcome_t *welcome);
 void scheduler_free_accounts (scheduler_t *self);
 const char *scheduler_over_tasks (scheduler_t *self, int64_t now_ms, account_t *account, size_t payload_len,
                                   char *text, size_t size);
 const char *scheduler_over_hellos (scheduler_t *self, int64_t now_ms, const peer_t *known, wire_role_t role,
+                                   char *text, size_t size);
+const char *scheduler_over_claims (scheduler_t *self, int64_t now_ms, account_t *account, size_t n_ranges,
                                    char *text, size_t size);
 const char *scheduler_over_names (const scheduler_t *self, const wire_hello_t *hello, char *text,
                                   size_t size);
@@ -431,8 +432,7 @@ void scheduler_settle_orphans (scheduler_t *self, session_record_t *session);
 
 /* scheduler_sessions.c: clients come and go */
 peer_t *scheduler_hello_client (scheduler_t *self, uint64_t connection, wire_message_t *message);
-/* How many bytes of arguments are kept for its initializer; what nobody will be told is not. */
-size_t scheduler_args_len (const wire_hello_t *hello);
+size_t scheduler_args_len (const wire_hello_t *hello); /* of its initializer, as far as they are kept */
 void scheduler_weigh_args (session_record_t *session, bool is_coming); /* for its account's quota */
 void scheduler_end_session (scheduler_t *self, session_record_t *session, const char *why);
 void scheduler_check_session (scheduler_t *self, int64_t now_ms, session_record_t *session);
@@ -447,11 +447,12 @@ void scheduler_on_drained (scheduler_t *self, int64_t now_ms, peer_t *peer, wire
 
 /* scheduler_ranges.c: ranges of ids, CLAIM and MISSING */
 void scheduler_on_claim (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message);
+void scheduler_forget_claims (session_record_t *session);
 const wire_range_t *scheduler_find_claim (const session_record_t *session, uint64_t id);
 /* What is cancelled is wanted no more, should a worker still come that runs it. */
 void scheduler_unclaim (session_record_t *session, const wire_range_t *ranges, size_t n);
-/* Sort them, and cut what an earlier one covers already: whatever a client says, no id is looked at twice.
-   Returns how many are left. All that take ranges want them so. */
+/* Sort them, and cut what an earlier one covers already: so all that take ranges want them. How many are
+ * left. */
 size_t scheduler_normalise (wire_range_t *ranges, size_t n);
 /* Those of a session's tasks that ranges name, by ascending ids. Free them. */
 typedef struct known_tasks_s {

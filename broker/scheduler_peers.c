@@ -26,6 +26,14 @@ void scheduler_forget (scheduler_t *self, uint64_t connection)
     scheduler_drop_connection (self, connection);
 }
 
+/* A CLAIM that was complete holds until the next: workers may still list what it names. */
+static void break_session (session_record_t *session)
+{
+    scheduler_drop_orders (session);
+    if (!session->is_claimed)
+        scheduler_forget_claims (session);
+}
+
 /* The peer keeps its tasks, and may come back on another connection. */
 static void break_peer (scheduler_t *self, int64_t now_ms, peer_t *peer)
 {
@@ -38,7 +46,7 @@ static void break_peer (scheduler_t *self, int64_t now_ms, peer_t *peer)
     if (peer->role == WIRE_ROLE_WORKER)
         scheduler_rank (self, DP_CONTAINER (peer, worker_record_t, peer));
     else
-        scheduler_drop_orders (DP_CONTAINER (peer, session_record_t, peer));
+        break_session (DP_CONTAINER (peer, session_record_t, peer));
     self->is_counting_processes |= peer->role == WIRE_ROLE_WORKER;
 }
 

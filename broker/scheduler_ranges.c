@@ -5,6 +5,7 @@
 
 #include "core/memory.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- Ranges --------------------------------------------------------------------------------- */
@@ -70,6 +71,12 @@ static size_t cut_out (wire_range_t from, const wire_range_t *ranges, size_t n, 
     return n_left;
 }
 
+static void count_claims (session_record_t *session, size_t n)
+{
+    session->peer.account->n_claims += n - session->n_claims;
+    session->n_claims = n;
+}
+
 void scheduler_unclaim (session_record_t *session, const wire_range_t *ranges, size_t n)
 {
     if (!session->is_claimed || session->n_claims == 0)
@@ -85,7 +92,7 @@ void scheduler_unclaim (session_record_t *session, const wire_range_t *ranges, s
     }
     dp_free (session->claims);
     session->claims = left;
-    session->n_claims = n_left;
+    count_claims (session, n_left);
 }
 
 /* ---- Known tasks ---------------------------------------------------------------------------- */
@@ -188,11 +195,13 @@ const wire_range_t *scheduler_find_claim (const session_record_t *session, uint6
     return find_range (session->claims, session->n_claims, id);
 }
 
-static void forget_claims (session_record_t *session)
+void scheduler_forget_claims (session_record_t *session)
 {
+    if (session->n_claims > 0)
+        count_claims (session, 0);
     dp_free (session->claims);
     session->claims = NULL;
-    session->n_claims = session->claims_capacity = 0;
+    session->claims_capacity = 0;
 }
 
 /* Not before the grace is over: a worker may still come that runs it. Its client would submit again only what
@@ -202,7 +211,7 @@ static void say_missing_claims (scheduler_t *self, session_record_t *session)
     known_tasks_t known = scheduler_known_tasks (session, session->claims, session->n_claims);
     scheduler_say_gaps (self, session, session->claims, session->n_claims, &known);
     dp_free (known.tasks);
-    forget_claims (session);
+    scheduler_forget_claims (session);
 }
 
 static void drop_unclaimed (scheduler_t *self, session_record_t *session)
@@ -220,14 +229,27 @@ static void drop_unclaimed (scheduler_t *self, session_record_t *session)
 
 static void collect_claims (session_record_t *session, wire_message_t *message)
 {
-    wire_range_t range;
-    while (wire_next_range (message, &range)) {
-        if (session->n_claims == session->claims_capacity) {
-            session->claims_capacity = session->claims_capacity * 2 + 16;
-            session->claims = dp_must_realloc (session->claims, session->claims_capacity * sizeof range);
-        }
-        session->claims[session->n_claims++] = range;
+    size_t n = session->n_claims, most = n + message->n_records;
+    if (most > session->claims_capacity) {
+        session->claims_capacity = most + n / 2;
+        session->claims
+            = dp_must_realloc (session->claims, session->claims_capacity * sizeof *session->claims);
     }
+    while (wire_next_range (message, &session->claims[n]))
+        n++;
+    count_claims (session, n);
+}
+
+static const char *is_too_much (scheduler_t *self, int64_t now_ms, const session_record_t *session,
+                                size_t n_more, char *text, size_t size)
+{
+    if (n_more <= SCHEDULER_MAX_CLAIMS - session->n_claims)
+        return scheduler_over_claims (self, now_ms, session->peer.account, n_more, text, size);
+    snprintf (text, size,
+              "its CLAIM names more than %d ranges of ids: have fewer tasks unfinished at a time "
+              "(max_unfinished_tasks)",
+              SCHEDULER_MAX_CLAIMS);
+    return text;
 }
 
 void scheduler_on_claim (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
@@ -238,14 +260,15 @@ void scheduler_on_claim (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_m
                           "CLAIM is complete already on this connection");
         return;
     }
-    if (message->n_records > SCHEDULER_MAX_CLAIMS - session->n_claims) {
-        scheduler_refuse (self, now_ms, peer->connection, WIRE_REFUSED_LIMIT, "CLAIM names too many ranges");
+    char text[512];
+    if (is_too_much (self, now_ms, session, message->n_records, text, sizeof text) != NULL) {
+        scheduler_refuse (self, now_ms, peer->connection, WIRE_REFUSED_LIMIT, text);
         return;
     }
     collect_claims (session, message);
     if (!message->is_last)
         return;
-    session->n_claims = scheduler_normalise (session->claims, session->n_claims);
+    count_claims (session, scheduler_normalise (session->claims, session->n_claims));
     scheduler_adopt_claimed (self, now_ms, session);
     drop_unclaimed (self, session);
     scheduler_settle_orphans (self, session);

@@ -88,7 +88,7 @@ peer_t *scheduler_hello_client (scheduler_t *self, uint64_t connection, wire_mes
     session->is_claimed = false;
     session->heeds_drain = message->hello.heeds_drain;
     session->is_drained = false;
-    session->n_claims = 0;
+    scheduler_forget_claims (session);
     session->told_processes = self->n_processes;
     session->told_tasks = 0;
     self->is_sharing_room = true;
@@ -143,11 +143,11 @@ static void free_session (scheduler_t *self, session_record_t *session)
     scheduler_drop_questions (&session->peer);
     scheduler_drop_orders (session);
     dp_map_take (&self->sessions, session->peer.id);
+    scheduler_forget_claims (session);
     scheduler_leave_account (self, &session->peer);
     self->n_watchers -= session->is_watcher;
     self->is_sharing_room = true;
     scheduler_forget_excess (session);
-    dp_free (session->claims);
     dp_free (session->initializer);
     dp_blob_release (&session->initializer_args);
     dp_free (session);

@@ -152,6 +152,8 @@ static void say (fixture_t *self, size_t role, const role_row_t *row)
     }
     if (row->kind == WIRE_QUERY)
         wire_put_query (&out, 0, 0, &query);
+    else if (row->kind == WIRE_CLAIM && row->as == 0)
+        wire_end_list (&(wire_batch_t) { 0 }, &out, 0, WIRE_CLAIM, 0);
     else
         wire_samples (&out);
     send_first (self, role, &out, row->kind);

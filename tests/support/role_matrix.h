@@ -13,7 +13,7 @@
 typedef struct role_row_s {
     const char *words; /* as docs/security.md says it */
     wire_kind_t kind;
-    unsigned as;       /* HELLO: the role that it says; QUERY: the question; else 0 */
+    unsigned as;       /* HELLO: the role that it says; QUERY: the question; CLAIM: 1 = of ids; else 0 */
     const char *roles; /* those that may: letters */
 } role_row_t;
 

@@ -30,6 +30,8 @@ static wire_message_t message_of (const role_row_t *row)
         message.hello = (wire_hello_t) { .version_min = WIRE_VERSION_MIN,
                                          .version_max = WIRE_VERSION,
                                          .role = (wire_role_t) row->as };
+    if (row->kind == WIRE_CLAIM)
+        message.n_records = row->as;
     if (row->kind == WIRE_QUERY)
         message.query.question = (wire_question_t) row->as;
     return message;
@@ -51,7 +53,7 @@ static void decides_each_role_and_message (void **state)
         }
 }
 
-/* All kinds stand in the matrix, once; HELLO as each role, and QUERY with each question. */
+/* All kinds stand in the matrix, once; HELLO as each role, CLAIM of ids or not, QUERY with each question. */
 static void has_a_row_for_each_message (void **state)
 {
     (void) state;
@@ -59,7 +61,9 @@ static void has_a_row_for_each_message (void **state)
     for (size_t i = 0; i < n_role_matrix; i++)
         seen[role_matrix[i].kind]++;
     for (int kind = WIRE_HELLO; kind < WIRE_KINDS; kind++)
-        assert_int_equal (seen[kind], kind == WIRE_HELLO ? 2 : kind == WIRE_QUERY ? WIRE_QUERY_FUNCTION : 1);
+        assert_int_equal (seen[kind], kind == WIRE_HELLO || kind == WIRE_CLAIM ? 2
+                                      : kind == WIRE_QUERY                     ? WIRE_QUERY_FUNCTION
+                                                                               : 1);
 }
 
 /* One that comes after this version is the admin's only. */
@@ -187,6 +191,20 @@ static void a_monitor_may_name_no_initializer (void **state)
     assert_int_equal (access_judge (&entry, &hello, why, sizeof why), 0);
 }
 
+static void a_monitor_may_claim_nothing (void **state)
+{
+    (void) state;
+    char why[512];
+    access_entry_t entry = { .role = ACCESS_MONITOR, .name = "m" };
+    wire_message_t claim = { .kind = WIRE_CLAIM, .is_last = true };
+    assert_int_equal (access_judge (&entry, &claim, why, sizeof why), 0);
+    claim.n_records = 1;
+    assert_int_equal (access_judge (&entry, &claim, why, sizeof why), WIRE_REFUSED_ROLE);
+    assert_non_null (strstr (why, "to be empty"));
+    entry.role = ACCESS_CLIENT;
+    assert_int_equal (access_judge (&entry, &claim, why, sizeof why), 0);
+}
+
 /* An initializer is for the whole session. */
 static void refuses_an_initializer_that_is_not_listed (void **state)
 {
@@ -227,6 +245,7 @@ int main (void)
         cmocka_unit_test (finds_each_of_many),
         cmocka_unit_test (tells_which_functions_a_key_may_use),
         cmocka_unit_test (a_monitor_may_name_no_initializer),
+        cmocka_unit_test (a_monitor_may_claim_nothing),
         cmocka_unit_test (refuses_an_initializer_that_is_not_listed),
         cmocka_unit_test (takes_payloads_of_those_that_submit_or_bring_results),
     };

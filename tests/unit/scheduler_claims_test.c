@@ -96,6 +96,65 @@ static void a_claim_that_breaks_off_is_forgotten (void **state)
     assert_int_equal (srig_stats (t).n_queued, 2);
 }
 
+static void a_claim_that_breaks_off_takes_no_memory (void **state)
+{
+    (void) state;
+    srig_break (t, &t->clients[1]);
+    srig_client_hello (t, 1);
+    const session_record_t *session = scheduler_session (t->scheduler, t->clients[1].session);
+    srig_claim (t, 1, 1, 2, false);
+    srig_claim (t, 1, 5, 6, false);
+    assert_int_equal (session->peer.account->n_claims, 2);
+    srig_break (t, &t->clients[1]);
+    assert_int_equal (session->peer.account->n_claims, 0);
+    assert_null (session->claims);
+}
+
+static void claim_many (uint64_t n)
+{
+    wire_batch_t batch = { 0 };
+    for (uint64_t i = 0; i < n; i++)
+        wire_add_range (&batch, &t->out, 0, WIRE_CLAIM, &(wire_range_t) { 2 * i, 2 * i, false });
+    wire_flush (&batch, &t->out, 0, 0, 0);
+    srig_send (t, t->clients[1].connection);
+    srig_turn (t);
+}
+
+static void refuses_a_claim_of_too_many_ranges (void **state)
+{
+    (void) state;
+    srig_break (t, &t->clients[1]);
+    srig_client_hello (t, 1);
+    claim_many (SCHEDULER_MAX_CLAIMS);
+    assert_int_equal (t->clients[1].n_kinds[WIRE_REFUSED], 0);
+    claim_many (1);
+    assert_int_equal (t->clients[1].refusal, WIRE_REFUSED_LIMIT);
+    assert_non_null (strstr (t->clients[1].text, "max_unfinished_tasks"));
+    srig_client (t, 1);
+}
+
+/* Not both: whoever comes back within his quota of tasks may claim all of these. */
+static void claims_have_the_room_of_the_quota_beside_the_tasks (void **state)
+{
+    (void) state;
+    enum { TASKS = 100, BYTES = TASKS * (WIRE_RECORD_BYTES + 1) };
+    srig_free (&t);
+    t = srig_new_with (&(scheduler_config_t) { .epoch = 7, .quota = { .bytes = BYTES } });
+    srig_client (t, 1);
+    srig_submit (t, 1, 1, TASKS);
+    srig_break (t, &t->clients[1]);
+    srig_client_hello (t, 1);
+    claim_many (BYTES / 24);
+    assert_int_equal (t->clients[1].n_kinds[WIRE_REFUSED], 0);
+    claim_many (1);
+    assert_int_equal (t->clients[1].refusal, WIRE_REFUSED_LIMIT);
+    assert_non_null (strstr (t->clients[1].text, "bytes=25700"));
+    srig_client_hello (t, 1);
+    srig_claim (t, 1, 1, TASKS, true);
+    srig_turn (t);
+    assert_int_equal (srig_stats (t).n_queued, TASKS);
+}
+
 /* ---- A broker that was started anew -------------------------------------------------------------- */
 
 static void a_claimed_run_is_adopted_when_the_worker_came_first (void **state)
@@ -326,6 +385,9 @@ int main (void)
         TEST (drops_what_is_not_claimed),
         TEST (claims_of_everything_that_overlap_are_fine),
         TEST (a_claim_that_breaks_off_is_forgotten),
+        TEST (a_claim_that_breaks_off_takes_no_memory),
+        TEST (refuses_a_claim_of_too_many_ranges),
+        TEST (claims_have_the_room_of_the_quota_beside_the_tasks),
         TEST_NEW (a_claimed_run_is_adopted_when_the_worker_came_first),
         TEST_NEW (a_worker_that_is_away_is_told_of_a_claimed_run_when_it_is_back),
         TEST_NEW (a_claimed_run_is_adopted_when_the_client_came_first),
