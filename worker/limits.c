@@ -1,17 +1,32 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 #include "worker/limits.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { GRACE_S = 1 }; /* of CPU time, to do something about SIGXCPU */
 
 /* One a process; children have their zygote's. */
 static limits_t limits;
 
+/* It kills whoever ignores SIGXCPU. The hard limit could not: nobody may raise it for the next item. */
+static struct {
+    bool is_set;
+    timer_t timer;
+} executioner;
+
 void limits_set (const limits_t *given)
 {
     limits = *given;
+}
+
+bool limits_are_confining (void)
+{
+    return limits.is_confined;
 }
 
 /* Bytes of address space that this process has now; 0 when that cannot be found out. */
@@ -40,8 +55,17 @@ static int lower (__rlimit_resource_t resource, uint64_t value)
     return setrlimit (resource, &limit);
 }
 
+/* Without it the limit is what a function makes of it. */
+static void call_executioner (void)
+{
+    struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL };
+    executioner.is_set = timer_create (CLOCK_PROCESS_CPUTIME_ID, &event, &executioner.timer) == 0;
+}
+
 int limits_enter (void)
 {
+    if (limits.cpu_s > 0)
+        call_executioner ();
     if (limits.is_confined && (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || lower (RLIMIT_CORE, 0) < 0))
         return -1;
     if (limits.memory_bytes == 0)
@@ -62,4 +86,7 @@ void limits_renew (void)
     if (limit.rlim_max != RLIM_INFINITY && limit.rlim_cur > limit.rlim_max)
         limit.rlim_cur = limit.rlim_max;
     setrlimit (RLIMIT_CPU, &limit);
+    struct itimerspec end = { .it_value = { .tv_sec = (time_t) (used_s + limits.cpu_s + GRACE_S) } };
+    if (executioner.is_set)
+        timer_settime (executioner.timer, TIMER_ABSTIME, &end, NULL);
 }

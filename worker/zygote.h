@@ -4,7 +4,8 @@
  *
  * It is forked before there is any thread or ZeroMQ context of ours, is single-threaded, in a session of its
  * own, loads the modules, runs the DPOOL_PRELOADs, and from then on only forks, reaps and reports. It ends,
- * and takes all children with it, when its program is gone. One a program: all embedded pools share it.
+ * and takes all children with it, when its program is gone. Where children are confined (limits.h) it also
+ * adopts what they leave behind, and ends that with them. One a program: all embedded pools share it.
  */
 #ifndef ZYGOTE_H_INCLUDED
 #define ZYGOTE_H_INCLUDED

@@ -4,6 +4,8 @@
 #include "core/list.h"
 #include "core/memory.h"
 #include "worker/child.h"
+#include "worker/limits.h"
+#include "worker/orphans.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -28,6 +30,7 @@ typedef struct offspring_s {
     peer_t *peer;
     uint32_t place;
     pid_t pid;
+    uint64_t number; /* that its orphans bear; never another's */
 } offspring_t;
 
 typedef struct letter_s {
@@ -42,6 +45,8 @@ static struct zygote_s {
     dp_list_t peers, children;
     size_t n_peers;
     struct pollfd *items;
+    bool marks;        /* what a child leaves behind is ended with it, wherever it went */
+    uint64_t n_forked; /* so many children so far */
 } zygote;
 
 /* ---- The end -------------------------------------------------------------------------------- */
@@ -52,12 +57,28 @@ static void kill_group (pid_t pid, int number)
         kill (pid, number); /* it has not made its group yet */
 }
 
+static void kill_orphans (void)
+{
+    size_t n;
+    const pid_t *pids = orphans_list (&n);
+    for (size_t i = 0; i < n; i++)
+        kill (pids[i], SIGKILL);
+}
+
+/* What was killed leaves us its own children in turn. Whoever forks and ends again and again without a pause
+   could keep us here for ever, so there is a last time. */
 static _Noreturn void end (void)
 {
+    enum { MOST_ROUNDS = 10000 };
     DP_LIST_EACH (&zygote.children, node)
         kill_group (DP_CONTAINER (node, offspring_t, node)->pid, SIGKILL);
-    while (wait (NULL) > 0 || errno == EINTR)
-        ;
+    for (int i = 0; i < MOST_ROUNDS; i++) {
+        kill_orphans ();
+        if (wait (NULL) < 0 && errno != EINTR)
+            break;
+        while (waitpid (-1, NULL, WNOHANG) > 0)
+            ;
+    }
     _exit (0);
 }
 
@@ -105,7 +126,10 @@ static void close_peer (peer_t *peer)
 
 static void fork_child (peer_t *peer, uint32_t place, const int fds[ZYGOTE_FORK_FDS])
 {
+    uint64_t number = ++zygote.n_forked;
     pid_t pid = fork ();
+    if (pid == 0 && zygote.marks)
+        orphans_mark (number);
     if (pid == 0)
         child_run (zygote.pid, fds[0], fds[1], fds[2], fds[3]);
     if (pid < 0) {
@@ -117,6 +141,7 @@ static void fork_child (peer_t *peer, uint32_t place, const int fds[ZYGOTE_FORK_
     child->peer = peer;
     child->place = place;
     child->pid = pid;
+    child->number = number;
     dp_list_append (&zygote.children, &child->node);
     peer->n_children++;
     report (peer, &(zygote_report_t) { .kind = ZYGOTE_FORKED, .place = place, .pid = pid });
@@ -150,22 +175,45 @@ static void bury (offspring_t *child, int status, const struct rusage *usage)
         close_peer (peer);
 }
 
+static bool has_child (uint64_t number)
+{
+    DP_LIST_EACH (&zygote.children, node)
+        if (DP_CONTAINER (node, offspring_t, node)->number == number)
+            return true;
+    return false;
+}
+
+/* Of children that are no more. What was of none (a preload's helper) stays. */
+static void end_orphans (void)
+{
+    size_t n;
+    const pid_t *pids = orphans_list (&n);
+    for (size_t i = 0; i < n; i++) {
+        uint64_t number = orphans_mark_of (pids[i]);
+        if (number != 0 && find_child (pids[i]) == NULL && !has_child (number))
+            kill (pids[i], SIGKILL);
+    }
+}
+
 /* What a child has left of its process group goes with it. Until it is reaped its number is not given to
  * another. */
 static void reap (void)
 {
-    for (;;) {
+    bool has_ended = false;
+    for (;; has_ended = true) {
         siginfo_t info = { .si_pid = 0 };
         struct rusage usage;
         int status;
         if (waitid (P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
-            return;
+            break;
         offspring_t *child = find_child (info.si_pid);
         if (child != NULL)
             kill (-child->pid, SIGKILL);
         if (wait4 (info.si_pid, &status, 0, &usage) > 0 && child != NULL)
             bury (child, status, &usage);
     }
+    if (has_ended && zygote.marks)
+        end_orphans ();
 }
 
 /* ---- Requests ------------------------------------------------------------------------------- */
@@ -318,6 +366,8 @@ _Noreturn void zygote_run (const zygote_birth_t *birth)
     zygote.signal_fd = signalfd (-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
     dp_list_init (&zygote.peers);
     dp_list_init (&zygote.children);
+    /* Below a child of another worker all bear its mark, and may not be able to have their own. */
+    zygote.marks = limits_are_confining () && orphans_adopt () && orphans_mark_of (zygote.pid) == 0;
     if (zygote.signal_fd < 0)
         _exit (1);
     for (;;)

@@ -142,6 +142,19 @@ static bool truth_of (dpool_t *pool, const char *function, uint64_t argument)
     return is_true;
 }
 
+/* A call that the worker ends. Returns by which signal. */
+static int signal_that_ends (dpool_t *pool, const char *function, const char *picture, double argument)
+{
+    dpool_call_options_t options = DPOOL_CALL_OPTIONS_INIT;
+    options.at_most_once = true;
+    dpool_async_result_t *result
+        = assert_made (dpool_apply_async_with (pool, &options, function, picture, argument));
+    assert_fails (dpool_async_result_get (result, PATIENCE_MS), DPOOL_ECRASHED);
+    int number = dpool_last_error ()->signal;
+    dpool_async_result_destroy (&result);
+    return number;
+}
+
 static void confines_its_children (void **state)
 {
     (void) state;
@@ -156,14 +169,55 @@ static void confines_its_children (void **state)
     /* The limit is of each item, not of all that a process runs. */
     for (int i = 0; i < 4; i++)
         assert_ok (dpool_apply (pool, NULL, "burn", "d", 0.5));
-    dpool_call_options_t options = DPOOL_CALL_OPTIONS_INIT;
-    options.at_most_once = true;
-    dpool_async_result_t *result = assert_made (dpool_apply_async_with (pool, &options, "burn", "d", 1000.0));
-    assert_fails (dpool_async_result_get (result, PATIENCE_MS), DPOOL_ECRASHED);
-    assert_int_equal (dpool_last_error ()->signal, SIGXCPU);
-    dpool_async_result_destroy (&result);
+    assert_int_equal (signal_that_ends (pool, "burn", "d", 1000.0), SIGXCPU);
+    assert_int_equal (signal_that_ends (pool, "burn_on", "", 0), SIGKILL);
     dpool_destroy (&pool);
     cluster_destroy (&cluster);
+}
+
+/* How what the worker's child runs comes to its end. */
+typedef void (ending_t) (cluster_t *cluster, dpool_t *pool);
+
+static void its_process_exits (cluster_t *cluster, dpool_t *pool)
+{
+    (void) cluster;
+    assert_fails (dpool_apply (pool, NULL, "exit_with", "i", 3), DPOOL_ECRASHED);
+}
+
+static void the_worker_drains (cluster_t *cluster, dpool_t *pool)
+{
+    (void) pool;
+    process_signal (cluster_worker (cluster, 0), SIGTERM);
+    process_wait (cluster_worker (cluster, 0));
+}
+
+static void the_worker_is_killed (cluster_t *cluster, dpool_t *pool)
+{
+    (void) pool;
+    process_signal (cluster_worker (cluster, 0), SIGKILL);
+    process_wait (cluster_worker (cluster, 0));
+}
+
+static void ends_what_functions_left_in_sessions_of_their_own (void **state)
+{
+    (void) state;
+    static ending_t *const endings[] = { its_process_exits, the_worker_drains, the_worker_is_killed };
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        long helper;
+        folder_t *folder = folder_new ();
+        const char *path = folder_path (folder, "helper");
+        cluster_t *cluster = cluster_new (NULL);
+        cluster_add_worker (cluster, 1, NULL, NULL);
+        dpool_t *pool = assert_made (dpool_open (cluster_endpoint (cluster), NULL));
+        assert_ok (dpool_apply (pool, NULL, "leave_helper", "s", path));
+        wait_for_numbers (path, &helper, 1);
+        assert_true (process_lives ((pid_t) helper));
+        endings[i](cluster, pool);
+        wait_for_end ((pid_t) helper);
+        dpool_destroy (&pool);
+        cluster_destroy (&cluster);
+        folder_destroy (&folder);
+    }
 }
 
 #define PLACE_CASE(name) cmocka_unit_test_setup_teardown (name, set_up_place, tear_down_place)
@@ -171,10 +225,14 @@ static void confines_its_children (void **state)
 int main (void)
 {
     static const struct CMUnitTest tests[] = {
-        PLACE_CASE (trusts_what_only_its_user_can_write), PLACE_CASE (tells_who_else_can_write_a_file),
-        PLACE_CASE (tells_who_else_can_write_its_folder), PLACE_CASE (looks_at_where_a_link_leads),
-        PLACE_CASE (takes_no_folder_and_no_device),       PLACE_CASE (looks_into_what_seems_to_be_missing),
+        PLACE_CASE (trusts_what_only_its_user_can_write),
+        PLACE_CASE (tells_who_else_can_write_a_file),
+        PLACE_CASE (tells_who_else_can_write_its_folder),
+        PLACE_CASE (looks_at_where_a_link_leads),
+        PLACE_CASE (takes_no_folder_and_no_device),
+        PLACE_CASE (looks_into_what_seems_to_be_missing),
         cmocka_unit_test (confines_its_children),
+        cmocka_unit_test (ends_what_functions_left_in_sessions_of_their_own),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

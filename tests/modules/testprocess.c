@@ -204,6 +204,34 @@ DPOOL_FUNCTION (burn)
     return 0;
 }
 
+/* Burns on, whatever the limit of its CPU time says. */
+DPOOL_FUNCTION (burn_on)
+{
+    volatile unsigned turns = 0;
+    signal (SIGXCPU, SIG_IGN);
+    while (++turns != 0 || turns == 0)
+        continue;
+    return dpool_call_return (call, "");
+}
+
+/* Leaves a process in a session of its own, which writes its pid and would live for ever. */
+DPOOL_FUNCTION (leave_helper)
+{
+    const char *path;
+    if (dpool_call_args (call, "s", &path) < 0)
+        return -1;
+    pid_t pid = fork ();
+    if (pid < 0)
+        return dpool_call_fail (call, errno, "fork: %s", strerror (errno));
+    if (pid > 0)
+        return 0;
+    setsid ();
+    if (write_pid (call, path) < 0)
+        _exit (1);
+    for (;;)
+        pause ();
+}
+
 /* To stdout, without a line end and without a flush. */
 DPOOL_FUNCTION (print)
 {
