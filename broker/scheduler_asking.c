@@ -3,6 +3,8 @@
  * scheduler_asking.c - how often a peer may ask. To answer costs us more than to ask costs him, so what one
  * peer is told takes a share of our time that is bounded: what he asks beyond it is answered late, in its
  * order. Whoever waits for his answers only gets slower by that; whoever asks on without waiting is refused.
+ * All peers together have a share, too, since one can come as many. When that is used up they take turns. It
+ * is not for PINGs, by whose answers a peer sees that we are there.
  */
 #include "broker/scheduler_internal.h"
 
@@ -13,6 +15,7 @@
 
 enum {
     BURST_MS = 1000,    /* of his share that he may take at once */
+    ALL_SHARES = 10,    /* of a peer, that all of them have together */
     PART = 256,         /* a long answer, which is the broker's state, takes some µs more for each */
     MOST_WAITING = 1000 /* of his questions; nobody honest has more than one for each of his threads */
 };
@@ -37,9 +40,20 @@ static int64_t due_ms (const peer_t *peer)
     return peer->asked_until_us / 1000 - BURST_MS + 1;
 }
 
-static bool is_due (const scheduler_t *self, int64_t now_ms, const peer_t *peer)
+static int64_t question_due_ms (const scheduler_t *self, const peer_t *peer, unsigned question)
 {
-    return self->config.is_embedded || due_ms (peer) <= now_ms;
+    int64_t peer_ms = due_ms (peer), all_ms = self->answered_until_us / 1000 - BURST_MS + 1;
+    return question != 0 && all_ms > peer_ms ? all_ms : peer_ms;
+}
+
+static bool is_due (const scheduler_t *self, int64_t now_ms, const peer_t *peer, unsigned question)
+{
+    return self->config.is_embedded || question_due_ms (self, peer, question) <= now_ms;
+}
+
+static int64_t after (int64_t until_us, int64_t now_ms, int64_t takes_us)
+{
+    return (until_us > now_ms * 1000 ? until_us : now_ms * 1000) + takes_us;
 }
 
 static void answer (scheduler_t *self, int64_t now_ms, peer_t *peer, const wire_query_t *query)
@@ -50,8 +64,10 @@ static void answer (scheduler_t *self, int64_t now_ms, peer_t *peer, const wire_
         dp_acks_said (&peer->acks);
     } else
         len = scheduler_answer (self, now_ms, peer, query);
-    int64_t now_us = now_ms * 1000, takes_us = answer_us (self) * (1 + (int64_t) (len / PART));
-    peer->asked_until_us = (peer->asked_until_us > now_us ? peer->asked_until_us : now_us) + takes_us;
+    int64_t takes_us = answer_us (self) * (1 + (int64_t) (len / PART));
+    peer->asked_until_us = after (peer->asked_until_us, now_ms, takes_us);
+    if (query->question != 0)
+        self->answered_until_us = after (self->answered_until_us, now_ms, takes_us / ALL_SHARES);
 }
 
 static void put_off (scheduler_t *self, peer_t *peer, const wire_query_t *query)
@@ -67,14 +83,15 @@ static void put_off (scheduler_t *self, peer_t *peer, const wire_query_t *query)
     peer->n_questions++;
     if (dp_list_is_empty (&peer->in_asking))
         dp_list_append (&self->asking, &peer->in_asking);
-    int64_t at_ms = due_ms (peer);
+    int64_t at_ms = question_due_ms (self, peer, query->question);
     self->answer_at_ms = at_ms < self->answer_at_ms ? at_ms : self->answer_at_ms;
 }
 
 static void ask (scheduler_t *self, int64_t now_ms, peer_t *peer, const wire_query_t *query)
 {
     char text[256];
-    if (peer->n_questions == 0 && is_due (self, now_ms, peer)) {
+    bool may_overtake = query->question == 0; /* what waits for others */
+    if ((peer->n_questions == 0 || may_overtake) && is_due (self, now_ms, peer, query->question)) {
         answer (self, now_ms, peer, query);
         return;
     }
@@ -126,19 +143,36 @@ static bool is_shut_out (const scheduler_t *self, const peer_t *peer)
     return self->access != NULL && peer->account->entry == NULL;
 }
 
-void scheduler_answer_late (scheduler_t *self, int64_t now_ms)
+/* One for each who may have it, in turns. Returns whether there was any; else when there will be is known. */
+static bool answer_each (scheduler_t *self, int64_t now_ms)
 {
     enum { ROUND_MS = 10 }; /* some answers at a time */
-    if (now_ms < self->answer_at_ms)
-        return;
+    bool has_answered = false;
     self->answer_at_ms = DP_NEVER;
     DP_LIST_EACH (&self->asking, node) {
         peer_t *peer = DP_CONTAINER (node, peer_t, in_asking);
-        while (peer->n_questions > 0 && is_due (self, now_ms, peer) && !is_shut_out (self, peer))
-            answer_next (self, now_ms, peer);
-        if (peer->n_questions == 0 || is_shut_out (self, peer))
+        if (is_shut_out (self, peer)) {
             scheduler_drop_questions (peer);
-        else if (due_ms (peer) + ROUND_MS < self->answer_at_ms)
-            self->answer_at_ms = due_ms (peer) + ROUND_MS;
+            continue;
+        }
+        unsigned next = DP_CONTAINER (peer->questions.next, question_t, in_peer)->question;
+        if (!is_due (self, now_ms, peer, next)) {
+            int64_t at_ms = question_due_ms (self, peer, next) + ROUND_MS;
+            self->answer_at_ms = at_ms < self->answer_at_ms ? at_ms : self->answer_at_ms;
+            continue;
+        }
+        answer_next (self, now_ms, peer);
+        has_answered = true;
+        dp_list_remove (&peer->in_asking);
+        if (peer->n_questions > 0)
+            dp_list_append (&self->asking, &peer->in_asking);
     }
+    return has_answered;
+}
+
+void scheduler_answer_late (scheduler_t *self, int64_t now_ms)
+{
+    if (now_ms >= self->answer_at_ms)
+        while (answer_each (self, now_ms))
+            continue;
 }

@@ -298,6 +298,7 @@ struct scheduler_s {
     dp_list_t all_workers, touched, acking; /* acking: who is due first stands first */
     dp_list_t asking;                       /* peers whose questions wait */
     int64_t answer_at_ms;                   /* the first of them may be answered then, or before */
+    int64_t answered_until_us;              /* all peers' share of our time is taken for answers until then */
     dp_list_t ordering;                     /* sessions whose orders wait, */
     int64_t order_at_ms;                    /* likewise */
     uint64_t n_processes, n_names;

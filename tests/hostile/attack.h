@@ -29,6 +29,7 @@ typedef struct scene_s {
     const char *endpoint, *ipc; /* where the broker listens: by tcp, and as a path */
     int port;
     pid_t broker;
+    bool is_unpaced;                /* it never rests */
     const dp_keys_t *keys[N_ROLES]; /* NULL = nothing is encrypted; a stranger has a key that nobody knows */
     victim_t victim;
     void *context; /* of ZeroMQ */

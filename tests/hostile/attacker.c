@@ -50,6 +50,8 @@ typedef struct began_s {
 /* For how long it has to rest, since it has done too much. */
 static int64_t rest_us (const scene_t *scene, const attack_t *attack, const began_t *began)
 {
+    if (scene->is_unpaced)
+        return 0;
     int64_t passed_us = dp_clock_us () - began->at_us;
     int64_t used_us = usage_cpu_us (getpid ()) - began->cpu_us;
     int64_t least_us = used_us * ONE_OF_CPU;

@@ -42,7 +42,7 @@ static const attack_t *const tables[]
     = { attack_port_table, attack_peer_table, attack_worker_table, attack_memory_table };
 
 typedef struct options_s {
-    bool has_keys, is_judged;
+    bool has_keys, is_judged, is_unpaced;
     const char *only;
 } options_t;
 
@@ -272,6 +272,8 @@ static void endure (fight_t *self, const attack_t *attack)
             cpu / (double) n * 100, others * 100, (double) grown_kib / 1024, (double) left_kib / 1024,
             logged_kib);
     check_honest (self);
+    if (self->options.is_unpaced)
+        return; /* what it may cost is said of one that rests */
     if (achieved < least && others > MACHINE_TAKEN)
         printf ("    not judged: other programs take too much of the machine\n");
     else if (achieved < least && self->options.is_judged)
@@ -324,6 +326,7 @@ static void start_attacker (fight_t *self)
     scene_t scene
         = { .endpoint = cluster_endpoint (self->cluster), .broker = self->broker, .random = dp_random () };
     scene.ipc = self->ipc;
+    scene.is_unpaced = self->options.is_unpaced;
     assert_int_equal (sscanf (scene.endpoint, "tcp://127.0.0.1:%d", &scene.port), 1);
     for (size_t i = 0; self->options.has_keys && i < N_ROLES; i++)
         scene.keys[i] = &self->keys[i];
@@ -405,6 +408,7 @@ static void fight (fight_t *self)
 static const struct argp_option known[] = {
     { "keys", 'k', NULL, 0, "Broker and peers have keys, and the attacker too", 0 },
     { "judge", 'j', NULL, 0, "It is a failure when an attack costs the honest more than a fifth", 0 },
+    { "unpaced", 'u', NULL, 0, "Attackers do not rest, and what they cost is only told", 0 },
     { "only", 'o', "NAME", 0, "Only attacks with this in their names", 0 },
     { NULL, 0, NULL, 0, NULL, 0 },
 };
@@ -416,6 +420,8 @@ static error_t take_option (int option, char *text, struct argp_state *state)
         options->has_keys = true;
     else if (option == 'j')
         options->is_judged = true;
+    else if (option == 'u')
+        options->is_unpaced = true;
     else if (option == 'o')
         options->only = text;
     else if (option == ARGP_KEY_ARG)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -94,7 +95,9 @@ const uint8_t *scene_handshake (size_t *len)
 static void *new_dealer (const scene_t *self, attack_role_t role, const char *endpoint)
 {
     int zero = 0, never = -1, few = 1000;
-    void *dealer = zmq_socket (self->context, ZMQ_DEALER);
+    void *dealer;
+    while ((dealer = zmq_socket (self->context, ZMQ_DEALER)) == NULL && errno == EMFILE)
+        sched_yield (); /* ZeroMQ closes the ones before it a while later */
     assert_non_null (dealer);
     zmq_setsockopt (dealer, ZMQ_LINGER, &zero, sizeof zero);
     zmq_setsockopt (dealer, ZMQ_RECONNECT_IVL, &never, sizeof never);

@@ -108,6 +108,30 @@ static void others_are_answered_at_once (void **state)
     assert_int_equal (t->clients[2].n_kinds[WIRE_ANSWER], 1);
 }
 
+/* Whoever comes as many peers does not get as many shares. PINGs are not held up by that. */
+static void all_together_have_ten_shares_and_take_turns (void **state)
+{
+    (void) state;
+    enum { N_SHARES = 10, LAST = N_SHARES + 1 };
+    for (int i = 3; i <= LAST; i++)
+        srig_client (t, i);
+    srig_forget (t);
+    for (int i = 1; i <= N_SHARES; i++) {
+        say (&t->clients[i], WIRE_QUERY_EXPLAIN, AT_ONCE + 100);
+        assert_int_equal (t->clients[i].n_kinds[WIRE_ANSWER], AT_ONCE);
+    }
+    say (&t->clients[LAST], WIRE_QUERY_EXPLAIN, 100);
+    say (&t->clients[LAST], 0, 1);
+    assert_int_equal (t->clients[LAST].n_kinds[WIRE_ANSWER], 0);
+    assert_int_equal (t->clients[LAST].n_kinds[WIRE_PONG], 1);
+    wait (22);
+    uint64_t n_answers = t->clients[LAST].n_kinds[WIRE_ANSWER];
+    assert_in_range (n_answers, 15, 25); /* it could have all of its own share, and 10 others want theirs */
+    for (int i = 1; i <= N_SHARES; i++)
+        n_answers += t->clients[i].n_kinds[WIRE_ANSWER] - AT_ONCE;
+    assert_in_range (n_answers, N_SHARES * 20, N_SHARES * 22);
+}
+
 static void functions_are_asked_for_by_their_name_however_late (void **state)
 {
     (void) state;
@@ -167,6 +191,7 @@ int main (void)
         TEST (refuses_whoever_asks_on_without_waiting),
         TEST (a_new_connection_of_the_peer_has_no_new_share),
         TEST (others_are_answered_at_once),
+        TEST (all_together_have_ten_shares_and_take_turns),
         TEST (functions_are_asked_for_by_their_name_however_late),
         TEST (pings_are_questions_of_clients_and_workers),
         TEST (a_long_answer_counts_for_more),
