@@ -57,7 +57,30 @@ static void put_back (dp_heap_t *heap, dp_heap_t *aside)
     dp_heap_fini (aside);
 }
 
-/* Give one task to this worker, of the session that has had least. False = there is none for it. */
+/* How many tasks of one session a worker may get in a row: one until all its processes have work and as much
+   waits there, then what makes its load a quarter more. */
+static size_t row_for (const worker_record_t *worker)
+{
+    return worker->n_runs < 2 * worker->processes ? 1 : 1 + worker->n_runs / 4;
+}
+
+/* This task, and of the same session what is due after it, as long as that is soon done: so the records of
+   session and worker come into the processor's caches once a row instead of once a task, and what lies side
+   by side in memory mostly comes back in one message. */
+static void assign_row (scheduler_t *self, int64_t now_ms, const session_record_t *session, task_t *task,
+                        worker_record_t *worker)
+{
+    enum { ROW_US = 200 };
+    uint64_t until_us = session->used_us + ROW_US;
+    size_t n = row_for (worker);
+    do {
+        scheduler_assign (self, now_ms, task, worker);
+        bool may_go_on = --n > 0 && session->used_us < until_us && worker->by_load.place != 0;
+        task = may_go_on ? choose_task (session, worker) : NULL;
+    } while (task != NULL);
+}
+
+/* Give tasks to this worker, of the session that has had least. False = there is none for it. */
 static bool serve (scheduler_t *self, int64_t now_ms, trade_t *trade, worker_record_t *worker)
 {
     dp_heap_t aside = { NULL, 0, 0 };
@@ -74,7 +97,7 @@ static bool serve (scheduler_t *self, int64_t now_ms, trade_t *trade, worker_rec
             dp_heap_remove (&trade->hungry, node);
         else {
             self->floor_us = session->used_us;
-            scheduler_assign (self, now_ms, task, worker);
+            assign_row (self, now_ms, session, task, worker);
             scheduler_note_use (self, session);
         }
     }
