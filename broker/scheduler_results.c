@@ -51,13 +51,25 @@ static bool is_partial (const task_t *task, bool is_present, const wire_result_t
     return !is_present && result->is_final && result->first + result->n_items < scheduler_n_items_of (task);
 }
 
+/* The task of a run. Mostly workers end their runs in the order in which they got them: then nothing is
+   looked up. */
+static task_t *task_of (const scheduler_t *self, const worker_record_t *worker, const wire_result_t *result)
+{
+    if (!dp_list_is_empty (&worker->runs)) {
+        task_t *oldest = DP_CONTAINER (worker->runs.next, task_t, in_place);
+        if (oldest->by_id.key == result->id && scheduler_session_of (oldest)->peer.id == result->session)
+            return oldest;
+    }
+    const session_record_t *session = scheduler_session (self, result->session);
+    return session != NULL ? scheduler_task (session, result->id) : NULL;
+}
+
 static void take_result (scheduler_t *self, int64_t now_ms, worker_record_t *worker,
                          const wire_result_t *result, dp_blob_t *const *blobs)
 {
     dp_acks_take (&worker->peer.acks, now_ms, result->payload.len);
     self->stats.total_results++;
-    session_record_t *session = scheduler_session (self, result->session);
-    task_t *task = session != NULL ? scheduler_task (session, result->id) : NULL;
+    task_t *task = task_of (self, worker, result);
     bool is_present = task != NULL && scheduler_worker_of (task) == worker
                       && scheduler_attempt_of (task) == result->attempt;
     if (!is_present && result->is_final)
