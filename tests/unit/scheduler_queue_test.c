@@ -374,6 +374,75 @@ static void sessions_of_which_nothing_is_known_share_evenly (void **state)
     assert_int_equal (count_of (1, 102), 10);
 }
 
+/* How often the task after one is of another session. */
+static size_t changes_of (int worker)
+{
+    const srig_rows_t *tasks = &t->workers[worker].tasks;
+    size_t n = 0;
+    for (size_t i = 1; i < tasks->n; i++)
+        n += tasks->rows[i].session != tasks->rows[i - 1].session;
+    return n;
+}
+
+/* Two sessions, of which it is known how long their tasks take, and a worker with a window of 400. */
+static void have_two_known (uint64_t run_us)
+{
+    srig_client (t, 2);
+    srig_worker (t, 1, 400);
+    for (int client = 1; client <= 2; client++) {
+        srig_submit (t, client, 1, 1);
+        srig_turn (t);
+        srig_timed (t, 1, client, 1, 1, run_us);
+    }
+    srig_forget (t);
+}
+
+static void submit_for_both (uint64_t n)
+{
+    srig_submit (t, 1, 2, n + 1);
+    srig_submit (t, 2, 2, n + 1);
+    srig_turn (t);
+}
+
+static void short_tasks_go_in_rows_to_who_has_work (void **state)
+{
+    (void) state;
+    have_two_known (10);
+    submit_for_both (400);
+    assert_in_range (count_of (1, 101), 180, 220);
+    assert_in_range (changes_of (1), 20, 60);
+    assert_int_not_equal (t->workers[1].tasks.rows[0].session, t->workers[1].tasks.rows[1].session);
+}
+
+static void long_tasks_go_in_turn (void **state)
+{
+    (void) state;
+    have_two_known (200);
+    submit_for_both (400);
+    assert_in_range (count_of (1, 101), 199, 201);
+    assert_in_range (changes_of (1), 195, 399); /* of two that have had as much either may be next */
+}
+
+static void rows_leave_workers_with_about_as_much (void **state)
+{
+    (void) state;
+    have_two_known (10);
+    srig_worker (t, 2, 400);
+    submit_for_both (200);
+    assert_int_equal (t->workers[1].tasks.n + t->workers[2].tasks.n, 400);
+    assert_in_range (t->workers[1].tasks.n, 180, 220);
+}
+
+static void a_row_ends_with_the_window (void **state)
+{
+    (void) state;
+    have_two_known (1);
+    srig_worker (t, 2, 7);
+    submit_for_both (300);
+    assert_int_equal (t->workers[1].tasks.n, 400);
+    assert_int_equal (t->workers[2].tasks.n, 7);
+}
+
 /* Client 1's tasks take ten times as long: it gets a tenth as many. */
 static void sessions_share_time_not_tasks (void **state)
 {
@@ -546,6 +615,10 @@ int main (void)
         TEST (a_cancelled_run_fills_the_window_until_its_worker_ends_it),
         TEST (the_end_of_a_session_makes_room),
         TEST (sessions_of_which_nothing_is_known_share_evenly),
+        TEST (short_tasks_go_in_rows_to_who_has_work),
+        TEST (long_tasks_go_in_turn),
+        TEST (rows_leave_workers_with_about_as_much),
+        TEST (a_row_ends_with_the_window),
         TEST (sessions_share_time_not_tasks),
         TEST (a_session_that_was_idle_has_no_claim_on_the_past),
         TEST (tasks_that_come_back_are_not_charged_twice),
