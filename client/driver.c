@@ -8,10 +8,16 @@
 #include <signal.h>
 #include <time.h>
 
+/* Who waits for a broker to come back gains nothing by looking for it himself. */
+static bool is_for_drivers (const dpool_t *pool)
+{
+    return !pool->is_stopping && pool->failure == 0 && session_is_connected (pool->session);
+}
+
 bool driver_may_take (const dpool_t *pool)
 {
-    return pool->embedded != NULL && helm_is_free (&pool->helm) && pool->n_applies == 1 && !pool->is_stopping
-           && pool->failure == 0 && !pool_is_foreign (pool);
+    return helm_is_free (&pool->helm) && pool->n_applies == 1 && is_for_drivers (pool)
+           && !pool_is_foreign (pool);
 }
 
 /* All signals but those of a thread's own faults, which cannot wait: held back, they end the program. */
@@ -81,7 +87,7 @@ static int drive (dpool_t *pool, driver_is_done_t *is_done, const void *what, in
     int code = 0;
     helm_take (&pool->helm);
     for (int i = 0; i < MOST_ROUNDS && code == 0 && !is_done (what); i++) {
-        if (pool->is_stopping || helm_is_claimed (&pool->helm))
+        if (!is_for_drivers (pool) || helm_is_claimed (&pool->helm))
             break;
         if (deadline_ms <= dp_clock_ms ())
             code = ETIMEDOUT;

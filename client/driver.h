@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * driver.h - a thread of the user's that waits for the only unfinished call of an embedded pool runs the
- * pool's loop meanwhile, so that the call wakes a child and the caller, and no thread between. When that may
- * be is for helm.h to say.
+ * driver.h - a thread of the user's that waits for the only unfinished call of a pool runs the pool's loop
+ * meanwhile, so that the call wakes a child (or, of a cluster, ZeroMQ's thread) and the caller, and no thread
+ * between. When that may be is for helm.h to say. What belongs to the loop, and so ZeroMQ's sockets, goes
+ * from thread to thread with the pool's lock, which is the fence that sockets want.
  */
 #ifndef DRIVER_H_INCLUDED
 #define DRIVER_H_INCLUDED

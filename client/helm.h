@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /*
- * helm.h - who runs a pool's loop: its I/O thread or, in the embedded pool, a thread that waits, which then
- * is its driver. Pure: the threads (io.c, driver.c, pool.c) ask it under the pool's lock, and do what it
- * says.
+ * helm.h - who runs a pool's loop: its I/O thread or a thread that waits, which then is its driver. Pure: the
+ * threads (io.c, driver.c, pool.c) ask it under the pool's lock, and do what it says.
  *
  * The I/O thread sleeps in its poll: a driver may take the loop from it. The I/O thread, woken by what the
  * driver's poll is woken by too, finds that, and from then on rests on a condition variable, so that the next

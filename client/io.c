@@ -231,7 +231,7 @@ static bool sleep_until (dpool_t *pool, int64_t deadline_ms, bool is_urgent)
     }
     int timeout_ms = is_urgent ? 0 : dp_clock_until (deadline_ms, dp_clock_ms ());
     pthread_mutex_lock (&pool->lock);
-    unsigned n_drives = helm_sleep (&pool->helm, !is_urgent && pool->embedded != NULL);
+    unsigned n_drives = helm_sleep (&pool->helm, !is_urgent);
     pthread_mutex_unlock (&pool->lock);
     int rc = poll (pool->items.items, n, timeout_ms);
     pthread_mutex_lock (&pool->lock);

@@ -3,7 +3,8 @@
  * connection.h - a DEALER to one broker, and the monitor that sees it break.
  *
  * It never reconnects by itself: what was in flight would be lost in silence. When it breaks,
- * dp_connection_is_broken tells, and whoever owns it opens it anew and says HELLO. Belongs to one thread.
+ * dp_connection_is_broken tells, and whoever owns it opens it anew and says HELLO. Belongs to one thread at a
+ * time, and goes to another behind a lock: so its sockets allow.
  */
 #ifndef DP_CONNECTION_H_INCLUDED
 #define DP_CONNECTION_H_INCLUDED

@@ -4,6 +4,7 @@
 #include "tests/conformance/conformance.h"
 
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 
 /* A thread that waits for one call. */
@@ -322,6 +323,104 @@ static void forks_while_another_waits (void **state)
     warm_up (f->pool);
 }
 
+/* Sanitizers need more stack, and do not bear forks of a program with threads that go on with more than exec.
+ */
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+static volatile sig_atomic_t forked;
+
+static void fork_in_handler (int number)
+{
+    (void) number;
+    if (forked == 0)
+        forked = fork ();
+    if (forked == 0)
+        forked = -1; /* the child */
+}
+
+/* The child returns into the wait: it ends there as by any handler. */
+static void fork_in_a_wait (const fixture_t *f)
+{
+    struct sigaction action = { .sa_handler = fork_in_handler }, before;
+    forked = 0;
+    sigaction (SIGUSR1, &action, &before);
+    int rc = dpool_apply (f->pool, NULL, "signal_then_wait", DPOOL_V ((int) getpid (), SIGUSR1, f->gate));
+    if (forked == -1)
+        _exit (rc < 0 && errno == EINTR ? 0 : 1);
+    sigaction (SIGUSR1, &before, NULL);
+    assert_int_equal (rc, -1);
+    int status;
+    assert_int_equal (waitpid ((pid_t) forked, &status, 0), forked);
+    assert_int_equal (status, 0);
+}
+
+static void leaves_the_parent_its_loop_when_a_handler_forks (void **state)
+{
+    fixture_t *f = *state;
+    warm_up (f->pool);
+    fork_in_a_wait (f);
+    open_gate (f);
+    for (int i = 0; i < 100; i++)
+        assert_ok (dpool_apply (f->pool, NULL, "square", DPOOL_V (i)));
+}
+
+/* A child that waits as if it had a descriptor of its own to be woken by would read descriptor 0. */
+static void leaves_the_parent_its_input_when_a_handler_forks (void **state)
+{
+    fixture_t *f = *state;
+    static const uint64_t one = 1;
+    int ends[2], kept = dup (STDIN_FILENO), n_bytes = 0;
+    assert_int_equal (pipe (ends), 0);
+    assert_int_equal (write (ends[1], &one, sizeof one), sizeof one);
+    dup2 (ends[0], STDIN_FILENO);
+    /* Beside another call, so that it does not run the loop. */
+    dpool_async_result_t *result
+        = assert_made (dpool_apply_async (f->pool, "wait_for_file", DPOOL_V (f->gate)));
+    fork_in_a_wait (f);
+    assert_int_equal (ioctl (STDIN_FILENO, FIONREAD, &n_bytes), 0);
+    dup2 (kept, STDIN_FILENO);
+    close (kept);
+    close (ends[0]);
+    close (ends[1]);
+    assert_int_equal (n_bytes, sizeof one);
+    open_gate (f);
+    assert_ok (dpool_async_result_get (result, PATIENCE_MS));
+    dpool_async_result_destroy (&result);
+}
+
+static void *call_in_many_ways (void *pool)
+{
+    dpool_async_result_t *result = NULL;
+    for (int i = 0; i < 100; i++)
+        if (dpool_apply (pool, NULL, "square", DPOOL_V (i)) < 0)
+            return pool;
+    if (dpool_apply (pool, NULL, "fail_with", DPOOL_V (3, "no")) == 0
+        || dpool_apply (pool, NULL, "crash", DPOOL_V (SIGKILL)) == 0
+        || dpool_apply (pool, NULL, "big_result", DPOOL_V ((int64_t) 1000000)) < 0)
+        return pool;
+    dpool_items_t *items = numbers_from (0, 1000);
+    result = dpool_map (pool, "square", items, NULL);
+    void *fault = result != NULL ? NULL : pool;
+    dpool_async_result_destroy (&result);
+    dpool_items_destroy (&items);
+    return fault;
+}
+
+/* As dpool.h promises. */
+static void runs_on_a_stack_of_64_KiB (void **state)
+{
+    fixture_t *f = *state;
+    pthread_attr_t attributes;
+    pthread_t thread;
+    void *fault;
+    pthread_attr_init (&attributes);
+    assert_int_equal (pthread_attr_setstacksize (&attributes, 64 << 10), 0);
+    assert_int_equal (pthread_create (&thread, &attributes, call_in_many_ways, f->pool), 0);
+    pthread_join (thread, &fault);
+    assert_null (fault);
+    pthread_attr_destroy (&attributes);
+}
+#endif
+
 static const struct CMUnitTest cases[] = {
     CASE (ends_the_wait_when_the_pool_is_terminated),
     CASE (ends_the_wait_when_the_pool_is_destroyed),
@@ -337,6 +436,11 @@ static const struct CMUnitTest cases[] = {
     CASE (is_interrupted_alone),
     CASE (cancels_a_thread_behind_its_wait),
     CASE (forks_while_another_waits),
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    CASE (leaves_the_parent_its_loop_when_a_handler_forks),
+    CASE (leaves_the_parent_its_input_when_a_handler_forks),
+    CASE (runs_on_a_stack_of_64_KiB),
+#endif
 };
 
 THEME (driving, cases);

@@ -5,7 +5,10 @@
 
 #include <dpool/dpool.h>
 
+#include <errno.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,6 +135,64 @@ static void not_even_at_most_once_is_lost_when_the_broker_ends_as_planned (void 
     dpool_destroy (&pool);
 }
 
+/* A thread that calls without a pause, so that it runs the pool most of the time. */
+typedef struct caller_s {
+    pthread_t thread;
+    dpool_t *pool;
+    atomic_bool is_over;
+    atomic_int n_calls;
+    int n_awaited;
+    int code; /* errno of a call that failed, or 0 */
+} caller_t;
+
+static void *call_on (void *argument)
+{
+    caller_t *self = argument;
+    while (!atomic_load (&self->is_over) && self->code == 0) {
+        if (dpool_apply (self->pool, NULL, "square", DPOOL_V (3)) < 0)
+            self->code = errno;
+        atomic_fetch_add (&self->n_calls, 1);
+    }
+    return NULL;
+}
+
+static bool has_called (void *argument)
+{
+    caller_t *self = argument;
+    return atomic_load (&self->n_calls) >= self->n_awaited;
+}
+
+static void wait_for_calls (caller_t *caller, int n)
+{
+    caller->n_awaited = atomic_load (&caller->n_calls) + n;
+    assert_true (wait_until (has_called, caller));
+}
+
+/* Whoever runs the loop when the connection breaks: the caller, in the middle of a call or between two, or
+   the pool's own thread. Its stack is as small as dpool.h allows. */
+static void a_caller_goes_on_when_the_broker_is_restarted (void **state)
+{
+    fixture_t *f = *state;
+    cluster_add_worker (f->first, 2, NULL, "worker");
+    caller_t caller = { .pool = assert_made (dpool_open (cluster_endpoint (f->first), NULL)) };
+    pthread_attr_t attributes;
+    pthread_attr_init (&attributes);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* they need more */
+    assert_int_equal (pthread_attr_setstacksize (&attributes, 64 << 10), 0);
+#endif
+    assert_int_equal (pthread_create (&caller.thread, &attributes, call_on, &caller), 0);
+    pthread_attr_destroy (&attributes);
+    for (int i = 0; i < 3; i++) {
+        wait_for_calls (&caller, 20);
+        cluster_restart_broker (f->first);
+    }
+    wait_for_calls (&caller, 20);
+    atomic_store (&caller.is_over, true);
+    pthread_join (caller.thread, NULL);
+    assert_int_equal (caller.code, 0);
+    dpool_destroy (&caller.pool);
+}
+
 /* Nothing else is unfinished, and nobody waits for ever. */
 static void work_ends_when_no_broker_returns_in_time (void **state)
 {
@@ -194,6 +255,7 @@ int main (int argc, char **argv)
         TEST (the_second_broker_takes_over_from_one_that_aborts),
         TEST (at_most_once_is_kept_over_a_change_of_the_broker),
         TEST (not_even_at_most_once_is_lost_when_the_broker_ends_as_planned),
+        TEST (a_caller_goes_on_when_the_broker_is_restarted),
         TEST (a_pool_is_destroyed_without_its_broker),
         TEST (work_ends_when_no_broker_returns_in_time),
     };
