@@ -192,7 +192,7 @@ typedef struct dpool_options_s {
    after a burst of calls it has malloc give free pages back to the system (malloc_trim, which holds up all
    threads that allocate for some milliseconds for each 100 MiB). DPOOL_MALLOC_TRIM=off leaves malloc alone.
    A thread that waits in dpool_apply or for the result of the only unfinished call may do the work of the
-   pool's thread at first. That takes less than 20 KiB of its stack: give it 64 KiB. Signals are held back
+   pool's thread at first. That takes less than 30 KiB of its stack: give it 64 KiB. Signals are held back
    while it works and let in while it sleeps, so that a handler ends the wait with EINTR as ever. Until the
    handler returns the pool may stand: a broker that hears nothing for long takes the program for dead. No
    handler may leave a wait by siglongjmp: the pool would stay without a thread. */
