@@ -15,7 +15,7 @@ static const struct argp_option argp_options[] = {
     { "memory", 'm', NULL, 0, "Print what is held, not what it takes", 0 },
     { "system", 's', "NAME", 0, "embedded or tcp (default: embedded)", 0 },
     { "tasks", 't', "N", 0, "So many tasks (default: 100000)", 0 },
-    { "clients", 'c', "N", 0, "So many clients, of a cluster", 0 },
+    { "clients", 'c', "N", 0, "So many clients of a cluster, each in a thread of its own", 0 },
     { "functions", 'f', "N", 0, "So many functions", 0 },
     { "window", 'i', "N", 0, "So many unfinished tasks at a time (default: all)", 0 },
     { "payload", 'p', "BYTES", 0, "So long are a task's arguments and its result", 0 },
@@ -40,6 +40,8 @@ static error_t parse (int key, char *value, struct argp_state *state)
         options->is_memory = true;
         return 0;
     case 's':
+        if (strcmp (value, "tcp") != 0 && strcmp (value, "embedded") != 0)
+            argp_error (state, "the system is embedded or tcp, not %s", value);
         load->bind = strcmp (value, "tcp") == 0 ? "tcp://127.0.0.1:*" : NULL;
         return 0;
     case 't':

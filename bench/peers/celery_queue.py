@@ -31,6 +31,7 @@ def call(function, argument):
 
 class Pool(measure.Pool):
     n_calls, n_tasks, n_items, n_megabytes, n_blocks, n_starts = 100, 500, 10000, 50, 400, 3
+    chunks = [1, 4, 16]
 
     def __init__(self, n_workers, where):
         self.processes = []

@@ -7,7 +7,7 @@ import measure
 
 class Pool(measure.Pool):
     n_tasks = 10000
-    chunks = [1, 16]
+    chunks = [1, 4, 16]
 
     def __init__(self, n_workers, where):
         self.pool = concurrent.futures.ProcessPoolExecutor(n_workers)

@@ -8,6 +8,7 @@ import measure
 
 class Pool(measure.Pool):
     n_calls, n_tasks, n_items, n_megabytes, n_blocks, n_starts = 100, 500, 20000, 100, 400, 1
+    chunks = [4, 16, 100]
 
     def __init__(self, n_workers, where):
         self.cluster = ipyparallel.Cluster(n=n_workers, log_level=logging.ERROR)

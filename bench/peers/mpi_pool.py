@@ -10,7 +10,7 @@ OPTIONS = ["--oversubscribe", "--mca", "mpi_yield_when_idle", "1", "--mca", "btl
 
 class Pool(measure.Pool):
     n_tasks, n_items = 10000, 500000
-    chunks = [1]
+    chunks = [1, 4, 16]
 
     def __init__(self, n_workers, where):
         from mpi4py.futures import MPIPoolExecutor
