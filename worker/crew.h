@@ -70,9 +70,9 @@ void crew_items_finished (crew_t *self, int64_t now_ms, size_t place, uint64_t s
 void crew_item_finished_long (crew_t *self, int64_t now_ms, size_t place, uint64_t serial, dp_blob_t *outcome,
                               uint64_t run_us);
 
-/* Does this child's run have outcomes that will be reported soon? Then the next ones can wait for that; but
-   not the last. */
-bool crew_will_report (const crew_t *self, size_t place);
+/* After crew_tick: what the run of this child has brought is to be reported at the deadline of that at the
+   earliest, so that until then its outcomes can wait in the ring; but not the last. */
+bool crew_will_look (const crew_t *self, int64_t now_ms, size_t place);
 
 /* What the shared slot of a child says: the number of the item that it has claimed last (0 = none yet; items
    of a run are numbered from the run's serial on), since when that item runs, and its progress. The edge

@@ -200,13 +200,20 @@ static void watch_stall (crew_t *self, int64_t now_ms, crew_child_t *child, cons
         crew_due (self, started_at_ms + CREW_STALL_MS + 1);
 }
 
+/* Finished items of an unfinished run are reported when its part has lasted so long, or with the next one
+   after that. Until then nobody need tell us of any but the last. */
 static void watch_part (crew_t *self, int64_t now_ms, crew_run_t *run)
 {
-    if (run->n_finished == run->part_first || run->is_unwanted)
+    if (run->is_unwanted)
         return;
-    if (now_ms - run->part_since_ms >= CREW_PART_MS)
+    if (run->part_since_ms == 0)
+        run->part_since_ms = now_ms;
+    if (run->n_finished > run->part_first && now_ms - run->part_since_ms >= CREW_PART_MS) {
         crew_run_report (self, run);
-    else
+        run->part_since_ms = now_ms;
+    }
+    bool has_more = run->n_items - run->n_finished > 1; /* the last one is told of at once */
+    if ((has_more || run->n_finished > run->part_first) && now_ms - run->part_since_ms < CREW_PART_MS)
         crew_due (self, run->part_since_ms + CREW_PART_MS);
 }
 

@@ -83,7 +83,7 @@ void crew_items_finished (crew_t *self, int64_t now_ms, size_t place, uint64_t s
     crew_run_t *run = run_of (self, place, serial, n);
     if (!run)
         return;
-    crew_run_add (self, now_ms, run, n, outcomes, len, run_us);
+    crew_run_add (self, run, n, outcomes, len, run_us);
     go_on (self, now_ms, run);
 }
 
@@ -97,11 +97,12 @@ void crew_item_finished_long (crew_t *self, int64_t now_ms, size_t place, uint64
     go_on (self, now_ms, run);
 }
 
-bool crew_will_report (const crew_t *self, size_t place)
+bool crew_will_look (const crew_t *self, int64_t now_ms, size_t place)
 {
     const crew_child_t *child = child_at (self, place);
     const crew_run_t *run = child ? crew_child_current (child) : NULL;
-    return run && run->n_finished > run->part_first && !run->is_unwanted && run->cancel == CANCEL_NONE;
+    return run && now_ms - run->part_since_ms < CREW_PART_MS && !run->is_unwanted
+           && run->cancel == CANCEL_NONE;
 }
 
 /* ---- The end of a child ------------------------------------------------------------------------ */

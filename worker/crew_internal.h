@@ -89,7 +89,7 @@ struct crew_run_s {
     dp_buffer_t outcomes; /* of the part that is being made */
     dp_blob_t *outcome;   /* or the one long outcome that it is */
     uint64_t n_finished, part_first, part_us, total_us;
-    int64_t part_since_ms;
+    int64_t part_since_ms; /* running, or reported last; 0 = not seen since */
     /* what is to become of it */
     bool is_orphan;   /* its connection broke and nobody has adopted it since */
     bool is_unwanted; /* nobody wants its result */
@@ -115,7 +115,7 @@ void crew_run_unqueue (crew_t *self, crew_run_t *run);
 /* (Back) into its pool's queue, in the order of coming. */
 void crew_run_wait (crew_t *self, int64_t now_ms, crew_run_t *run);
 /* The next n items have outcomes. */
-void crew_run_add (crew_t *self, int64_t now_ms, crew_run_t *run, size_t n, const void *outcomes, size_t len,
+void crew_run_add (crew_t *self, crew_run_t *run, size_t n, const void *outcomes, size_t len,
                    uint64_t run_us);
 /* The same of one long outcome: a part of its own, which is not copied. */
 void crew_run_add_long (crew_t *self, crew_run_t *run, dp_blob_t *outcome, uint64_t run_us);

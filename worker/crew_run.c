@@ -166,7 +166,7 @@ void crew_run_wait (crew_t *self, int64_t now_ms, crew_run_t *run)
     crew_run_unqueue (self, run);
     run->state = RUN_WAITING;
     run->serial = 0;
-    run->started_at_ms = run->told_at_ms = 0;
+    run->started_at_ms = run->told_at_ms = run->part_since_ms = 0;
     run->waiting_since_ms = now_ms;
     /* A new one belongs at the end; one that is taken back is older than all or nearly all that wait. */
     dp_list_t *head = &run->pool->waiting, *before = head;
@@ -248,6 +248,7 @@ static void make_result (crew_t *self, crew_run_t *run, outcome_status_t status,
     result->outcomes = take_outcomes (run);
     run->part_first = run->n_finished;
     run->part_us = 0;
+    run->part_since_ms = 0;
     post (run, result);
 }
 
@@ -290,13 +291,10 @@ static void count_items (crew_run_t *run, size_t n, uint64_t run_us)
     run->total_us += run_us;
 }
 
-void crew_run_add (crew_t *self, int64_t now_ms, crew_run_t *run, size_t n, const void *outcomes, size_t len,
-                   uint64_t run_us)
+void crew_run_add (crew_t *self, crew_run_t *run, size_t n, const void *outcomes, size_t len, uint64_t run_us)
 {
     if (run->outcomes.len > 0 && run->outcomes.len + len > CREW_PART_BYTES)
         crew_run_report (self, run);
-    if (run->n_finished == run->part_first)
-        run->part_since_ms = now_ms;
     dp_buffer_append (&run->outcomes, outcomes, len);
     check (run);
     count_items (run, n, run_us);

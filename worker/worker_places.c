@@ -327,7 +327,7 @@ int64_t worker_watch_places (worker_t *self, int64_t now_ms)
         else if (place->state == PLACE_WANTED || place->owed_signal != 0)
             due_ms = now_ms + RETRY_MS;
         if (!place->is_corrupt && !place->is_long_awaited && place->state == PLACE_ALIVE
-            && !ring_sleep (&place->ring, crew_will_report (self->crew, place->number)))
+            && !ring_sleep (&place->ring, crew_will_look (self->crew, now_ms, place->number)))
             due_ms = now_ms;
         if (due_ms < deadline_ms)
             deadline_ms = due_ms;

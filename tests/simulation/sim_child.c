@@ -55,8 +55,12 @@ static record_t *write_record (sim_child_t *self, record_kind_t kind)
     dp_list_init (&record->in_ring);
     record->kind = kind;
     dp_list_append (&self->ring, &record->in_ring);
-    node_wake (&self->worker->node);
     return record;
+}
+
+static void wake_worker (sim_child_t *self)
+{
+    node_wake (&self->worker->node);
 }
 
 static void free_record (record_t *record)
@@ -207,8 +211,12 @@ static void finish_item (sim_child_t *self)
         && slot_claim (self->slot, self->order->serial + self->n_done)) {
         self->n_given++;
         begin_item (self);
-    } else
-        end_order (self);
+        if (!self->is_loop_patient)
+            wake_worker (self);
+        return;
+    }
+    end_order (self);
+    wake_worker (self);
 }
 
 /* Read the channel up to a run that may start. */
@@ -246,6 +254,7 @@ static void come_up (sim_child_t *self)
     } else {
         self->state = CHILD_UP;
         write_record (self, RECORD_IS_READY);
+        wake_worker (self);
     }
 }
 

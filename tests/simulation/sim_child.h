@@ -53,6 +53,7 @@ typedef struct sim_child_s {
     int64_t item_since_us;
     int64_t stopped_until_us; /* by a stranger */
     bool is_ending;           /* its channel was closed */
+    bool is_loop_patient;     /* the worker is to be woken only for the last of a run, as ring_sleep says */
     sim_event_t doom;         /* a signal of its worker arrives: the zygote sends it */
     int doom_signal;
     int signal, exit_status; /* that it died of */

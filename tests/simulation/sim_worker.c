@@ -253,6 +253,8 @@ static int64_t act (node_t *node)
         depart (self);
         return DP_NEVER;
     }
+    for (size_t i = 0; i < n_children (self); i++)
+        child_at (self, i)->is_loop_patient = crew_will_look (self->crew, now_ms (self), i);
     return deadline_ms;
 }
 

@@ -403,6 +403,29 @@ static void finished_items_of_a_long_chunk_are_sent_ahead (void **state)
     rig_destroy (&rig);
 }
 
+static void until_a_part_is_due_the_outcomes_of_a_chunk_can_wait (void **state)
+{
+    WITH_RIG (1, 1);
+    rig_task (rig, 0, &(rig_task_t) { .id = 7, .n_items = 4 });
+    assert_false (crew_will_look (rig->crew, rig->now_ms, 0)); /* it has nothing */
+    rig_turn (rig, 0);
+    assert_true (crew_will_look (rig->crew, rig->now_ms, 0));
+    assert_true (rig->deadline_ms <= rig->now_ms + 10);
+    rig_turn (rig, 10);
+    assert_false (
+        crew_will_look (rig->crew, rig->now_ms, 0)); /* there was nothing, so the next is waited for … */
+    rig_forget (rig);
+    rig_value (rig, 0, 1, 20000);
+    rig_turn (rig, 10);
+    rig_expect (rig, "0< RESULTS w1 7.1 value 0+1 V\n"); /* … and told at once */
+    assert_true (crew_will_look (rig->crew, rig->now_ms, 0));
+    assert_true (rig->deadline_ms <= rig->now_ms + 10);
+    rig_run (rig, 0, WIRE_CANCEL, 7, 1);
+    rig_turn (rig, 0);
+    assert_false (crew_will_look (rig->crew, rig->now_ms, 0)); /* it is to be known when its item ends */
+    rig_destroy (&rig);
+}
+
 static void a_new_broker_gets_the_acknowledged_parts_of_a_run_again (void **state)
 {
     WITH_RIG (1, 1);
@@ -471,6 +494,7 @@ int main (void)
         cmocka_unit_test (nor_when_the_run_has_ended_meanwhile),
         cmocka_unit_test (a_done_run_that_the_broker_cancels_after_a_break_is_forgotten),
         cmocka_unit_test (finished_items_of_a_long_chunk_are_sent_ahead),
+        cmocka_unit_test (until_a_part_is_due_the_outcomes_of_a_chunk_can_wait),
         cmocka_unit_test (a_new_broker_gets_the_acknowledged_parts_of_a_run_again),
         cmocka_unit_test (tells_that_a_run_has_started_and_what_it_says_of_itself),
     };
