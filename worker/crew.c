@@ -170,6 +170,7 @@ int64_t crew_tick (crew_t *self, int64_t now_ms)
     self->deadline_ms = DP_NEVER;
     tick_brokers (self, now_ms);
     crew_hand_out (self, now_ms);
+    crew_share_out (self);
     crew_hand_back (self, now_ms);
     crew_watch (self, now_ms);
     crew_tenant_sweep (self, now_ms);

@@ -16,6 +16,12 @@ void crew_learn (crew_t *self, uint64_t run_us)
     self->is_measured = true;
 }
 
+/* Are runs so short that a child should have its next one before it asks for it? */
+static bool hands_ahead (const crew_t *self)
+{
+    return self->is_measured && self->mean_us < CREW_SHORT_US;
+}
+
 /* What is started while a result goes to the broker and the next task comes from there must be here by then.
  */
 uint64_t crew_window (const crew_t *self, const crew_broker_t *broker)
@@ -28,14 +34,18 @@ uint64_t crew_window (const crew_t *self, const crew_broker_t *broker)
     uint64_t ahead_us = CREW_AHEAD_US + (uint64_t) broker->link.round_trip_ms * 1000;
     if (self->is_measured)
         extra = ahead_us * (uint64_t) self->processes / (self->mean_us > 0 ? self->mean_us : 1);
+    if (hands_ahead (self) && extra < self->processes)
+        extra = self->processes;
     return self->processes + (extra < CREW_MAX_EXTRA ? extra : CREW_MAX_EXTRA);
 }
 
 /* How many runs a child may have at a time. */
 static size_t depth (const crew_t *self)
 {
-    if (!self->is_measured || self->mean_us >= CREW_TINY_US)
+    if (!hands_ahead (self))
         return 1;
+    if (self->mean_us >= CREW_TINY_US)
+        return 2;
     uint64_t n = CREW_AHEAD_US / (self->mean_us > 0 ? self->mean_us : 1);
     return n < CREW_MAX_AHEAD ? (size_t) n : CREW_MAX_AHEAD;
 }
@@ -178,6 +188,30 @@ void crew_hand_out (crew_t *self, int64_t now_ms)
     }
     while (hand_one (self, now_ms))
         ;
+}
+
+/* One that waits behind another one, and was not asked for before: it may have started. */
+static bool take_back_last (crew_t *self, crew_child_t *child)
+{
+    const crew_run_t *last = DP_CONTAINER (child->runs.previous, crew_run_t, in_queue);
+    if (child->n_runs < 2 || child->n_take_backs > 0 || child->is_doomed || child->asked_back == last->serial)
+        return false;
+    child->asked_back = last->serial;
+    crew_child_take_back (self, child, last->serial);
+    return true;
+}
+
+/* A child has nothing to do, and another one has more than it works at. Of tiny runs that is soon over. */
+void crew_share_out (crew_t *self)
+{
+    if (self->n_working >= self->processes || self->mean_us < CREW_TINY_US)
+        return;
+    DP_LIST_EACH (&self->pools, node) {
+        const crew_pool_t *pool = DP_CONTAINER (node, crew_pool_t, in_crew);
+        bool is_asked = pool->n_waiting > 0 || dp_list_is_empty (&pool->idle);
+        for (dp_list_t *busy = pool->busy.next; busy != &pool->busy && !is_asked; busy = busy->next)
+            is_asked = take_back_last (self, DP_CONTAINER (busy, crew_child_t, in_pool));
+    }
 }
 
 /* ---- Handing back ------------------------------------------------------------------------------ */

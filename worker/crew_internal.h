@@ -9,7 +9,8 @@
 #include "worker/crew.h"
 
 enum {
-    CREW_TINY_US = 1000,         /* runs shorter than this are handed out several at a time … */
+    CREW_SHORT_US = 6000,        /* runs shorter than this are handed out one ahead … */
+    CREW_TINY_US = 1000,         /* … and, shorter than this, several … */
     CREW_AHEAD_US = 2000,        /* … as many as make up this much work … */
     CREW_MAX_AHEAD = 256,        /* … and never more than these */
     CREW_DRAIN_ORPHAN_MS = 6000, /* while draining; docker stop kills after 10 s, and two go for signals */
@@ -209,6 +210,7 @@ struct crew_child_s {
     int64_t pid;
     crew_slot_t slot;      /* as seen last */
     unsigned n_take_backs; /* under way: it gets nothing meanwhile */
+    uint64_t asked_back;   /* the serial of the run that was asked for last, for another child */
     crew_kill_t kill;
     uint64_t kill_number; /* of the item that it was for */
     bool is_doomed;       /* got a signal of ours: nothing more is handed to it */
@@ -239,6 +241,8 @@ static inline crew_run_t *crew_child_current (const crew_child_t *self)
 
 /* Start children, hand waiting runs to them. */
 void crew_hand_out (crew_t *self, int64_t now_ms);
+/* Take back, for a child that has nothing, what waits behind the run of another one. */
+void crew_share_out (crew_t *self);
 /* Hand back what has waited too long while nothing got free. */
 void crew_hand_back (crew_t *self, int64_t now_ms);
 /* How many runs this broker may give us. */

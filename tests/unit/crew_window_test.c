@@ -116,7 +116,7 @@ static void waits_longer_before_it_hands_back_to_a_far_broker (void **state)
 {
     (void) state;
     rig_t *rig = far_rig (1, 50);
-    run_one (rig, 1, 1000);
+    run_one (rig, 1, 6000);
     rig_tasks (rig, 0, 2, 4);
     rig_turn (rig, 0);
     rig_claim (rig, 0, 2, 0);
@@ -136,6 +136,56 @@ static void hands_tiny_runs_out_ahead (void **state)
     rig_tasks (rig, 0, 2, 7);
     rig_turn (rig, 0);
     rig_expect (rig, "hand 0 #2 task 2\nhand 0 #3 task 3\nhand 0 #4 task 4\nhand 0 #5 task 5\n");
+    rig_destroy (&rig);
+}
+
+static void asks_for_one_short_run_ahead_for_each_process_and_hands_it_out (void **state)
+{
+    WITH_RIG (1, 1);
+    run_one (rig, 1, 5000);
+    rig_expect_part (rig, "RESULTS w2 ");
+    rig_forget (rig);
+    rig_tasks (rig, 0, 2, 4);
+    rig_turn (rig, 0);
+    rig_expect (rig, "hand 0 #2 task 2\nhand 0 #3 task 3\n");
+    rig_destroy (&rig);
+}
+
+static void a_short_run_that_waits_behind_another_goes_to_a_child_that_gets_free (void **state)
+{
+    WITH_RIG (2, 1);
+    rig_tasks (rig, 0, 1, 1);
+    rig_turn (rig, 0);
+    rig_value (rig, 1, 1, 5000);
+    rig_tasks (rig, 0, 2, 4);
+    rig_turn (rig, 0);
+    rig_expect_part (rig, "hand 1 #2 task 2\nhand 0 #3 task 3\nhand 1 #4 task 4\n");
+    rig_claim (rig, 1, 2, 0);
+    rig_forget (rig);
+    rig_value (rig, 0, 3, 2000);
+    rig_turn (rig, 2);
+    rig_expect_part (rig, "back 1 #4\nhand 0 #5 task 4\n");
+    rig_destroy (&rig);
+}
+
+static void a_short_run_that_has_started_is_asked_for_once (void **state)
+{
+    WITH_RIG (2, 1);
+    rig_tasks (rig, 0, 1, 1);
+    rig_turn (rig, 0);
+    rig_value (rig, 1, 1, 5000);
+    rig_tasks (rig, 0, 2, 4);
+    rig_turn (rig, 0);
+    rig_claim (rig, 1, 2, 0); /* it has begun 4 since, and what 2 has brought was not heard yet */
+    rig_value (rig, 0, 3, 2000);
+    rig_forget (rig);
+    rig->answers_take_back = false;
+    rig_turn (rig, 2);
+    rig_expect_part (rig, "back 1 #4\n");
+    crew_taken_back (rig->crew, rig->now_ms, 1, 5);
+    rig_forget (rig);
+    rig_turn (rig, 0);
+    rig_expect (rig, "");
     rig_destroy (&rig);
 }
 
@@ -511,6 +561,9 @@ int main (void)
         cmocka_unit_test (a_near_and_a_far_broker_have_windows_of_their_own),
         cmocka_unit_test (waits_longer_before_it_hands_back_to_a_far_broker),
         cmocka_unit_test (hands_tiny_runs_out_ahead),
+        cmocka_unit_test (asks_for_one_short_run_ahead_for_each_process_and_hands_it_out),
+        cmocka_unit_test (a_short_run_that_waits_behind_another_goes_to_a_child_that_gets_free),
+        cmocka_unit_test (a_short_run_that_has_started_is_asked_for_once),
         cmocka_unit_test (takes_back_what_waits_behind_an_item_that_turns_out_long),
         cmocka_unit_test (gives_what_was_taken_back_to_another_child),
         cmocka_unit_test (runs_taken_back_from_several_children_wait_in_their_order),
