@@ -17,12 +17,9 @@ pure_pattern="/(core/.*|broker/(scheduler.*|access|quota)|worker/crew.*|$pure_cl
 faults () {
     {
         sed -E 's/#.*//; /^[[:space:]]*$/d; s/^/allow /' "$here/allowed_symbols.txt"
-        for object in "$@"; do
-            "$nm" -g --defined-only "$object" | awk 'NF == 3 { print "own", $3 }'
-        done
-        for object in "$@"; do
-            "$nm" -u "$object" | awk -v object="$object" '{ print "use", $2, object }'
-        done
+        # Lines of "object:address type symbol", without the address of what is undefined.
+        "$nm" -A -g --defined-only "$@" | awk '{ print "own", $NF }'
+        "$nm" -A -u "$@" | awk '{ object = $0; sub (/:[^:]*$/, "", object); print "use", $NF, object }'
     } | awk '
         $1 == "allow" { pattern[++n] = "^(" $2 ")$"; only_in[n] = $3; next }
         $1 == "own" { own[$2] = 1; next }

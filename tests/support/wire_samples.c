@@ -28,12 +28,17 @@ static size_t read_names (dp_reader_t names, size_t n_names)
     return n;
 }
 
-/* Touch the bytes, so that a checker of memory sees where they lie. */
+/* Touch the bytes, so that a checker of memory sees where they lie: copied, for a loop over each of them
+   takes most of the time of those who decode a long payload a million times. */
 static size_t touch (const wire_bytes_t *bytes)
 {
+    static uint8_t copy[4096];
     size_t sum = 0;
-    for (size_t i = 0; i < bytes->len; i++)
-        sum += bytes->data[i];
+    for (size_t at = 0, n; at < bytes->len; at += n) {
+        n = bytes->len - at < sizeof copy ? bytes->len - at : sizeof copy;
+        memcpy (copy, bytes->data + at, n);
+        sum += copy[n - 1];
+    }
     return sum > 0;
 }
 

@@ -206,10 +206,11 @@ static void a_copy_of_the_child_keeps_the_arguments_that_it_had (void **state)
 static void long_outcomes_lie_on_a_shelf_whose_room_is_used_again (void **state)
 {
     (void) state;
+    setenv ("DPOOL_SHARED_MEMORY", "20", 1);
     edge_t *edge = edge_new (NULL, 0);
+    unsetenv ("DPOOL_SHARED_MEMORY");
     for (size_t i = 1; i <= 40; i++) {
-        edge_hand (edge, i, "big", "\xce\x02\x00\x00\x00", 5,
-                   1); /* 32 MiB: in all, more than there is room for */
+        edge_hand (edge, i, "big", "\xce\x00\x40\x00\x00", 5, 1); /* 4 MiB: in all, eight times the room */
         edge_await_outcomes (edge, i);
     }
     assert_int_equal (edge->n_blobs, 40);
