@@ -8,6 +8,7 @@ dpool_options_t pool_options (void)
 {
     dpool_options_t options = DPOOL_OPTIONS_INIT;
     options.processes = N_PROCESSES;
+    options.connect_timeout_ms = PATIENCE_MS;
     options.key_file = pool_key_file;
     options.server_key = pool_server_key;
     return options;

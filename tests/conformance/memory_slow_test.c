@@ -73,7 +73,7 @@ static void check_broker (const char *what)
 
 static void others_work (void)
 {
-    dpool_t *pool = assert_made (dpool_open (cluster_endpoint (cluster), NULL));
+    dpool_t *pool = assert_opens (cluster_endpoint (cluster));
     for (int64_t i = 0; i < 200; i++) {
         dpool_value_t *value;
         assert_ok (dpool_apply (pool, &value, "square", DPOOL_V (i)));
@@ -102,7 +102,7 @@ static void ten_gigabytes_pass_within_the_limit (void **state)
     int n = 0, answer;
     size_t n_taken = 0;
     const dpool_value_t *value;
-    dpool_t *pool = assert_made (dpool_open (cluster_endpoint (cluster), NULL));
+    dpool_t *pool = assert_opens (cluster_endpoint (cluster));
     dpool_source_t source = { next_item, &n, NULL };
     dpool_imap_t *imap = assert_made (dpool_imap (pool, "echo", source, NULL));
     while ((answer = dpool_imap_next (imap, &value, PATIENCE)) == 1) {
@@ -191,7 +191,7 @@ static void a_client_that_submits_without_end_holds_up_nobody_else (void **state
     (void) state;
     cluster_add_worker (cluster, 1, "gpu", "three");
     process_t *worker = cluster_worker (cluster, 2);
-    dpool_t *pool = assert_made (dpool_open (cluster_endpoint (cluster), NULL));
+    dpool_t *pool = assert_opens (cluster_endpoint (cluster));
     assert_ok (dpool_wait_workers (pool, 3, PATIENCE));
     dpool_destroy (&pool);
     process_signal (worker, SIGSTOP);

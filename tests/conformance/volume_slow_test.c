@@ -143,7 +143,7 @@ static int open_cluster (void **state)
     v.cluster = cluster_new (NULL);
     cluster_add_worker (v.cluster, 1, NULL, "one");
     cluster_add_worker (v.cluster, 1, NULL, "two");
-    v.pool = assert_made (dpool_open (cluster_endpoint (v.cluster), NULL));
+    v.pool = assert_opens (cluster_endpoint (v.cluster));
     assert_ok (dpool_wait_workers (v.pool, 2, 30000));
     *state = &v;
     return 0;

@@ -44,7 +44,7 @@ static void ends_cleanly_with_peers_connected_and_tasks_running (void **state)
     const char *started = folder_path (folder, "started");
     cluster_t *cluster = cluster_new (NULL);
     cluster_add_worker (cluster, 2, NULL, NULL);
-    dpool_t *pool = assert_made (dpool_open (cluster_endpoint (cluster), NULL));
+    dpool_t *pool = assert_opens (cluster_endpoint (cluster));
     dpool_async_result_t *result = assert_made (
         dpool_apply_async (pool, "touch_then_wait", DPOOL_V (started, folder_path (folder, "gate"))));
     wait_for_size (started, 1);
@@ -70,7 +70,7 @@ static void logs_the_workers_that_come (void **state)
     (void) state;
     cluster_t *cluster = cluster_new (NULL);
     cluster_add_worker (cluster, 1, NULL, "quite-a-name");
-    dpool_t *pool = assert_made (dpool_open (cluster_endpoint (cluster), NULL));
+    dpool_t *pool = assert_opens (cluster_endpoint (cluster));
     assert_ok (dpool_wait_workers (pool, 1, PATIENCE_MS));
     assert_true (wait_until (names_the_worker, cluster));
     dpool_destroy (&pool);
@@ -90,7 +90,7 @@ static void tells_each_address_that_it_listens_at (void **state)
         assert_true (process_read_line (broker, line, sizeof line));
         assert_contains (line, i == 0 ? "dpool-broker: listening on tcp://127.0.0.1:" : second);
     }
-    dpool_t *pool = assert_made (dpool_open (second, NULL));
+    dpool_t *pool = assert_opens (second);
     assert_int_equal (dpool_workers (pool), 0);
     dpool_destroy (&pool);
     process_destroy (&broker);

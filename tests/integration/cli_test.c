@@ -64,9 +64,19 @@ static int finish (process_t *process)
     return WEXITSTATUS (status);
 }
 
-static int run (const char *words)
+static int run_once (const char *words)
 {
     return finish (start (words));
+}
+
+/* A broker that others keep off the CPUs may not answer in time. What is asked here may be asked again. */
+static int run (const char *words)
+{
+    enum { UNREACHED = 3, MOST_TRIES = 10 };
+    int status = run_once (words);
+    for (int n = 1; status == UNREACHED && n < MOST_TRIES; n++)
+        status = run_once (words);
+    return status;
 }
 
 static void assert_done (const char *words)
@@ -98,7 +108,7 @@ static void nobody_listens_and_it_says_so_soon (void **state)
 {
     (void) state;
     int64_t start_ms = now_ms ();
-    assert_int_equal (run ("status --endpoint tcp://127.0.0.1:1"), 3);
+    assert_int_equal (run_once ("status --endpoint tcp://127.0.0.1:1"), 3);
     assert_contains (complaint, "nothing listens at tcp://127.0.0.1:1: start dpool-broker there");
     assert_in_range (now_ms () - start_ms, 0, 5000); /* 1 s, on a machine that does nothing else */
 }
@@ -140,7 +150,7 @@ static void wait_says_how_many_there_are (void **state)
     assert_contains (output, "\"error\": \"1 of 2 workers are there");
     assert_contains (output, "\"n_ready\": 1");
     assert_contains (complaint, "1 of 2 workers are there");
-    assert_int_equal (run ("wait --json --timeout 0.2 tcp://127.0.0.1:1"), 3);
+    assert_int_equal (run_once ("wait --json --timeout 0.2 tcp://127.0.0.1:1"), 3);
     assert_contains (output, "\"error\": \"");
     assert_contains (output, "tcp://127.0.0.1:1"); /* in so short a time it need not be known why */
     assert_null (strstr (output, "n_ready"));      /* nobody has told */

@@ -95,7 +95,7 @@ static void start_client (fixture_t *f, const char *how)
 /* Another client gets the processes; nothing more of the first one is started. */
 static void assert_forgotten (fixture_t *f)
 {
-    dpool_t *pool = assert_made (dpool_open (cluster_endpoint (f->cluster), NULL));
+    dpool_t *pool = assert_opens (cluster_endpoint (f->cluster));
     dpool_async_result_t *result = assert_made (dpool_apply_async (pool, "square", DPOOL_V (3)));
     int64_t start = now_ms ();
     assert_ok (dpool_async_result_get (result, LEASE_MS + PATIENCE_MS));

@@ -30,7 +30,7 @@ static int set_up (void **state)
     self->started = folder_path (self->folder, "started");
     self->gate = folder_path (self->folder, "gate");
     self->cluster = cluster_new (NULL);
-    self->pool = assert_made (dpool_open (cluster_endpoint (self->cluster), NULL));
+    self->pool = assert_opens (cluster_endpoint (self->cluster));
     *state = self;
     return 0;
 }

@@ -75,7 +75,7 @@ static void opens_with_the_broker_that_is_there (void **state)
     char endpoints[512];
     snprintf (endpoints, sizeof endpoints, "tcp://nowhere.invalid:5555,tcp://127.0.0.1:9,%s",
               cluster_endpoint (f->second));
-    dpool_t *pool = assert_made (dpool_open (endpoints, NULL));
+    dpool_t *pool = assert_opens (endpoints);
     dpool_destroy (&pool);
 }
 
@@ -85,7 +85,7 @@ static void the_second_broker_takes_over_from_one_that_aborts (void **state)
 {
     fixture_t *f = *state;
     cluster_add_worker_at (f->first, f->both, 2, "worker");
-    dpool_t *pool = assert_made (dpool_open (f->both, NULL));
+    dpool_t *pool = assert_opens (f->both);
     dpool_async_result_t *result = start_many (f, pool, false);
     process_signal (cluster_broker (f->first), SIGABRT);
     process_wait (cluster_broker (f->first));
@@ -101,7 +101,7 @@ static void at_most_once_is_kept_over_a_change_of_the_broker (void **state)
 {
     fixture_t *f = *state;
     cluster_add_worker_at (f->first, f->both, 2, "worker");
-    dpool_t *pool = assert_made (dpool_open (f->both, NULL));
+    dpool_t *pool = assert_opens (f->both);
     dpool_async_result_t *result = start_many (f, pool, true);
     process_signal (cluster_broker (f->first), SIGKILL);
     make_file (f->gate);
@@ -123,7 +123,7 @@ static void not_even_at_most_once_is_lost_when_the_broker_ends_as_planned (void 
 {
     fixture_t *f = *state;
     cluster_add_worker (f->first, 2, NULL, "worker");
-    dpool_t *pool = assert_made (dpool_open (cluster_endpoint (f->first), NULL));
+    dpool_t *pool = assert_opens (cluster_endpoint (f->first));
     dpool_async_result_t *result = start_many (f, pool, true);
     process_signal (cluster_broker (f->first), SIGTERM);
     assert_int_equal (process_wait (cluster_broker (f->first)), 0);
@@ -229,7 +229,7 @@ static void a_pool_is_destroyed_without_its_broker (void **state)
     } rows[] = { { "serves", 0 }, { "stands still", SIGSTOP }, { "is gone", SIGKILL } };
     cluster_add_worker (f->first, 2, NULL, "worker");
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        dpool_t *pool = assert_made (dpool_open (cluster_endpoint (f->first), NULL));
+        dpool_t *pool = assert_opens (cluster_endpoint (f->first));
         dpool_async_result_t *result = start_many (f, pool, false);
         if (rows[i].signal != 0)
             process_signal (cluster_broker (f->first), rows[i].signal);

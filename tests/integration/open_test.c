@@ -165,7 +165,7 @@ static void waits_for_the_first_worker (void **state)
 {
     (void) state;
     cluster_t *cluster = cluster_new (NULL);
-    dpool_t *pool = assert_made (dpool_open (cluster_endpoint (cluster), NULL));
+    dpool_t *pool = assert_opens (cluster_endpoint (cluster));
     assert_int_equal (dpool_workers (pool), 0);
     assert_fails (dpool_wait_workers (pool, 1, 20), ETIMEDOUT);
     dpool_async_result_t *result = assert_made (dpool_apply_async (pool, "square", DPOOL_V (11)));
@@ -189,7 +189,7 @@ static void explains_that_the_broker_is_gone_and_ends_without_it (void **state)
 {
     (void) state;
     cluster_t *cluster = cluster_new (NULL);
-    dpool_t *pool = assert_made (dpool_open (cluster_endpoint (cluster), NULL));
+    dpool_t *pool = assert_opens (cluster_endpoint (cluster));
     dpool_async_result_t *result = assert_made (dpool_apply_async (pool, "square", DPOOL_V (1)));
     process_signal (cluster_broker (cluster), SIGKILL);
     assert_true (wait_until (is_unreachable, result));

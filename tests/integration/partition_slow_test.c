@@ -84,7 +84,7 @@ static bool is_silent_for_long (void *result)
 static void a_short_silence_costs_nothing (void **state)
 {
     fixture_t *f = *state;
-    dpool_t *pool = assert_made (dpool_open (cluster_endpoint (f->cluster), NULL));
+    dpool_t *pool = assert_opens (cluster_endpoint (f->cluster));
     cluster_add_worker_at (f->cluster, f->far, 1, "far");
     dpool_async_result_t *result = start_one (f, pool);
     cluster_add_worker (f->cluster, 1, NULL, "near");
@@ -113,7 +113,7 @@ typedef void (cut_t) (void *who, bool forth, bool back);
 /* What the far worker runs is run elsewhere after 5 s; then that worker returns and is as good as before. */
 static void assert_run_elsewhere (fixture_t *f, cut_t *cut, void *who, size_t row, const char *gate)
 {
-    dpool_t *pool = assert_made (dpool_open (cluster_endpoint (f->cluster), NULL));
+    dpool_t *pool = assert_opens (cluster_endpoint (f->cluster));
     int64_t n_before = size_of (f->started);
     assert_ok (dpool_wait_workers (pool, 1, PATIENCE_MS));
     dpool_async_result_t *result
@@ -219,7 +219,7 @@ static bool is_running (void *result)
 static void a_client_is_cut_off_and_returns (void **state)
 {
     fixture_t *f = *state;
-    dpool_t *pool = assert_made (dpool_open (f->far, NULL));
+    dpool_t *pool = assert_opens (f->far);
     cluster_add_worker (f->cluster, 1, NULL, NULL);
     dpool_async_result_t *result = start_one (f, pool);
     dpool_async_result_t *rest = assert_made (dpool_apply_async (pool, "square", DPOOL_V (7)));
@@ -242,7 +242,7 @@ static void many_breaks_cost_no_result (void **state)
 {
     enum { N = 20000, N_BREAKS = 10 };
     fixture_t *f = *state;
-    dpool_t *pool = assert_made (dpool_open (f->far, NULL));
+    dpool_t *pool = assert_opens (f->far);
     cluster_add_worker_at (f->cluster, f->far, 2, NULL);
     dpool_items_t *items = assert_made (dpool_items_new ());
     for (int64_t i = 0; i < N; i++)
@@ -269,7 +269,7 @@ static void many_breaks_cost_no_result (void **state)
 static void the_broker_stands_still (void **state)
 {
     fixture_t *f = *state;
-    dpool_t *pool = assert_made (dpool_open (cluster_endpoint (f->cluster), NULL));
+    dpool_t *pool = assert_opens (cluster_endpoint (f->cluster));
     cluster_add_worker (f->cluster, 1, NULL, NULL);
     dpool_async_result_t *result = start_one (f, pool);
     process_signal (cluster_broker (f->cluster), SIGSTOP);

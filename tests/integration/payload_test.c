@@ -39,6 +39,7 @@ static dpool_t *pool_at (const char *endpoint)
     dpool_options_t options = DPOOL_OPTIONS_INIT;
     options.processes = 2;
     options.broker_timeout_ms = 60000;
+    options.connect_timeout_ms = PATIENCE_MS;
     return assert_made (dpool_open (endpoint, &options));
 }
 

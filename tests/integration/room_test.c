@@ -143,7 +143,7 @@ static long peak_kib (const fixture_t *self)
 static void check_broker (fixture_t *self)
 {
     cluster_add_worker (self->cluster, 1, NULL, "main");
-    dpool_t *pool = assert_made (dpool_open (cluster_endpoint (self->cluster), NULL));
+    dpool_t *pool = assert_opens (cluster_endpoint (self->cluster));
     dpool_value_t *value;
     assert_ok (dpool_apply (pool, &value, "square", DPOOL_V (7)));
     assert_number (value, 49);

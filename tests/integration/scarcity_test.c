@@ -106,7 +106,7 @@ static void a_broker_without_descriptors_serves_whom_it_has (void **state)
     assert_non_null (endpoint);
     const char *worker_argv[] = { WORKER, "--module", MODULE, "--processes", "1", endpoint, NULL };
     process_t *worker = process_new (worker_argv, NULL);
-    dpool_t *pool = assert_made (dpool_open (endpoint, NULL));
+    dpool_t *pool = assert_opens (endpoint);
     assert_ok (dpool_wait_workers (pool, 1, PATIENCE_MS));
     for (int i = 0; i < N; i++)
         fds[i] = connect_to (endpoint);
@@ -279,7 +279,7 @@ static void a_child_that_takes_all_memory_is_named (void **state)
     cluster_t *cluster = cluster_new (NULL);
     const char *argv[] = { WORKER, "--module", MODULE, "--processes", "2", cluster_endpoint (cluster), NULL };
     start_in_group (argv);
-    dpool_t *pool = assert_made (dpool_open (cluster_endpoint (cluster), NULL));
+    dpool_t *pool = assert_opens (cluster_endpoint (cluster));
     dpool_call_options_t once = DPOOL_CALL_OPTIONS_INIT;
     once.max_retries = 0;
     dpool_async_result_t *result = assert_made (
@@ -310,7 +310,7 @@ static void a_worker_that_may_not_fork_goes_on (void **state)
     cluster_t *cluster = cluster_new (NULL);
     const char *argv[] = { WORKER, "--module", MODULE, "--processes", "2", cluster_endpoint (cluster), NULL };
     start_in_group (argv);
-    dpool_t *pool = assert_made (dpool_open (cluster_endpoint (cluster), NULL));
+    dpool_t *pool = assert_opens (cluster_endpoint (cluster));
     folder_t *folder = folder_new ();
     const char *started = folder_path (folder, "started");
     long pid;

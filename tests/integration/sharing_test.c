@@ -57,17 +57,25 @@ static long number_of (const char *text, const char *name)
     return strtol (at + strlen (name), NULL, 10);
 }
 
-/* The broker's status, as JSON. */
-static const char *status (void)
+static char told[1 << 16];
+
+/* Has the broker told its status, as JSON? One that others keep off the CPUs may not do so in time. */
+static bool has_told (void *unused)
 {
-    static char text[1 << 16];
+    (void) unused;
     const char *const argv[]
         = { DPOOL_BIN_DIR "/dpool", "status", "--json", "--endpoint", cluster_endpoint (cluster), NULL };
     process_t *process = process_new (argv, NULL);
-    process_read_all (process, text, sizeof text);
-    assert_int_equal (process_wait (process), 0);
+    process_read_all (process, told, sizeof told);
+    int status = process_wait (process);
     process_destroy (&process);
-    return text;
+    return status == 0;
+}
+
+static const char *status (void)
+{
+    assert_true (wait_until (has_told, NULL));
+    return told;
 }
 
 static shared_t shared (void)
@@ -76,10 +84,9 @@ static shared_t shared (void)
     return (shared_t) { number_of (text, "\"shared_in\":"), number_of (text, "\"shared_out\":") };
 }
 
-static bool has_no_client (void *unused)
+static bool has_no_more_clients (void *n)
 {
-    (void) unused;
-    return number_of (status (), "\"n_clients\":") == 0;
+    return number_of (status (), "\"n_clients\":") <= *(const long *) n;
 }
 
 /* A broker at tcp and ipc. */
@@ -103,6 +110,7 @@ static dpool_t *pool_at (const char *endpoint)
 {
     dpool_options_t options = DPOOL_OPTIONS_INIT;
     options.broker_timeout_ms = 60000;
+    options.connect_timeout_ms = PATIENCE_MS;
     dpool_t *pool = assert_made (dpool_open (endpoint, &options));
     assert_ok (dpool_wait_workers (pool, 2, PATIENCE_MS));
     return pool;
@@ -361,24 +369,38 @@ static void *terminate (void *pool)
     return NULL;
 }
 
-/* Its BYE comes behind payloads that the broker has yet to copy, and gets there all the same. */
-static void a_client_that_leaves_in_mid_payload_is_gone_at_once (void **state)
+/* Leave in mid-payload. Returns whether that took less time than a client gives a broker to hear him: of one
+   that others kept off the CPUs for so long nothing can be told. */
+static bool leave_in_time (void)
 {
-    (void) state;
+    enum { GOODBYE_MS = 500 };
     dpool_async_result_t *results[N];
     pthread_t thread;
-    start (NULL);
     dpool_t *pool = pool_at (cluster_endpoint (cluster));
     echo_all (pool);
     process_signal (cluster_broker (cluster), SIGSTOP);
     submit (pool, results);
+    int64_t start_ms = now_ms ();
     assert_int_equal (pthread_create (&thread, NULL, terminate, pool), 0);
     process_signal (cluster_broker (cluster), SIGCONT);
     pthread_join (thread, NULL);
+    bool is_in_time = now_ms () - start_ms < GOODBYE_MS;
     for (int i = 0; i < N; i++)
         dpool_async_result_destroy (&results[i]);
     dpool_destroy (&pool);
-    assert_true (wait_until (has_no_client, NULL)); /* one that said nothing is waited for 60 s */
+    return is_in_time;
+}
+
+/* Its BYE comes behind payloads that the broker has yet to copy, and gets there all the same. */
+static void a_client_that_leaves_in_mid_payload_is_gone_at_once (void **state)
+{
+    (void) state;
+    long n_left = 0; /* those that were too slow may be waited for, which takes 60 s */
+    start (NULL);
+    while (!leave_in_time ())
+        if (++n_left == 5)
+            skip ();
+    assert_true (wait_until (has_no_more_clients, &n_left));
 }
 
 /* What a program has read stays as it is for its fork, though the program goes on. */

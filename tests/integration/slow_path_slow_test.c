@@ -64,8 +64,8 @@ static void assert_nobody_was_given_up (fixture_t *f)
 static void echo_slowly (fixture_t *f, const char *endpoint)
 {
     unsigned char *bytes = malloc (BYTES);
-    dpool_t *pool = assert_made (dpool_open (endpoint, NULL));
-    dpool_t *other = assert_made (dpool_open (cluster_endpoint (f->cluster), NULL));
+    dpool_t *pool = assert_opens (endpoint);
+    dpool_t *other = assert_opens (cluster_endpoint (f->cluster));
     const void *back;
     size_t size;
     int n_others = 0;

@@ -248,7 +248,7 @@ static void a_thousand_workers_come_back_at_once (void **state)
         print_message ("           left out: %d descriptors are needed here, and not allowed\n", DESCRIPTORS);
         skip ();
     }
-    dpool_t *pool = assert_made (dpool_open (cluster_endpoint (cluster), NULL));
+    dpool_t *pool = assert_opens (cluster_endpoint (cluster));
     for (size_t i = 0; i < N; i++)
         calls[i] = assert_made (dpool_apply_async (pool, "square", DPOOL_V (1)));
     int64_t start = now_ms ();

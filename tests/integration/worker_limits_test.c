@@ -162,7 +162,7 @@ static void confines_its_children (void **state)
     cluster_t *cluster = cluster_new (NULL);
     cluster_set_worker_arguments (cluster, arguments);
     cluster_add_worker (cluster, 1, NULL, NULL);
-    dpool_t *pool = assert_made (dpool_open (cluster_endpoint (cluster), NULL));
+    dpool_t *pool = assert_opens (cluster_endpoint (cluster));
     assert_true (truth_of (pool, "confined", 0));
     assert_true (truth_of (pool, "allocates", 128 << 20));
     assert_false (truth_of (pool, "allocates", 256 << 20));

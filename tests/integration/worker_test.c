@@ -38,7 +38,7 @@ static scene_t *scene_new (const dpool_call_options_t *options)
     self->queued = folder_path (self->folder, "queued");
     self->cluster = cluster_new (NULL);
     cluster_add_worker (self->cluster, 1, NULL, "first");
-    self->pool = assert_made (dpool_open (cluster_endpoint (self->cluster), NULL));
+    self->pool = assert_opens (cluster_endpoint (self->cluster));
     self->running = assert_made (
         dpool_apply_async_with (self->pool, options, "touch_then_wait", DPOOL_V (self->started, self->gate)));
     wait_for_size (self->started, 1);
@@ -109,7 +109,7 @@ static void loses_nothing_in_a_rolling_restart (void **state)
     cluster_t *cluster = cluster_new (NULL);
     cluster_add_worker (cluster, 2, NULL, NULL);
     cluster_add_worker (cluster, 2, NULL, NULL);
-    dpool_t *pool = assert_made (dpool_open (cluster_endpoint (cluster), NULL));
+    dpool_t *pool = assert_opens (cluster_endpoint (cluster));
     dpool_items_t *items = assert_made (dpool_items_new ());
     for (int i = 0; i < N; i++)
         assert_ok (dpool_items_add (items, "s", runs));
@@ -238,7 +238,7 @@ static void waits_for_a_broker_that_is_not_there_yet (void **state)
     process_t *worker = cluster_add_worker (cluster, 1, NULL, NULL);
     process_signal (cluster_broker (cluster), SIGKILL);
     cluster_restart_broker (cluster);
-    dpool_t *pool = assert_made (dpool_open (cluster_endpoint (cluster), NULL));
+    dpool_t *pool = assert_opens (cluster_endpoint (cluster));
     assert_ok (dpool_wait_workers (pool, 1, PATIENCE_MS));
     dpool_destroy (&pool);
     process_signal (worker, SIGTERM);
@@ -323,7 +323,7 @@ static void keeps_results_to_the_limit_of_its_broker (void **state)
         const char *arguments[] = { rows[i].max_payload, NULL };
         cluster_t *cluster = cluster_new (arguments);
         cluster_add_worker (cluster, 1, NULL, NULL);
-        dpool_t *pool = assert_made (dpool_open (cluster_endpoint (cluster), NULL));
+        dpool_t *pool = assert_opens (cluster_endpoint (cluster));
         assert_ok (dpool_apply (pool, NULL, "big_result", "u", rows[i].fits));
         for (int k = 0; k < 2; k++) {
             assert_fails (dpool_apply (pool, NULL, "big_result", "u", rows[i].too_large[k]), DPOOL_ETOOLARGE);

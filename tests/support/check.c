@@ -2,6 +2,7 @@
 #include "tests/support/test.h"
 
 #include "tests/support/check.h"
+#include "tests/support/wait.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -41,6 +42,13 @@ void *check_made (void *object, const char *call, const char *file, int line)
     if (!object)
         report (errno, "an object", call, file, line);
     return object;
+}
+
+dpool_t *check_opens (const char *endpoint, const char *file, int line)
+{
+    dpool_options_t options = DPOOL_OPTIONS_INIT;
+    options.connect_timeout_ms = PATIENCE_MS;
+    return check_made (dpool_open (endpoint, &options), endpoint, file, line);
 }
 
 void check_not_made (const void *object, int code, const char *call, const char *file, int line)

@@ -16,6 +16,10 @@
 /* The call gave an object: evaluates to it. */
 #define assert_made(call) check_made ((call), #call, __FILE__, __LINE__)
 
+/* dpool_open with all defaults but one gives a pool, as the call evaluates to: it waits with PATIENCE_MS. By
+   default it would take a broker that others keep off the CPUs for 2 s for something else. */
+#define assert_opens(endpoint) check_opens ((endpoint), __FILE__, __LINE__)
+
 /* The call gave NULL, with this code in errno. */
 #define assert_not_made(call, code) check_not_made ((call), (code), #call, __FILE__, __LINE__)
 
@@ -32,6 +36,7 @@
 void check_ok (int rc, const char *call, const char *file, int line);
 void check_fails (int rc, int code, const char *call, const char *file, int line);
 void *check_made (void *object, const char *call, const char *file, int line);
+dpool_t *check_opens (const char *endpoint, const char *file, int line);
 void check_not_made (const void *object, int code, const char *call, const char *file, int line);
 void check_contains (const char *text, const char *words, const char *file, int line);
 void check_number (const dpool_value_t *value, int64_t number, const char *what, const char *file, int line);
