@@ -149,7 +149,7 @@ static void a_worker_is_ready_when_a_broker_has_taken_it (void **state)
     assert_lives (&supervisor);
 
     const char *gate = folder_path (supervisor.folder, "gate");
-    dpool_t *pool = assert_made (dpool_open (cluster_endpoint (cluster), NULL));
+    dpool_t *pool = assert_opens (cluster_endpoint (cluster));
     dpool_async_result_t *result = assert_made (dpool_apply_async (pool, "wait_for_file", "s", gate));
     wait_for (&supervisor, "1 of 1 processes busy", note, sizeof note);
     process_signal (worker, SIGTERM);
