@@ -312,11 +312,18 @@ static void a_worker_that_may_not_fork_goes_on (void **state)
     start_in_group (argv);
     dpool_t *pool = assert_opens (cluster_endpoint (cluster));
     folder_t *folder = folder_new ();
-    const char *started = folder_path (folder, "started");
+    const char *started = folder_path (folder, "started"), *there = folder_path (folder, "there"),
+               *gate = folder_path (folder, "gate");
     long pid;
     assert_ok (dpool_wait_workers (pool, 2, PATIENCE_MS));
     dpool_async_result_t *result = assert_made (dpool_apply_async (pool, "spin", DPOOL_V (started)));
     wait_for_numbers (started, &pid, 1);
+    dpool_async_result_t *other
+        = assert_made (dpool_apply_async (pool, "touch_then_wait", DPOOL_V (there, gate)));
+    wait_for_path (there); /* by the other child: it has been forked, too */
+    make_file (gate);
+    assert_ok (dpool_async_result_get (other, PATIENCE_MS));
+    dpool_async_result_destroy (&other);
     assert_true (write_to_group ("pids.max", "1"));
     assert_int_equal (kill ((pid_t) pid, SIGKILL), 0);
     wait_for_numbers (started, (long[2]) { 0 }, 2); /* by the other child */
