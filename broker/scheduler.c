@@ -174,6 +174,7 @@ uint64_t scheduler_weight (const scheduler_t *self)
 void scheduler_tidy (scheduler_t *self)
 {
     scheduler_trim_records (self);
+    dp_buffer_fini (&self->scratch);
     for (dp_map_node_t *node = dp_map_first (&self->sessions); node != NULL;
          node = dp_map_next (&self->sessions, node))
         dp_map_shrink (&DP_CONTAINER (node, session_record_t, peer.by_id)->tasks);

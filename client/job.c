@@ -4,6 +4,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "core/utf8.h"
+#include "core/wire.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +19,7 @@ enum {
     MIN_AHEAD = 2,    /* tasks under way for each process, at least … */
     MAX_AHEAD = 1024, /* … and at most */
     CHUNK_BYTES = 4 << 20, /* arguments of one chunk, unless a single item is longer */
-    MAX_CHUNK = 1 << 20,
+    MAX_CHUNK = WIRE_MAX_ITEMS,
     MAX_APPETITE = 1 << 16,
     MAX_STRETCH = 1 << 20,              /* items between the oldest that is not taken and the newest */
     MAX_STREAM_CHUNK = MAX_STRETCH / 2, /* a stream must be able to hold the chunk that it waits for */
@@ -69,7 +70,7 @@ job_t *job_new (const job_spec_t *spec)
     self->time_limit_ms = spec->time_limit_ms;
     self->max_retries = spec->max_retries;
     self->is_at_most_once = spec->is_at_most_once;
-    self->chunk_size = spec->chunk_size;
+    self->chunk_size = spec->chunk_size < MAX_CHUNK ? spec->chunk_size : MAX_CHUNK;
     self->is_unordered = spec->is_unordered;
     self->chunk = 1;
     self->max_payload = DP_DEFAULT_MAX_PAYLOAD;

@@ -68,7 +68,7 @@ const char *wire_read_task (dp_reader_t *reader, wire_frames_t *frames, wire_tas
     /* A packed item takes a byte at least. */
     if (task->n_items == 0 || task->n_items > task->payload.len || task->first > UINT64_MAX - task->n_items)
         return "a task has an impossible count of items";
-    return NULL;
+    return task->n_items <= WIRE_MAX_ITEMS ? NULL : "a task has more than 1,048,576 items: split it";
 }
 
 #define N_RESULT 9

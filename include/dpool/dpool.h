@@ -228,7 +228,7 @@ typedef void (dpool_callback_t) (dpool_async_result_t *result, void *user_data);
 /* How a call is made. Start from DPOOL_CALL_OPTIONS_INIT. */
 typedef struct dpool_call_options_s {
     size_t size;                      /* set by DPOOL_CALL_OPTIONS_INIT */
-    size_t chunk_size;                /* items a chunk; 0 = automatic */
+    size_t chunk_size;                /* items a chunk, 1,048,576 at most; 0 = automatic */
     int time_limit_ms;                /* of one item's run, enforced, not retried; 0 = none */
     int max_retries;                  /* after a crash; default 2 */
     bool at_most_once;                /* never run twice: a loss is DPOOL_ELOST instead */

@@ -233,6 +233,16 @@ static void a_given_chunk_size_is_obeyed_to_the_short_last_chunk (void **state)
     job_destroy (&job);
 }
 
+/* No broker takes more. */
+static void no_chunk_is_longer_than_a_task_may_be (void **state)
+{
+    (void) state;
+    job_t *job = fixture_list (NULL, WIRE_MAX_ITEMS + 3, (job_spec_t) { .chunk_size = SIZE_MAX });
+    assert_int_equal (send (job, 1), WIRE_MAX_ITEMS);
+    assert_int_equal (send (job, 1), 3);
+    job_destroy (&job);
+}
+
 static void a_stream_waits_for_a_full_chunk_unless_it_is_eager_or_ended (void **state)
 {
     (void) state;
@@ -487,6 +497,7 @@ int main (void)
         cmocka_unit_test (unordered_items_come_in_the_order_of_their_arrival),
         cmocka_unit_test (an_item_has_one_outcome),
         cmocka_unit_test (an_error_reaches_the_caller_without_memory_too),
+        cmocka_unit_test (no_chunk_is_longer_than_a_task_may_be),
         cmocka_unit_test (a_given_chunk_size_is_obeyed_to_the_short_last_chunk),
         cmocka_unit_test (a_stream_waits_for_a_full_chunk_unless_it_is_eager_or_ended),
         cmocka_unit_test (chunks_grow_until_one_takes_some_milliseconds),

@@ -314,6 +314,21 @@ static void refuses_impossible_records (void **state)
     assert_int_equal (DECODE ("\x95\x0e\x00\x01\x04\x01"), -1); /* unknown question */
 }
 
+/* Of as many as there may be, and of one more. */
+static void refuses_a_task_of_too_many_items (void **state)
+{
+    (void) state;
+    size_t len = WIRE_MAX_ITEMS + 1;
+    uint8_t *items = dp_alloc (len);
+    wire_bytes_t frames[] = { { NULL, 0, 0 }, { items, len, 0 } };
+    static const char most[] = TASKS ("\x07", F, "\x96\x01\x01\x01\x00\xce\x00\x10\x00\x00\x01"),
+                      more[] = TASKS ("\x07", F, "\x96\x01\x01\x01\x00\xce\x00\x10\x00\x01\x01");
+    assert_int_equal (decode (most, sizeof most - 1, frames, 2), 0);
+    assert_int_equal (decode (more, sizeof more - 1, frames, 2), -1);
+    assert_string_equal (why, "a task has more than 1,048,576 items: split it");
+    dp_free (items);
+}
+
 static void refuses_hostile_counts (void **state)
 {
     (void) state;
@@ -407,6 +422,7 @@ int main (void)
         cmocka_unit_test (reads_of_a_foreign_version_only_the_version),
         cmocka_unit_test (refuses_bad_members),
         cmocka_unit_test (refuses_impossible_records),
+        cmocka_unit_test (refuses_a_task_of_too_many_items),
         cmocka_unit_test (refuses_hostile_counts),
         cmocka_unit_test (refuses_nesting_bombs),
         cmocka_unit_test (refuses_frames_that_do_not_match),
