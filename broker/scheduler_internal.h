@@ -177,7 +177,9 @@ typedef struct worker_record_s {
     size_t n_runs;
     uint64_t run_bytes;                /* of their arguments (R9) */
     uint64_t window_bytes, told_bytes; /* at most so many, as its HELLO said; and as it said last */
-    dp_map_t ghosts;                   /* of ghost_t */
+    int64_t progress_since_ms;         /* so many words on the progress of its runs were passed on since */
+    uint64_t n_progress;
+    dp_map_t ghosts; /* of ghost_t */
     dp_list_t orphans;
     dp_map_t sessions;      /* of known_session_t: told of by SESSION on this connection */
     dp_heap_node_t by_load; /* in its trade's idle ones while it has room */
@@ -218,6 +220,8 @@ typedef struct task_runs_s {
     uint64_t attempt, last_attempt; /* of the present run, or the last; the highest ever given */
     uint64_t n_items;               /* is_cut: they are the first of those that its arguments are of */
     uint64_t n_told;                /* items from the first on whose outcomes are held or were sent */
+    uint64_t told_first, told_end;  /* a row of items whose values are; equal = none */
+    uint64_t n_said;                /* items in results of runs that went on, all together */
     bool is_cut;
     uint8_t number; /* of the block */
 } task_runs_t;
@@ -505,7 +509,8 @@ task_t *scheduler_new_record (scheduler_t *self, uint64_t id, const task_numbers
                               const wire_bytes_t *payload, dp_blob_t *blob);
 void scheduler_free_record (scheduler_t *self, task_t *task); /* with its blob, and runs without results */
 void scheduler_drop_payload (task_t *task);
-uint64_t scheduler_n_items_of (const task_t *task);
+uint64_t scheduler_n_submitted_of (const task_t *task); /* items; 0 = adopted by its id */
+uint64_t scheduler_n_items_of (const task_t *task);     /* those of them that a cut has left */
 uint64_t scheduler_n_told_of (const task_t *task);
 dp_list_t *scheduler_held_of (task_t *task);             /* NULL = none */
 uint64_t scheduler_attempt_of (const task_t *task);      /* of the present run, or the last */
@@ -560,6 +565,9 @@ void scheduler_on_ack (scheduler_t *self, session_record_t *session, uint64_t ac
 void scheduler_drop_held (scheduler_t *self, task_t *task);
 void scheduler_free_held (scheduler_t *self, session_record_t *session);
 
+/* scheduler_parts.c: results of runs that go on. False: this one says nothing new, or what cannot be. */
+bool scheduler_take_part (scheduler_t *self, task_t *task, const wire_result_t *result);
+
 /* scheduler_results.c: what workers report */
 void scheduler_on_results (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message,
                            dp_blob_t *const *blobs);
@@ -578,6 +586,8 @@ void scheduler_mark_cancelled (task_t *task);
 /* Is a task of this payload more than the session may have here? */
 bool scheduler_is_excess (const scheduler_t *self, const session_record_t *session, size_t payload_len);
 void scheduler_weigh_held (scheduler_t *self, session_record_t *session, size_t len, bool is_coming);
+/* Do workers go on with results of a session that is full, more than can have been on their way? */
+bool scheduler_is_flooded (const scheduler_t *self, const session_record_t *session);
 void scheduler_share_room (scheduler_t *self);
 
 /* scheduler_excess.c: what is submitted beyond the room */

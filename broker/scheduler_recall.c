@@ -54,7 +54,8 @@ bool scheduler_cut (scheduler_t *self, task_t *task, const wire_result_t *result
         return false;
     uint64_t n_items = scheduler_n_items_of (task);
     if (n_items == 0)
-        return true; /* adopted by its id: its client knows how long it was */
+        return scheduler_take_part (self, task,
+                                    result); /* adopted by its id: its client knows how long it was */
     if (result->first >= n_items || result->n_items != n_items - result->first)
         return false;
     task_runs_t *runs = scheduler_need_runs (self, task);

@@ -95,13 +95,16 @@ void scheduler_take_attempt_back (task_t *task)
         task->by.runs->attempt = --task->by.runs->last_attempt;
 }
 
-uint64_t scheduler_n_items_of (const task_t *task)
+uint64_t scheduler_n_submitted_of (const task_t *task)
 {
-    if (task->has_runs && task->by.runs->is_cut)
-        return task->by.runs->n_items;
     const uint8_t *at = packed_numbers (task);
     unpack (&at);
     return unpack (&at);
+}
+
+uint64_t scheduler_n_items_of (const task_t *task)
+{
+    return task->has_runs && task->by.runs->is_cut ? task->by.runs->n_items : scheduler_n_submitted_of (task);
 }
 
 uint64_t scheduler_n_told_of (const task_t *task)

@@ -64,7 +64,8 @@ static task_t *task_of (const scheduler_t *self, const worker_record_t *worker, 
     return session != NULL ? scheduler_task (session, result->id) : NULL;
 }
 
-static void take_result (scheduler_t *self, int64_t now_ms, worker_record_t *worker,
+/* False: the worker is refused, and the result was not taken. */
+static bool take_result (scheduler_t *self, int64_t now_ms, worker_record_t *worker,
                          const wire_result_t *result, dp_blob_t *const *blobs)
 {
     dp_acks_take (&worker->peer.acks, now_ms, result->payload.len);
@@ -76,24 +77,35 @@ static void take_result (scheduler_t *self, int64_t now_ms, worker_record_t *wor
         scheduler_end_ghost (worker, result->session, result->id, result->attempt);
     if (task == NULL || !counts (task, is_present, result) || !scheduler_has_say (worker, task)) {
         self->stats.total_late_results++;
-        return;
+        return true;
     }
+    if (scheduler_is_flooded (self, scheduler_session_of (task))) {
+        scheduler_refuse (
+            self, now_ms, worker->peer.connection, WIRE_REFUSED_LIMIT,
+            "it sends results of sessions that are full, and does not heed the ROOM that says so");
+        return false;
+    }
+    wire_result_t kept = *result;
+    kept.is_final = result->is_final && !is_partial (task, is_present, result);
     bool is_cut = scheduler_is_cut (result);
     if (is_cut && !scheduler_cut (self, task, result))
-        return;
+        return true;
+    if (!is_cut && !kept.is_final && !scheduler_take_part (self, task, &kept)) {
+        self->stats.total_late_results++;
+        return true;
+    }
     if (!is_cut) /* what it says of the time is said again by the results of what is left */
         account (task, result);
     if (is_stopped_by_nobody (task, result)) {
         scheduler_return (self, now_ms, task,
                           result->status == OUTCOME_KILLED ? RETURN_LOST : RETURN_RELEASED);
-        return;
+        return true;
     }
-    wire_result_t kept = *result;
-    kept.is_final = result->is_final && !is_partial (task, is_present, result);
     if (kept.is_final)
         take_final (self, task, is_present);
     scheduler_hold (self, task, &kept,
                     result->payload.frame > 0 && blobs != NULL ? blobs[result->payload.frame] : NULL);
+    return true;
 }
 
 void scheduler_on_results (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message,
@@ -103,7 +115,8 @@ void scheduler_on_results (scheduler_t *self, int64_t now_ms, peer_t *peer, wire
     scheduler_take_window (worker, message);
     wire_result_t result;
     while (wire_next_result (message, &result))
-        take_result (self, now_ms, worker, &result, blobs);
+        if (!take_result (self, now_ms, worker, &result, blobs))
+            return;
     scheduler_rank (self, worker);
     scheduler_touch (self, peer);
 }
@@ -118,9 +131,24 @@ static void note_start (task_t *task, int64_t now_ms, const wire_run_t *run)
         scheduler_set_since (task, now_ms - (int64_t) run->since_ms);
 }
 
+/* An honest worker says of each run once in 100 ms how far it is, and two of these may come together. What it
+   says beyond that is not passed on: its client hears of the run again. */
+static bool may_pass_on (worker_record_t *worker, int64_t now_ms)
+{
+    enum { EVERY_MS = 100, EACH = 2, MOST = 2048 };
+    if (now_ms - worker->progress_since_ms >= EVERY_MS) {
+        worker->progress_since_ms = now_ms;
+        worker->n_progress = 0;
+    }
+    if (worker->n_progress >= MOST || worker->n_progress >= EACH * worker->n_runs)
+        return false;
+    worker->n_progress++;
+    return true;
+}
+
 void scheduler_on_progress (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message)
 {
-    const worker_record_t *worker = DP_CONTAINER (peer, worker_record_t, peer);
+    worker_record_t *worker = DP_CONTAINER (peer, worker_record_t, peer);
     wire_run_t run;
     while (wire_next_run (message, &run)) {
         session_record_t *session = scheduler_session (self, run.session);
@@ -129,7 +157,7 @@ void scheduler_on_progress (scheduler_t *self, int64_t now_ms, peer_t *peer, wir
             || scheduler_attempt_of (task) != run.attempt)
             continue;
         note_start (task, now_ms, &run);
-        if (session->peer.connection == 0)
+        if (session->peer.connection == 0 || !may_pass_on (worker, now_ms))
             continue;
         run.session = 0;
         run.worker = (wire_text_t) { peer->name, strlen (peer->name) };

@@ -162,6 +162,20 @@ static bool is_stuffed (const scheduler_t *self, const session_record_t *session
            && session->held_bytes > most_held (self, session) + eighths (self, EIGHTHS_FROM_WORKERS);
 }
 
+/* Workers that heed ROOM have no more than their shares on the way, which may be the least, and now and then
+   a long payload alone. Whoever should be meant by mistake loses nothing: it comes back, hears which sessions
+   are full, and sends later what was not taken. */
+bool scheduler_is_flooded (const scheduler_t *self, const session_record_t *session)
+{
+    enum { LONG_ONES = 4 };
+    if (!is_limited (self) || !session->is_full)
+        return false;
+    uint64_t n_peers = self->sessions.count + self->workers.count;
+    return self->held_bytes > eighths (self, EIGHTHS_HELD + EIGHTHS_FROM_WORKERS)
+                                  + n_peers * self->config.least_room_bytes
+                                  + LONG_ONES * self->config.max_payload_bytes;
+}
+
 bool scheduler_is_excess (const scheduler_t *self, const session_record_t *session, size_t payload_len)
 {
     uint64_t used = session->task_bytes - session->cancelled_bytes,

@@ -40,6 +40,7 @@ typedef struct scene_s {
     void *client, *worker, *sockets[256];
     size_t n_sockets, next_socket;
     uint64_t n_acts, n_hellos;
+    wire_run_t run; /* that its worker was given; attempt 0 = none so far */
     uint8_t *bytes;
     size_t n_bytes;
     void *mapped; /* memory that it offers; its descriptor is among fds */

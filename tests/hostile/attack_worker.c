@@ -10,7 +10,7 @@
 #include "core/outcome.h"
 #include "net/message.h"
 
-enum { FEW = 16, BATCH = 100, MAX_PAYLOAD = 64 << 20 };
+enum { FEW = 16, BATCH = 100, MAX_PAYLOAD = 64 << 20, LONG_TASK = 100 };
 
 static void open_worker (scene_t *self, attack_role_t role)
 {
@@ -36,6 +36,44 @@ static void submit_and_never_answer (scene_t *self, attack_role_t role)
     scene_submit (self->client, 1 + self->n_acts * BATCH, BATCH, 100);
     scene_drain (self->client);
     scene_drain (self->worker);
+}
+
+static void note_run (scene_t *self, wire_message_t *message)
+{
+    wire_group_t group;
+    wire_task_t task;
+    while (message->kind == WIRE_TASKS && wire_next_group (message, &group))
+        while (wire_next_task (message, &task))
+            self->run = (wire_run_t) {
+                .session = group.session, .id = task.id, .attempt = task.attempt, .state = WIRE_RUN_RUNNING
+            };
+}
+
+/* Its worker takes the one task that its client submits, which reads nothing from then on. */
+static bool has_run (scene_t *self)
+{
+    dp_incoming_t incoming;
+    if (self->run.attempt == 0 && self->n_acts % BATCH == 0)
+        scene_submit (self->client, 1, 1, LONG_TASK);
+    while (dp_incoming_receive (&incoming, self->worker, false, MAX_PAYLOAD) > 0) {
+        if (incoming.malformed == NULL)
+            note_run (self, &incoming.message);
+        dp_incoming_fini (&incoming);
+    }
+    return self->run.attempt > 0;
+}
+
+static void say_how_far_it_is (scene_t *self, attack_role_t role)
+{
+    dp_outbox_t out = { NULL, NULL, 0 };
+    wire_batch_t batch = { 0 };
+    (void) role;
+    if (!has_run (self))
+        return;
+    for (int i = 0; i < 10 * BATCH; i++)
+        wire_add_run (&batch, &out, 0, WIRE_PROGRESS, &self->run);
+    wire_flush (&batch, &out, 0, 0, 0);
+    scene_send (self->worker, &out);
 }
 
 /* The outcome of one item, which is not what it should be. */
@@ -138,6 +176,26 @@ static void answer_wrongly (scene_t *self, attack_role_t role)
     scene_drain (self->client);
 }
 
+/* A run that goes on for ever: the same item again and again, and items that it has not. */
+static void answer_without_end (scene_t *self, attack_role_t role)
+{
+    dp_outbox_t out = { NULL, NULL, 0 };
+    wire_batch_t batch = { 0 };
+    (void) role;
+    if (!has_run (self))
+        return;
+    for (uint64_t i = 0; i < BATCH; i++) {
+        wire_result_t result = { .session = self->run.session,
+                                 .id = self->run.id,
+                                 .attempt = self->run.attempt,
+                                 .first = i % 2 == 0 ? 0 : self->n_acts * BATCH + i,
+                                 .status = OUTCOME_VALUE };
+        add_result (&batch, &out, &result);
+    }
+    wire_flush (&batch, &out, 0, 0, 0);
+    scene_send (self->worker, &out);
+}
+
 /* Outcomes that are none: the client finds that out, not the broker. */
 static void answer_garbage (scene_t *self, attack_role_t role)
 {
@@ -193,6 +251,11 @@ const attack_t attack_worker_table[] = {
       .act = submit_and_never_answer,
       .most_mib = 256,
       .left_mib = 128 },
+    { .name = "a run that goes on for ever",
+      .role = AS_WORKER,
+      .begin = open_greedy,
+      .act = answer_without_end },
+    { .name = "progress without end", .role = AS_WORKER, .begin = open_greedy, .act = say_how_far_it_is },
     { .name = "workers that come and go",
       .role = AS_WORKER,
       .act = flood_with_hellos,
