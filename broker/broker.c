@@ -23,10 +23,11 @@ enum {
     MOST_ON_FD = 64,     /* more connections of one descriptor are not probed */
     STRANGER_MS = 10000, /* a connection may be silent about who it is for so long */
     HANDSHAKE_MS = 3000,
-    BACKLOG = 4096,       /* all peers return at once after a restart */
-    MOST_UNSENT = 100000, /* messages for one peer: windows bound them, but not everybody keeps to his */
-    MOST_UNREAD = 1000,   /* of one peer, who has to wait then */
-    FAULT_REFUSED = 200,  /* what a message weighs that is refused … */
+    BACKLOG = 4096,      /* all peers return at once after a restart */
+    MOST_UNSENT = 5000,  /* messages for one peer, of 64 KiB and their payloads; those that answer the longest
+                            CLAIM are 4,096 */
+    MOST_UNREAD = 1000,  /* of one peer, who has to wait then */
+    FAULT_REFUSED = 200, /* what a message weighs that is refused … */
     FAULT_STRAY = 1, /* … and one of whoever has not said HELLO, or says it again: many may be under way … */
     MOST_FAULTS = 2000, /* … until the connection is closed */
     KEEPALIVE_IDLE_S = 10,
@@ -227,7 +228,20 @@ static void disconnect (broker_t *self, uint64_t connection)
     scheduler_disconnected (self->scheduler, self->now_ms, connection);
 }
 
-/* 0, or -1 when the peer is gone or takes nothing more: the connection is over. */
+/* Who goes on with what is refused is hung up on: such messages cost us more than him. ZeroMQ cannot do that,
+   but takes it as if he had closed the connection. The descriptor may be another's by now: of one who has
+   said HELLO that is known, any other comes back. */
+static void blame (broker_t *self, int fd, unsigned weight)
+{
+    if (peers_blame (self->peers, fd, weight) < MOST_FAULTS || peers_on_fd (self->peers, fd, NULL, 0) > 0)
+        return;
+    shutdown (fd, SHUT_RDWR);
+    peers_absolve (self->peers, fd); /* what is left of him shall not end whoever has the descriptor next */
+}
+
+/* 0, or -1 when the peer is gone or takes nothing more: the connection is over. For whoever does not read all
+   that is said to him would be kept until he goes, by ZeroMQ and beyond all limits of ours: he is hung up on,
+   which frees it. */
 static int send_to (broker_t *self, dp_outgoing_t *message)
 {
     size_t len;
@@ -240,7 +254,11 @@ static int send_to (broker_t *self, dp_outgoing_t *message)
     dp_watch_used (&self->mail);
     if (dp_outgoing_send (message, self->router, routing_id, len) == 0)
         return 0;
+    bool is_unread = errno == EAGAIN;
+    int fd = peers_fd (self->peers, message->to);
     disconnect (self, message->to);
+    if (is_unread)
+        blame (self, fd, MOST_FAULTS);
     return -1;
 }
 
@@ -262,17 +280,6 @@ static void turn_away (broker_t *self, const dp_incoming_t *incoming)
     snprintf (text, sizeof text, "peers are turned away: there is no room for more than %zu",
               self->most_peers);
     self->log (text);
-}
-
-/* Who goes on with what is refused is hung up on: such messages cost us more than him. ZeroMQ cannot do that,
-   but takes it as if he had closed the connection. The descriptor may be another's by now: of one who has
-   said HELLO that is known, any other comes back. */
-static void blame (broker_t *self, int fd, unsigned weight)
-{
-    if (peers_blame (self->peers, fd, weight) < MOST_FAULTS || peers_on_fd (self->peers, fd, NULL, 0) > 0)
-        return;
-    shutdown (fd, SHUT_RDWR);
-    peers_absolve (self->peers, fd); /* what is left of him shall not end whoever has the descriptor next */
 }
 
 /* Does the key of the message allow it? What is not allowed ends the connection. */

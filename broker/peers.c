@@ -275,6 +275,12 @@ bool peers_is_stranger (const peers_t *self, uint64_t connection)
     return entry != NULL && !dp_list_is_empty (&entry->in_strangers);
 }
 
+int peers_fd (const peers_t *self, uint64_t connection)
+{
+    const entry_t *entry = entry_of_connection (self, connection);
+    return entry != NULL ? entry->fd : -1;
+}
+
 const uint8_t *peers_routing_id (const peers_t *self, uint64_t connection, size_t *len)
 {
     const entry_t *entry = entry_of_connection (self, connection);

@@ -39,6 +39,9 @@ bool peers_is_stranger (const peers_t *self, uint64_t connection);
 /* Where to send to it; NULL when it is unknown. Borrowed until the next call that changes the table. */
 const uint8_t *peers_routing_id (const peers_t *self, uint64_t connection, size_t *len);
 
+/* The descriptor on which it was heard last; -1 = unknown. */
+int peers_fd (const peers_t *self, uint64_t connection);
+
 /* What is shared with it, and the id by which the peer is known on any connection. To set it takes it; where
    the connection is unknown it ends at once. NULL and 0 = nothing is. */
 void peers_share (peers_t *self, uint64_t connection, uint64_t id, dp_sharing_t **sharing_p);

@@ -202,6 +202,21 @@ static void submit_and_never_read (scene_t *self, attack_role_t role)
     scene_submit (self->client, 1 + self->n_acts * BATCH, BATCH, RESULT_BYTES);
 }
 
+/* There are none of these tasks, and each is said to be missing for itself. */
+static void cancel_and_never_read (scene_t *self, attack_role_t role)
+{
+    dp_outbox_t out = { NULL, NULL, 0 };
+    wire_batch_t batch = { 0 };
+    (void) role;
+    for (uint64_t i = 0; i < 10 * BATCH; i++) {
+        uint64_t id = 2 * (1 + self->n_acts * 10 * BATCH + i);
+        wire_range_t range = { id, id, false };
+        wire_add_range (&batch, &out, 0, WIRE_CANCEL, &range);
+    }
+    wire_flush (&batch, &out, 0, 0, 0);
+    scene_send (self->client, &out);
+}
+
 static void ask (scene_t *self, wire_question_t question)
 {
     dp_outbox_t out = { NULL, NULL, 0 };
@@ -302,6 +317,11 @@ const attack_t attack_peer_table[] = {
       .act = submit_and_never_read,
       .most_mib = 256,
       .left_mib = 128 },
+    { .name = "cancels, and never reads",
+      .role = AS_CLIENT,
+      .begin = open_client,
+      .act = cancel_and_never_read,
+      .most_mib = 160 }, /* answers that wait until it is hung up on */
     { .name = "questions, and never reads",
       .role = AS_CLIENT,
       .begin = open_client,

@@ -22,6 +22,7 @@ enum {
     SLACK_KIB = 48 * 1024, /* programs, threads, and what ZeroMQ has read ahead */
     PAYLOAD = 64 * 1024,
     N_TASKS = 8192, /* 512 MiB */
+    N_CANCELS = 20000,
     MAX_PAYLOAD = 64 << 20
 };
 
@@ -49,7 +50,7 @@ static void send_all (fixture_t *self, dp_outbox_t *out)
 static int set_up (void **state)
 {
     static const char *const arguments[] = { "--memory-limit", "16M", NULL };
-    static const int linger = 0;
+    static const int linger = 0, never = -1;
     fixture_t *self = calloc (1, sizeof *self);
     assert_non_null (self);
     self->cluster = cluster_new (arguments);
@@ -57,6 +58,7 @@ static int set_up (void **state)
     self->dealer = zmq_socket (self->context, ZMQ_DEALER);
     assert_non_null (self->dealer);
     zmq_setsockopt (self->dealer, ZMQ_LINGER, &linger, sizeof linger);
+    zmq_setsockopt (self->dealer, ZMQ_RECONNECT_IVL, &never, sizeof never);
     assert_int_equal (zmq_connect (self->dealer, cluster_endpoint (self->cluster)), 0);
     dp_outbox_t out = { NULL, NULL, 0 };
     wire_batch_t claim = { 0 };
@@ -140,7 +142,7 @@ static long peak_kib (const fixture_t *self)
     return kib;
 }
 
-static void check_broker (fixture_t *self)
+static void check_serves (fixture_t *self)
 {
     cluster_add_worker (self->cluster, 1, NULL, "main");
     dpool_t *pool = assert_opens (cluster_endpoint (self->cluster));
@@ -149,6 +151,11 @@ static void check_broker (fixture_t *self)
     assert_number (value, 49);
     dpool_value_destroy (&value);
     dpool_destroy (&pool);
+}
+
+static void check_broker (fixture_t *self)
+{
+    check_serves (self);
     long kib = peak_kib (self);
     print_message ("at most %ld MiB in the broker, of %d MiB that were sent to it\n", kib / 1024,
                    (int) (self->last_id * PAYLOAD >> 20));
@@ -182,6 +189,31 @@ static void one_that_does_not_even_listen_takes_no_more (void **state)
     check_broker (self);
 }
 
+/* What it has not, with gaps between, so that each is answered for itself. It never hears that there is none
+   of them, and would have the broker keep all these answers for it. */
+static void one_that_cancels_and_never_reads_is_hung_up_on (void **state)
+{
+    fixture_t *self = *state;
+    size_t n = 0;
+    while (n < N_CANCELS && may_send (self, 1000)) {
+        dp_outbox_t out = { NULL, NULL, 0 };
+        wire_batch_t batch = { 0 };
+        for (uint64_t i = 0; i < WIRE_BATCH_RECORDS; i++) {
+            uint64_t id = 2 * ++self->last_id;
+            wire_add_range (&batch, &out, 0, WIRE_CANCEL, &(wire_range_t) { id, id, false });
+        }
+        wire_flush (&batch, &out, 0, 0, 0);
+        for (dp_outgoing_t *message; (message = dp_outbox_take (&out)) != NULL;) {
+            (void) dp_outgoing_send (message, self->dealer, NULL, 0);
+            dp_outgoing_destroy (&message);
+        }
+        n++;
+    }
+    print_message ("it could say %zu of %d CANCELs\n", n, (int) N_CANCELS);
+    assert_true (n < N_CANCELS);
+    check_serves (self);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown (name, set_up, tear_down)
 
 int main (int argc, char **argv)
@@ -189,6 +221,7 @@ int main (int argc, char **argv)
     static const struct CMUnitTest tests[] = {
         CASE (a_client_that_does_not_heed_room_hears_that_the_rest_is_missing),
         CASE (one_that_does_not_even_listen_takes_no_more),
+        CASE (one_that_cancels_and_never_reads_is_hung_up_on),
     };
     setvbuf (stdout, NULL, _IOLBF, 0);
     if (argc > 1)

@@ -55,7 +55,9 @@ static void finds_the_routing_id_again (void **state)
     assert_non_null (id);
     assert_int_equal (len, 5);
     assert_memory_equal (id, "\0abcd", 5);
+    assert_int_equal (peers_fd (peers, one), 3);
     assert_null (peers_routing_id (peers, one + 1, &len));
+    assert_int_equal (peers_fd (peers, one + 1), -1);
     assert_null (peers_routing_id (peers, 0, &len));
     peers_destroy (&peers);
 }
