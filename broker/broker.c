@@ -24,8 +24,7 @@ enum {
     STRANGER_MS = 10000, /* a connection may be silent about who it is for so long */
     HANDSHAKE_MS = 3000,
     BACKLOG = 4096,      /* all peers return at once after a restart */
-    MOST_UNSENT = 5000,  /* messages for one peer, of 64 KiB and their payloads; those that answer the longest
-                            CLAIM are 4,096 */
+    MOST_UNSENT = 5000,  /* messages for one peer; the longest CLAIM is answered by 4,096 */
     MOST_UNREAD = 1000,  /* of one peer, who has to wait then */
     FAULT_REFUSED = 200, /* what a message weighs that is refused … */
     FAULT_STRAY = 1, /* … and one of whoever has not said HELLO, or says it again: many may be under way … */
@@ -239,9 +238,8 @@ static void blame (broker_t *self, int fd, unsigned weight)
     peers_absolve (self->peers, fd); /* what is left of him shall not end whoever has the descriptor next */
 }
 
-/* 0, or -1 when the peer is gone or takes nothing more: the connection is over. For whoever does not read all
-   that is said to him would be kept until he goes, by ZeroMQ and beyond all limits of ours: he is hung up on,
-   which frees it. */
+/* 0, or -1 when the peer is gone or takes nothing more: the connection is over. Whoever does not read is hung
+   up on, which frees what ZeroMQ has kept for him. */
 static int send_to (broker_t *self, dp_outgoing_t *message)
 {
     size_t len;
@@ -254,11 +252,9 @@ static int send_to (broker_t *self, dp_outgoing_t *message)
     dp_watch_used (&self->mail);
     if (dp_outgoing_send (message, self->router, routing_id, len) == 0)
         return 0;
-    bool is_unread = errno == EAGAIN;
-    int fd = peers_fd (self->peers, message->to);
+    int fd = errno == EAGAIN ? peers_fd (self->peers, message->to) : -1;
     disconnect (self, message->to);
-    if (is_unread)
-        blame (self, fd, MOST_FAULTS);
+    blame (self, fd, MOST_FAULTS);
     return -1;
 }
 
