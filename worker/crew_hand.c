@@ -16,10 +16,11 @@ void crew_learn (crew_t *self, uint64_t run_us)
     self->is_measured = true;
 }
 
-/* Are runs so short that a child should have its next one before it asks for it? */
+/* Are runs so short that a child should have its next one before it asks for it? Only where another child
+   could have it instead. */
 static bool hands_ahead (const crew_t *self)
 {
-    return self->is_measured && self->mean_us < CREW_SHORT_US;
+    return self->is_measured && self->mean_us < CREW_SHORT_US && self->processes > 1;
 }
 
 /* What is started while a result goes to the broker and the next task comes from there must be here by then.
@@ -42,10 +43,8 @@ uint64_t crew_window (const crew_t *self, const crew_broker_t *broker)
 /* How many runs a child may have at a time. */
 static size_t depth (const crew_t *self)
 {
-    if (!hands_ahead (self))
-        return 1;
-    if (self->mean_us >= CREW_TINY_US)
-        return 2;
+    if (!self->is_measured || self->mean_us >= CREW_TINY_US)
+        return hands_ahead (self) ? 2 : 1;
     uint64_t n = CREW_AHEAD_US / (self->mean_us > 0 ? self->mean_us : 1);
     return n < CREW_MAX_AHEAD ? (size_t) n : CREW_MAX_AHEAD;
 }

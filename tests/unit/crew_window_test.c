@@ -32,10 +32,10 @@ static void asks_for_as_many_tiny_tasks_as_bridge_a_round_trip (void **state)
     rig_destroy (&rig);
 }
 
-static void asks_for_no_more_than_its_processes_when_tasks_are_long (void **state)
+static void a_single_process_asks_for_no_task_of_some_milliseconds_ahead (void **state)
 {
     WITH_RIG (1, 1);
-    run_one (rig, 1, 500000);
+    run_one (rig, 1, 5000);
     rig_expect_part (rig, "RESULTS w1 ");
     rig_destroy (&rig);
 }
@@ -141,13 +141,16 @@ static void hands_tiny_runs_out_ahead (void **state)
 
 static void asks_for_one_short_run_ahead_for_each_process_and_hands_it_out (void **state)
 {
-    WITH_RIG (1, 1);
-    run_one (rig, 1, 5000);
-    rig_expect_part (rig, "RESULTS w2 ");
-    rig_forget (rig);
-    rig_tasks (rig, 0, 2, 4);
+    WITH_RIG (2, 1);
+    rig_tasks (rig, 0, 1, 1);
     rig_turn (rig, 0);
-    rig_expect (rig, "hand 0 #2 task 2\nhand 0 #3 task 3\n");
+    rig_value (rig, 1, 1, 5000);
+    rig_turn (rig, 0);
+    rig_expect_part (rig, "RESULTS w4 ");
+    rig_forget (rig);
+    rig_tasks (rig, 0, 2, 6);
+    rig_turn (rig, 0);
+    rig_expect (rig, "hand 1 #2 task 2\nhand 0 #3 task 3\nhand 1 #4 task 4\nhand 0 #5 task 5\n");
     rig_destroy (&rig);
 }
 
@@ -554,7 +557,7 @@ int main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (asks_for_as_many_tiny_tasks_as_bridge_a_round_trip),
-        cmocka_unit_test (asks_for_no_more_than_its_processes_when_tasks_are_long),
+        cmocka_unit_test (a_single_process_asks_for_no_task_of_some_milliseconds_ahead),
         cmocka_unit_test (never_asks_for_more_than_a_thousand_beyond_its_processes),
         cmocka_unit_test (asks_a_far_broker_for_what_bridges_the_round_trip_too),
         cmocka_unit_test (hands_no_more_out_ahead_though_the_broker_is_far),
