@@ -24,7 +24,7 @@ enum {
     STRANGER_MS = 10000, /* a connection may be silent about who it is for so long */
     HANDSHAKE_MS = 3000,
     BACKLOG = 4096,      /* all peers return at once after a restart */
-    MOST_UNSENT = 5000,  /* messages for one peer; the longest CLAIM is answered by 4,096 */
+    MOST_UNSENT = 5000,  /* messages for one peer: more than answer the longest CLAIM */
     MOST_UNREAD = 1000,  /* of one peer, who has to wait then */
     FAULT_REFUSED = 200, /* what a message weighs that is refused … */
     FAULT_STRAY = 1, /* … and one of whoever has not said HELLO, or says it again: many may be under way … */

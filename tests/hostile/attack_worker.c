@@ -70,7 +70,7 @@ static void say_how_far_it_is (scene_t *self, attack_role_t role)
     (void) role;
     if (!has_run (self))
         return;
-    for (int i = 0; i < 10 * BATCH; i++)
+    for (int i = 0; i < 5 * BATCH; i++)
         wire_add_run (&batch, &out, 0, WIRE_PROGRESS, &self->run);
     wire_flush (&batch, &out, 0, 0, 0);
     scene_send (self->worker, &out);
