@@ -503,33 +503,16 @@ static void forget_dropped (broker_t *self)
 
 /* ---- A turn ---------------------------------------------------------------------------------- */
 
-static void log_connections (broker_t *self)
-{
-    char text[160];
-    int refusal = monitor_take_refusal (self->monitor, self->now_ms);
-    if (refusal != 0) {
-        snprintf (text, sizeof text, "cannot accept more connections: %s%s", zmq_strerror (refusal),
-                  refusal == EMFILE || refusal == ENFILE ? " (raise the limit: ulimit -n, or LimitNOFILE=)"
-                                                         : "");
-        self->log (text);
-    }
-    size_t n_strangers = monitor_take_strangers (self->monitor, self->now_ms);
-    if (n_strangers > 0 && !self->is_quiet) {
-        snprintf (text, sizeof text,
-                  "%zu connection%s closed that did not speak ZeroMQ: no dpool program made %s", n_strangers,
-                  n_strangers == 1 ? " was" : "s were", n_strangers == 1 ? "it" : "them");
-        self->log (text);
-    }
-}
-
 static void log_events (broker_t *self)
 {
     const char *line;
+    char text[160];
     while (scheduler_next_event (self->scheduler, &line))
         if (self->log != NULL && !self->is_quiet)
             self->log (line);
-    if (self->monitor != NULL && self->log != NULL)
-        log_connections (self);
+    while (self->monitor != NULL && self->log != NULL
+           && monitor_next_line (self->monitor, self->now_ms, self->is_quiet, text, sizeof text))
+        self->log (text);
 }
 
 void broker_tidy (broker_t *self)

@@ -177,7 +177,7 @@ int64_t monitor_deadline_ms (const monitor_t *self)
     return self->look_at_ms;
 }
 
-size_t monitor_take_strangers (monitor_t *self, int64_t now_ms)
+static size_t take_strangers (monitor_t *self, int64_t now_ms)
 {
     size_t n = self->n_strangers;
     if (n == 0 || (self->strangers_at_ms != 0 && now_ms - self->strangers_at_ms < STRANGERS_EVERY_MS))
@@ -187,7 +187,7 @@ size_t monitor_take_strangers (monitor_t *self, int64_t now_ms)
     return n;
 }
 
-int monitor_take_refusal (monitor_t *self, int64_t now_ms)
+static int take_refusal (monitor_t *self, int64_t now_ms)
 {
     int refusal = self->refusal;
     self->refusal = 0;
@@ -195,4 +195,21 @@ int monitor_take_refusal (monitor_t *self, int64_t now_ms)
         return 0;
     self->refusal_at_ms = now_ms;
     return refusal;
+}
+
+bool monitor_next_line (monitor_t *self, int64_t now_ms, bool is_quiet, char *line, size_t size)
+{
+    int refusal = take_refusal (self, now_ms);
+    if (refusal != 0) {
+        bool is_full = refusal == EMFILE || refusal == ENFILE;
+        snprintf (line, size, "cannot accept more connections: %s%s", zmq_strerror (refusal),
+                  is_full ? " (raise the limit: ulimit -n, or LimitNOFILE=)" : "");
+        return true;
+    }
+    size_t n = is_quiet ? 0 : take_strangers (self, now_ms);
+    if (n == 0)
+        return false;
+    snprintf (line, size, "%zu connection%s closed that did not speak ZeroMQ: no dpool program made %s", n,
+              n == 1 ? " was" : "s were", n == 1 ? "it" : "them");
+    return true;
 }

@@ -32,11 +32,10 @@ bool monitor_next_suspect (monitor_t *self, int64_t now_ms, int *fd);
 /* When the next one is due; DP_NEVER when there is none. */
 int64_t monitor_deadline_ms (const monitor_t *self);
 
-/* How many connections broke ZeroMQ's handshake, or said nothing until its time was over, since this was told
-   last; 0 = nothing to tell now. Those that were just closed do not count: that is how ports are checked. */
-size_t monitor_take_strangers (monitor_t *self, int64_t now_ms);
-
-/* The errno of the last connection that could not be accepted, once for each row of them; 0 = none. */
-int monitor_take_refusal (monitor_t *self, int64_t now_ms);
+/* What there is to log now, a line each: that connections could not be accepted, once for each row of them,
+   and how many broke ZeroMQ's handshake, or said nothing until its time was over, now and then. Those that
+   were just closed do not count: that is how ports are checked. False when there is no more. Where it is
+   quiet only the first are told of. */
+bool monitor_next_line (monitor_t *self, int64_t now_ms, bool is_quiet, char *line, size_t size);
 
 #endif
