@@ -34,7 +34,17 @@ static int fail_other_way (const char *endpoint, bool is_secure)
                     endpoint);
 }
 
-static int fail_stranger (const char *endpoint, const dp_keys_t *keys, void *context)
+/* A broker that has no CPU to speak of is as silent. */
+static int fail_silent (const char *endpoint)
+{
+    return dp_fail (
+        DPOOL_ENOTDPOOL,
+        "what listens at %s is not a dpool broker, or has been too busy to answer: check the port, "
+        "or give it more time by connect_timeout_ms",
+        endpoint);
+}
+
+static int fail_stranger (dp_reach_t reach, const char *endpoint, const dp_keys_t *keys, void *context)
 {
     /* Whoever does not speak as we do hangs up, as many things do that are no broker, and the reason that it
        gives is often lost by that. So it is asked. */
@@ -47,6 +57,8 @@ static int fail_stranger (const char *endpoint, const dp_keys_t *keys, void *con
             endpoint, keys->server_key);
     if (greeting == (keys != NULL ? DP_GREETING_PLAIN : DP_GREETING_ENCRYPTED))
         return fail_other_way (endpoint, keys != NULL);
+    if (reach == DP_CONNECTED)
+        return fail_silent (endpoint);
     return dp_fail (DPOOL_ENOTDPOOL, "what listens at %s is not a dpool broker: check the port", endpoint);
 }
 
@@ -63,10 +75,9 @@ int dp_reach_fail (dp_reach_t reach, const char *endpoint, const dp_keys_t *keys
         return fail_other_way (endpoint, keys != NULL);
     case DP_CONNECTED:
     case DP_NOT_ZMQ:
-        return fail_stranger (endpoint, keys, context);
+        return fail_stranger (reach, endpoint, keys, context);
     case DP_HANDSHAKEN:
-        return dp_fail (DPOOL_ENOTDPOOL, "what listens at %s is not a dpool broker: check the port",
-                        endpoint);
+        return fail_silent (endpoint);
     case DP_UNKNOWN:
         return dp_fail (DPOOL_ENOBROKER, "the host of %s is not known: check how it is written, and DNS",
                         endpoint);
