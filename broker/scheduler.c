@@ -43,6 +43,8 @@ scheduler_t *scheduler_new (const scheduler_config_t *config, int64_t now_ms)
     for (size_t i = 0; i < sizeof maps / sizeof *maps; i++)
         maps[i]->secret = &self->secret;
     dp_list_init (&self->all_accounts);
+    dp_list_init (&self->offered_functions);
+    dp_list_init (&self->offered_labels);
     dp_list_init (&self->all_workers);
     dp_list_init (&self->touched);
     dp_list_init (&self->acking);
@@ -175,9 +177,13 @@ void scheduler_tidy (scheduler_t *self)
 {
     scheduler_trim_records (self);
     dp_buffer_fini (&self->scratch);
+    dp_map_shrink (&self->offers);
     for (dp_map_node_t *node = dp_map_first (&self->sessions); node != NULL;
-         node = dp_map_next (&self->sessions, node))
-        dp_map_shrink (&DP_CONTAINER (node, session_record_t, peer.by_id)->tasks);
+         node = dp_map_next (&self->sessions, node)) {
+        session_record_t *session = DP_CONTAINER (node, session_record_t, peer.by_id);
+        dp_map_shrink (&session->tasks);
+        dp_map_shrink (&session->routes);
+    }
 }
 
 /* ---- The tick ------------------------------------------------------------------------------- */

@@ -153,15 +153,15 @@ static void drain (scheduler_t *self, uint64_t id, wire_answer_t *answer, char *
 
 /* ---- Functions ------------------------------------------------------------------------------- */
 
-static void tell_function (scheduler_t *self, const peer_t *peer, wire_text_t name, wire_answer_t *answer,
-                           char *text, size_t size)
+static void tell_function (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_text_t name,
+                           wire_answer_t *answer, char *text, size_t size)
 {
     const access_entry_t *entry = peer->account->entry;
     if (entry != NULL && !access_may_use (entry, name)) {
         answer->reason = WIRE_REASON_FORBIDDEN;
         access_explain_function (entry, "call", name, text, size);
     } else
-        say (answer, scheduler_explain_offer (self, name, &answer->ahead, text, size), 0);
+        say (answer, scheduler_explain_offer (self, now_ms, peer, name, &answer->ahead, text, size), 0);
 }
 
 /* ---- Questions ------------------------------------------------------------------------------- */
@@ -183,7 +183,7 @@ size_t scheduler_answer (scheduler_t *self, int64_t now_ms, peer_t *peer, const 
         if (query->question == WIRE_QUERY_EXPLAIN)
             explain (self, now_ms, session, query->id, &answer, text, sizeof text);
         else if (query->question == WIRE_QUERY_FUNCTION)
-            tell_function (self, peer, query->name, &answer, text, sizeof text);
+            tell_function (self, now_ms, peer, query->name, &answer, text, sizeof text);
         else
             drain (self, query->id, &answer, text, sizeof text);
         answer.text.len = strlen (text);

@@ -29,12 +29,6 @@ typedef struct question_s {
     char name[];
 } question_t;
 
-/* What an answer, and each PART bytes of it, takes of a peer's share. */
-static int64_t answer_us (const scheduler_t *self)
-{
-    return 1000000 / self->config.answers_a_second;
-}
-
 static int64_t due_ms (const peer_t *peer)
 {
     return peer->asked_until_us / 1000 - BURST_MS + 1;
@@ -56,6 +50,24 @@ static int64_t after (int64_t until_us, int64_t now_ms, int64_t takes_us)
     return (until_us > now_ms * 1000 ? until_us : now_ms * 1000) + takes_us;
 }
 
+/* What an answer, and each PART bytes of it, takes of a peer's share. */
+static int64_t answer_us (const scheduler_t *self)
+{
+    return 1000000 / self->config.answers_a_second;
+}
+
+bool scheduler_has_share (const scheduler_t *self, int64_t now_ms, const peer_t *peer)
+{
+    return is_due (self, now_ms, peer, 1);
+}
+
+void scheduler_take_share (scheduler_t *self, int64_t now_ms, peer_t *peer, size_t n_answers)
+{
+    int64_t takes_us = answer_us (self) * (int64_t) n_answers;
+    peer->asked_until_us = after (peer->asked_until_us, now_ms, takes_us);
+    self->answered_until_us = after (self->answered_until_us, now_ms, takes_us / ALL_SHARES);
+}
+
 static void answer (scheduler_t *self, int64_t now_ms, peer_t *peer, const wire_query_t *query)
 {
     size_t len = 0;
@@ -64,10 +76,11 @@ static void answer (scheduler_t *self, int64_t now_ms, peer_t *peer, const wire_
         dp_acks_said (&peer->acks);
     } else
         len = scheduler_answer (self, now_ms, peer, query);
-    int64_t takes_us = answer_us (self) * (1 + (int64_t) (len / PART));
-    peer->asked_until_us = after (peer->asked_until_us, now_ms, takes_us);
+    size_t n_answers = 1 + len / PART;
     if (query->question != 0)
-        self->answered_until_us = after (self->answered_until_us, now_ms, takes_us / ALL_SHARES);
+        scheduler_take_share (self, now_ms, peer, n_answers);
+    else
+        peer->asked_until_us = after (peer->asked_until_us, now_ms, answer_us (self) * (int64_t) n_answers);
 }
 
 static void put_off (scheduler_t *self, peer_t *peer, const wire_query_t *query)

@@ -139,10 +139,10 @@ void scheduler_dispatch (scheduler_t *self, int64_t now_ms)
 
 /* ---- What can go to none -------------------------------------------------------------------- */
 
-static void fail_hopeless (scheduler_t *self, const route_t *route)
+static void fail_hopeless (scheduler_t *self, int64_t now_ms, const route_t *route)
 {
     char text[1024];
-    scheduler_explain_hopeless (self, route, text, sizeof text);
+    scheduler_explain_hopeless (self, now_ms, &route->session->peer, route, text, sizeof text);
     for (size_t n = route->n_queued; n > 0; n--) /* with its last task the route may go */
         scheduler_fail (self, scheduler_next_task (route), OUTCOME_NO_FUNCTION, text);
 }
@@ -167,7 +167,7 @@ static void fail_unserved (scheduler_t *self, int64_t now_ms, lane_t *lane)
 static void check_route (scheduler_t *self, int64_t now_ms, route_t *route)
 {
     if (scheduler_is_hopeless (self, route)) {
-        fail_hopeless (self, route);
+        fail_hopeless (self, now_ms, route);
         return;
     }
     bool may_wait = self->config.is_embedded || self->config.no_worker_ms < 0

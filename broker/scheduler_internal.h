@@ -59,11 +59,16 @@ bool scheduler_can_run (const worker_record_t *worker, const route_t *route);
    worker that lies does so only about what it could have been asked anyway. */
 bool scheduler_has_say (const worker_record_t *worker, const task_t *task);
 bool scheduler_is_hopeless (const scheduler_t *self, const route_t *route);
+dp_list_t *scheduler_offered (scheduler_t *self, char kind); /* of offer_t.in_offered, the earliest first */
+
+/* scheduler_advice.c: what is said of functions and labels, to a peer, at the cost of his share */
 /* Who offers a function: so many processes of workers that take tasks now, and a sentence; and as which
    reason to say it (DPOOL_REASON_QUEUED: it could run). */
-dpool_reason_t scheduler_explain_offer (scheduler_t *self, wire_text_t name, uint64_t *n_processes,
-                                        char *text, size_t size);
-void scheduler_explain_hopeless (const scheduler_t *self, const route_t *route, char *text, size_t size);
+dpool_reason_t scheduler_explain_offer (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_text_t name,
+                                        uint64_t *n_processes, char *text, size_t size);
+/* Which name of a hopeless route nobody offers, and what was meant, if that can be said. */
+void scheduler_explain_hopeless (scheduler_t *self, int64_t now_ms, peer_t *peer, const route_t *route,
+                                 char *text, size_t size);
 
 /* scheduler_routes.c: what is queued, and in which order */
 lane_t *scheduler_lane (scheduler_t *self, session_record_t *session, const wire_group_t *group);
@@ -289,5 +294,8 @@ void scheduler_on_query (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_m
 void scheduler_on_ping (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message);
 void scheduler_drop_questions (peer_t *peer);                   /* those that wait */
 void scheduler_answer_late (scheduler_t *self, int64_t now_ms); /* what is due of them */
+/* Of his share of our time: is something left, and so much is taken, in answers. */
+bool scheduler_has_share (const scheduler_t *self, int64_t now_ms, const peer_t *peer);
+void scheduler_take_share (scheduler_t *self, int64_t now_ms, peer_t *peer, size_t n_answers);
 
 #endif

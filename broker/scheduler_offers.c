@@ -4,9 +4,13 @@
 
 #include "core/memory.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+dp_list_t *scheduler_offered (scheduler_t *self, char kind)
+{
+    return kind == 'f' ? &self->offered_functions : &self->offered_labels;
+}
 
 /* Peers choose the names. The kind keeps functions and labels apart. */
 static uint64_t hash_of (const scheduler_t *self, char kind, wire_text_t name)
@@ -20,6 +24,7 @@ static offer_t *new_offer (scheduler_t *self, char kind, wire_text_t name)
     offer->kind = kind;
     offer->serial = ++self->n_names;
     offer->len = name.len;
+    dp_list_init (&offer->in_offered);
     memcpy (offer->name, name.data, name.len);
     return offer;
 }
@@ -48,8 +53,10 @@ offer_t *scheduler_offer (scheduler_t *self, char kind, wire_text_t name)
  */
 void scheduler_release_offer (scheduler_t *self, offer_t *offer)
 {
-    if (--offer->n_users > 0 || (offer->was_offered && self->offers.count <= SCHEDULER_MAX_NAMES))
+    if (--offer->n_users > 0 || (offer->was_offered && self->n_offered <= SCHEDULER_MAX_NAMES))
         return;
+    self->n_offered -= offer->was_offered;
+    dp_list_remove (&offer->in_offered);
     uint64_t hash = offer->by_hash.key;
     offer_t *first = DP_CONTAINER (dp_map_get (&self->offers, hash), offer_t, by_hash);
     if (first == offer) {
@@ -72,6 +79,16 @@ static int compare_addresses (const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
+static void note_offered (scheduler_t *self, offer_t *offer)
+{
+    offer->n_users++;
+    if (offer->was_offered)
+        return;
+    offer->was_offered = true;
+    self->n_offered++;
+    dp_list_append (scheduler_offered (self, offer->kind), &offer->in_offered);
+}
+
 /* Whoever says one twice offers it once. */
 static offer_t **take_names (scheduler_t *self, char kind, dp_reader_t *names, size_t *n_p)
 {
@@ -80,8 +97,7 @@ static offer_t **take_names (scheduler_t *self, char kind, dp_reader_t *names, s
     wire_text_t name;
     for (size_t i = 0, left = n; wire_next_name (names, &left, &name); i++) {
         offers[i] = scheduler_offer (self, kind, name);
-        offers[i]->was_offered = true;
-        offers[i]->n_users++;
+        note_offered (self, offers[i]);
     }
     qsort (offers, n, sizeof *offers, compare_addresses);
     for (size_t i = 0; i < n; i++) {
@@ -148,100 +164,4 @@ bool scheduler_is_hopeless (const scheduler_t *self, const route_t *route)
     if (dp_list_is_empty (&self->all_workers) || self->is_in_grace)
         return false;
     return !route->function->was_offered || (route->require != NULL && !route->require->was_offered);
-}
-
-/* ---- Saying so ------------------------------------------------------------------------------ */
-
-/* How many single edits lead from one name to the other, for names of up to 64. */
-static size_t distance (const char *a, const char *b)
-{
-    size_t row[66], len_b = strlen (b);
-    for (size_t j = 0; j <= len_b; j++)
-        row[j] = j;
-    for (size_t i = 0; a[i] != '\0'; i++) {
-        size_t corner = row[0];
-        row[0] = i + 1;
-        for (size_t j = 0; j < len_b; j++) {
-            size_t replaced = corner + (a[i] != b[j]);
-            size_t shorter = (row[j] < row[j + 1] ? row[j] : row[j + 1]) + 1;
-            corner = row[j + 1];
-            row[j + 1] = replaced < shorter ? replaced : shorter;
-        }
-    }
-    return row[len_b];
-}
-
-/* The names of a kind that were offered, as many as fit, and the one that is most like another name. */
-static const char *list_offers (const scheduler_t *self, char kind, const char *like, char *list, size_t size)
-{
-    enum { LIKE_MOST = 2, LIST_MOST = 10 };
-    const char *nearest = NULL;
-    size_t least = LIKE_MOST + 1, n = 0, at = 0;
-    list[0] = '\0';
-    for (dp_map_node_t *node = dp_map_first (&self->offers); node != NULL;
-         node = dp_map_next (&self->offers, node))
-        for (const offer_t *offer = DP_CONTAINER (node, offer_t, by_hash); offer != NULL;
-             offer = offer->next_same) {
-            if (offer->kind != kind || !offer->was_offered)
-                continue;
-            size_t edits = distance (like, offer->name);
-            if (edits < least) {
-                least = edits;
-                nearest = offer->name;
-            }
-            if (++n > LIST_MOST || at + strlen (offer->name) + 8 > size)
-                continue;
-            at += (size_t) snprintf (list + at, size - at, "%s%s", at > 0 ? ", " : "", offer->name);
-        }
-    if (n > LIST_MOST)
-        snprintf (list + at, size - at, ", …");
-    return nearest;
-}
-
-void scheduler_explain_hopeless (const scheduler_t *self, const route_t *route, char *text, size_t size)
-{
-    char list[512];
-    bool is_label = route->function->was_offered;
-    const offer_t *wanted = is_label ? route->require : route->function;
-    const char *nearest = list_offers (self, is_label ? 'l' : 'f', wanted->name, list, sizeof list);
-    int n = is_label ? snprintf (text, size, "no worker has the label '%s'", wanted->name)
-                     : snprintf (text, size, "no worker offers a function '%s'", wanted->name);
-    if (nearest != NULL)
-        n += snprintf (text + n, size - (size_t) n, "; did you mean '%s'?", nearest);
-    snprintf (text + n, size - (size_t) n, " (%s: %s)", is_label ? "labels" : "offered",
-              list[0] != '\0' ? list : "none");
-}
-
-dpool_reason_t scheduler_explain_offer (scheduler_t *self, wire_text_t name, uint64_t *n_processes,
-                                        char *text, size_t size)
-{
-    route_t route = { .function = scheduler_offer (self, 'f', name) };
-    dpool_reason_t reason = DPOOL_REASON_QUEUED;
-    size_t n_workers = 0;
-    route.function->n_users++;
-    *n_processes = 0;
-    DP_LIST_EACH (&self->all_workers, node) {
-        const worker_record_t *worker = DP_CONTAINER (node, worker_record_t, in_workers);
-        bool is_able = worker->peer.connection != 0 && scheduler_can_run (worker, &route);
-        n_workers += is_able;
-        *n_processes += is_able && !worker->is_draining ? worker->processes : 0;
-    }
-    if (dp_list_is_empty (&self->all_workers)) {
-        reason = DPOOL_REASON_NO_WORKER;
-        snprintf (text, size, "no worker is connected to the broker: start one with dpool-worker");
-    } else if (n_workers == 0) {
-        reason = DPOOL_REASON_NO_FUNCTION;
-        if (route.function->was_offered)
-            snprintf (text, size, "'%s' was offered, but no worker that is there now does",
-                      route.function->name);
-        else
-            scheduler_explain_hopeless (self, &route, text, size);
-    } else if (*n_processes == 0) {
-        reason = DPOOL_REASON_DRAINING;
-        snprintf (text, size, "all workers that offer '%s' are draining", route.function->name);
-    } else
-        snprintf (text, size, "'%s' is offered by %zu worker%s", route.function->name, n_workers,
-                  n_workers == 1 ? "" : "s");
-    scheduler_release_offer (self, route.function);
-    return reason;
 }

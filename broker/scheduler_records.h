@@ -35,12 +35,13 @@ static_assert (SCHEDULER_MAX_LOSSES < 64, "a task counts them in 6 bits");
 #define SCHEDULER_MAX_RUN_US (UINT64_C (1) << 40)
 
 /* A name that workers offer or tasks ask for: a function, or a label. Interned. Lives as long as a route or
-   a worker uses it, and once a worker has offered it as long as the scheduler; but of very many names those
-   that nobody uses are forgotten, so that workers that come and go cannot fill the memory with them. */
+   a worker uses it, and once a worker has offered it as long as the scheduler; but of very many offered names
+   those that nobody uses are forgotten, so that workers that come and go cannot fill the memory with them. */
 #define SCHEDULER_MAX_NAMES 10000
 typedef struct offer_s {
     dp_map_node_t by_hash;
     struct offer_s *next_same; /* of the same hash */
+    dp_list_t in_offered;      /* of all of its kind, once a worker has offered it */
     uint64_t serial;           /* no other was ever given */
     size_t n_users;            /* routes, and workers: each as often as it offers it */
     char kind;                 /* 'f' function, 'l' label */
@@ -306,7 +307,9 @@ struct scheduler_s {
     dp_list_t ordering;                     /* sessions whose orders wait, */
     int64_t order_at_ms;                    /* likewise */
     uint64_t n_processes, n_names;
-    size_t n_watchers; /* of the sessions */
+    dp_list_t offered_functions, offered_labels; /* names that workers offer or have offered, */
+    size_t n_offered;                            /* of both kinds */
+    size_t n_watchers;                           /* of the sessions */
     trade_t trades[SCHEDULER_TRADES];
     size_t n_trades;   /* none behind these has workers */
     uint64_t floor_us; /* the use of the session that was served last: newcomers start here */

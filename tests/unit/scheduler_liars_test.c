@@ -65,7 +65,7 @@ static void remembers_so_many_names_and_no_more (void **state)
     srig_submit_as (t, 1, 1, 1, (srig_submit_t) { .function = "work" });
     srig_turn (t);
     for (unsigned i = 0; i < SCHEDULER_MAX_NAMES / 6 + 100; i++) {
-        char names[6][16];
+        char names[6][24];
         for (unsigned k = 0; k < 6; k++)
             snprintf (names[k], sizeof names[k], "n%u", i * 6 + k);
         srig_worker_as (t, 2,
@@ -98,7 +98,7 @@ static void offers_twice_what_is_said_twice_only_once (void **state)
 /* A worker comes that has so many functions, or labels. */
 static void offer_many (int number, size_t n, bool are_labels)
 {
-    static char names[WIRE_MAX_NAMES + 1][16];
+    static char names[WIRE_MAX_NAMES + 1][24];
     static const char *pointers[WIRE_MAX_NAMES + 1];
     for (size_t i = 0; i < n; i++) {
         snprintf (names[i], sizeof names[i], "n%zu", i);

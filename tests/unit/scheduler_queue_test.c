@@ -182,6 +182,28 @@ static void a_function_that_nobody_offers_fails_at_once_with_advice (void **stat
     assert_true (t->clients[1].results.rows[0].payload_len < 1000); /* the reason is said once */
 }
 
+static void whoever_asks_for_very_many_functions_gets_advice_for_some (void **state)
+{
+    enum { MANY = 3000 };
+    (void) state;
+    srig_worker_as (t, 1, (srig_hello_t) { .window = 5, .functions = { "resize" } });
+    for (int i = 0; i < MANY; i++) {
+        char name[32];
+        snprintf (name, sizeof name, "resize%d", i % 10);
+        srig_submit_as (t, 1, (uint64_t) i + 1, (uint64_t) i + 1, (srig_submit_t) { .function = name });
+        srig_turn (t);
+        if (i < 100)
+            assert_non_null (strstr (t->clients[1].text, "did you mean 'resize'?"));
+    }
+    assert_int_equal (t->clients[1].results.n, MANY);
+    assert_null (strstr (t->clients[1].text, "did you mean")); /* its share of the broker's time is used up */
+    assert_non_null (strstr (t->clients[1].text, "(offered: resize)"));
+    srig_client (t, 2);
+    srig_submit_as (t, 2, 1, 1, (srig_submit_t) { .function = "resise" });
+    srig_turn (t);
+    assert_non_null (strstr (t->clients[2].text, "did you mean 'resize'?")); /* others have theirs */
+}
+
 static void a_label_that_nobody_has_fails_at_once (void **state)
 {
     (void) state;
@@ -428,6 +450,7 @@ int main (void)
         TEST (a_task_goes_only_where_its_label_is),
         TEST (a_label_is_no_function),
         TEST (a_function_that_nobody_offers_fails_at_once_with_advice),
+        TEST (whoever_asks_for_very_many_functions_gets_advice_for_some),
         TEST (a_label_that_nobody_has_fails_at_once),
         TEST (a_function_that_was_offered_once_is_waited_for),
         TEST (without_any_worker_tasks_wait_and_then_fail),
