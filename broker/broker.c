@@ -35,7 +35,8 @@ enum {
     GOODBYE_MS = 500,     /* for the last messages to leave */
     TURN_MESSAGES = 1000, /* a turn takes in so many at most … */
     TURN_MS = 10,         /* … for about so long … */
-    CLOCK_MESSAGES = 16   /* … looking at the clock after so many, and after each that may take long */
+    LONG_ENVELOPE = 65536,
+    CLOCK_MESSAGES = 16 /* … looking at the clock after so many, and after each that may take long */
 };
 
 struct broker_s {
@@ -392,9 +393,11 @@ static void take_from_exchange (broker_t *self)
     }
 }
 
-/* What they cost is not bounded by how long they are. */
-static bool may_take_long (const dp_incoming_t *incoming)
+/* Long ones, and such as cost more than their length tells. */
+static bool may_take_long (dp_incoming_t *incoming)
 {
+    if (incoming->handed_over == NULL && zmq_msg_size (&incoming->envelope) > LONG_ENVELOPE)
+        return true;
     wire_kind_t kind = incoming->malformed == NULL ? incoming->message.kind : WIRE_ACK;
     return kind == WIRE_CANCEL || kind == WIRE_REVOKE || kind == WIRE_CLAIM || kind == WIRE_BYE;
 }

@@ -31,6 +31,7 @@
 #define WIRE_MAX_NAMES 4096u            /* functions, and labels, of a worker */
 #define WIRE_MAX_FULL 65536u            /* sessions in a ROOM */
 #define WIRE_MAX_ITEMS (1024u * 1024)   /* of one task */
+#define WIRE_MAX_MEMBERS 64             /* of a map, unknown ones included */
 #define WIRE_RECORD_BYTES 256u          /* what a task or a result counts for besides its payload (R9) */
 
 typedef enum {

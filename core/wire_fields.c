@@ -185,7 +185,10 @@ const char *wire_fields_read (dp_reader_t *reader, wire_frames_t *frames, const 
                               size_t n_fields, void *record)
 {
     uint32_t seen = 0;
-    for (size_t n = dp_reader_map (reader); n > 0; n--) {
+    size_t n_members = dp_reader_map (reader);
+    if (n_members > WIRE_MAX_MEMBERS)
+        return "a map has more than 64 members";
+    for (size_t n = n_members; n > 0; n--) {
         size_t len, i = 0;
         const char *key = dp_reader_str (reader, &len);
         if (reader->is_failed)

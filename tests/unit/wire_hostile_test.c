@@ -276,6 +276,24 @@ static void refuses_bad_members (void **state)
                       -1);
 }
 
+/* Unknown ones are skipped, for later versions may have more; but not without end. */
+static void refuses_a_map_of_very_many_members (void **state)
+{
+    (void) state;
+    static const char head[] = "\x93\x01\x00\xde\x00\x40" MAGIC VERSIONS ("\x01", "\x01") REST;
+    char hello[sizeof head + 3 * 60];
+    size_t len = sizeof head - 1;
+    memcpy (hello, head, len);
+    for (int i = 6; i < 64; i++, len += 3)
+        memcpy (hello + len, "\xa1x\x01", 3);
+    wire_bytes_t frame = { NULL, 0, 0 };
+    assert_int_equal (decode (hello, len, &frame, 1), 0);
+    hello[5] = 65;
+    memcpy (hello + len, "\xa1x\x01", 3);
+    assert_int_equal (decode (hello, len + 3, &frame, 1), -1);
+    assert_string_equal (why, "a map has more than 64 members");
+}
+
 /* ---- Records --------------------------------------------------------------------------------- */
 
 static void refuses_impossible_records (void **state)
@@ -287,7 +305,7 @@ static void refuses_impossible_records (void **state)
     "f"
     assert_int_equal (DECODE (TASKS ("\x07", F, "\x96\x01\x01\x01\x00\x01\xc4\x01\x05")), 0);
     assert_int_equal (DECODE (TASKS ("\xc0", F, "\x96\x01\x01\x01\x00\x01\xc4\x01\x05")),
-                      -1); /* no session */
+                      -1);                                                   /* no session */
     assert_int_equal (DECODE (TASKS ("\x07", "\xa0", "\x96\x01\x01\x01\x00\x01\xc4\x01\x05")), -1);
     assert_int_equal (DECODE (TASKS ("\x07", "\xa1 ", "\x96\x01\x01\x01\x00\x01\xc4\x01\x05")), -1);
     assert_int_equal (DECODE (TASKS ("\x07", F, "\x95\x01\x01\x01\x00\x01")), -1);             /* too short */
@@ -421,6 +439,7 @@ int main (void)
         cmocka_unit_test (asks_hello_for_magic_first),
         cmocka_unit_test (reads_of_a_foreign_version_only_the_version),
         cmocka_unit_test (refuses_bad_members),
+        cmocka_unit_test (refuses_a_map_of_very_many_members),
         cmocka_unit_test (refuses_impossible_records),
         cmocka_unit_test (refuses_a_task_of_too_many_items),
         cmocka_unit_test (refuses_hostile_counts),
