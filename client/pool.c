@@ -10,6 +10,7 @@
 #include "net/clock.h"
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 /* ---- The lock ------------------------------------------------------------------------------- */
@@ -92,6 +93,7 @@ void pool_release (dpool_t *self)
     async_result_close (self);
     pthread_cond_destroy (&self->rest);
     pthread_mutex_destroy (&self->lock);
+    explicit_bzero (&self->keys, sizeof self->keys);
     dp_free (self);
 }
 

@@ -120,6 +120,7 @@ void inquiry_destroy (inquiry_t **self_p)
     dp_free (self->answer);
     dp_free (self->refusal_text);
     dp_free (self->broker);
+    explicit_bzero (&self->keys, sizeof self->keys);
     dp_free (self);
 }
 
