@@ -182,22 +182,23 @@ static void watch_time_limit (crew_t *self, int64_t now_ms, crew_child_t *child,
         crew_due (self, started_at_ms + limit_ms + 1);
 }
 
-/* What is behind a slow item comes back, so that others can run it: whole runs, and the items of a loose one,
-   each of which is somebody's call. */
+/* What is behind a slow item, or behind a run of many, comes back, so that others can run it: whole runs, and
+   the items of a loose one, each of which is somebody's call. */
 static void watch_stall (crew_t *self, int64_t now_ms, crew_child_t *child, const crew_run_t *run)
 {
     bool is_divisible = run->is_loose && n_started (run) < run->n_items && run->cancel == CANCEL_NONE;
     if ((child->n_runs < 2 && !is_divisible) || child->n_take_backs > 0)
         return;
-    int64_t started_at_ms = is_in_item (child, run) ? child->slot.started_at_ms : now_ms;
-    if (is_divisible && run->started_at_ms != 0)
-        started_at_ms = run->started_at_ms;
-    if (now_ms - started_at_ms > CREW_STALL_MS)
+    int64_t due_at_ms = (is_in_item (child, run) ? child->slot.started_at_ms : now_ms) + CREW_STALL_MS;
+    int64_t run_due_at_ms = run->started_at_ms + (is_divisible ? CREW_STALL_MS : CREW_LONG_RUN_MS);
+    if (run->started_at_ms != 0 && run_due_at_ms < due_at_ms)
+        due_at_ms = run_due_at_ms;
+    if (now_ms > due_at_ms)
         crew_child_take_back (self, child,
                               is_divisible ? run->serial + n_started (run)
                                            : DP_CONTAINER (run->in_queue.next, crew_run_t, in_queue)->serial);
     else
-        crew_due (self, started_at_ms + CREW_STALL_MS + 1);
+        crew_due (self, due_at_ms + 1);
 }
 
 /* Finished items of an unfinished run are reported when its part has lasted so long, or with the next one

@@ -117,8 +117,10 @@ static crew_run_t *first_waiting (const crew_pool_t *pool)
 static bool is_stalled (const crew_child_t *child, int64_t now_ms)
 {
     const crew_run_t *run = crew_child_current (child);
-    return run && crew_run_has (run, child->slot.number)
-           && now_ms - child->slot.started_at_ms >= CREW_STALL_MS;
+    if (!run || !crew_run_has (run, child->slot.number))
+        return false;
+    bool is_long = run->started_at_ms != 0 && now_ms - run->started_at_ms >= CREW_LONG_RUN_MS;
+    return is_long || now_ms - child->slot.started_at_ms >= CREW_STALL_MS;
 }
 
 /* A busy child that may get one more; the least recently supplied first. */

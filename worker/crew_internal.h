@@ -16,6 +16,7 @@ enum {
     CREW_DRAIN_ORPHAN_MS = 6000, /* while draining; docker stop kills after 10 s, and two go for signals */
     CREW_MAX_EXTRA = 1024,       /* the window is at most so much larger than the number of processes */
     CREW_STALL_MS = 5, /* an item that takes longer gives the runs behind it back; a loose run, its items */
+    CREW_LONG_RUN_MS = 12, /* a run of short items that takes longer gives the runs behind it back, too */
     /* Runs that wait longer, while no child gets free, go back to the broker (later by its round trip, since
        so long it takes until they are started elsewhere) … */
     CREW_OVERSTAY_MS = 20,

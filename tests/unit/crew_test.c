@@ -426,6 +426,26 @@ static void until_a_part_is_due_the_outcomes_of_a_chunk_can_wait (void **state)
     rig_destroy (&rig);
 }
 
+/* None of its items is slow. */
+static void takes_back_what_waits_behind_a_long_run_of_short_items (void **state)
+{
+    WITH_RIG (1, 1);
+    rig_tasks (rig, 0, 1, 1);
+    rig_turn (rig, 0);
+    rig_value (rig, 0, 1, 1); /* tiny so far */
+    rig_task (rig, 0, &(rig_task_t) { .id = 2, .n_items = 100 });
+    rig_tasks (rig, 0, 3, 3);
+    rig_turn (rig, 0);
+    rig_expect_part (rig, "hand 0 #102 task 3\n");
+    rig_forget (rig);
+    for (uint64_t item = 0; item < 6; item++) {
+        rig_claim (rig, 0, 2, item);
+        rig_pass (rig, 3);
+    }
+    rig_expect_part (rig, "back 0 #102\n");
+    rig_destroy (&rig);
+}
+
 static void a_new_broker_gets_the_acknowledged_parts_of_a_run_again (void **state)
 {
     WITH_RIG (1, 1);
@@ -495,6 +515,7 @@ int main (void)
         cmocka_unit_test (a_done_run_that_the_broker_cancels_after_a_break_is_forgotten),
         cmocka_unit_test (finished_items_of_a_long_chunk_are_sent_ahead),
         cmocka_unit_test (until_a_part_is_due_the_outcomes_of_a_chunk_can_wait),
+        cmocka_unit_test (takes_back_what_waits_behind_a_long_run_of_short_items),
         cmocka_unit_test (a_new_broker_gets_the_acknowledged_parts_of_a_run_again),
         cmocka_unit_test (tells_that_a_run_has_started_and_what_it_says_of_itself),
     };
