@@ -81,7 +81,8 @@ void limits_renew (void)
     if (limits.cpu_s == 0 || getrusage (RUSAGE_SELF, &used) < 0 || getrlimit (RLIMIT_CPU, &limit) < 0)
         return;
     /* What of a second is used up already counts for a whole one. */
-    rlim_t used_s = (rlim_t) (used.ru_utime.tv_sec + used.ru_stime.tv_sec) + 1;
+    long used_us = used.ru_utime.tv_usec + used.ru_stime.tv_usec;
+    rlim_t used_s = (rlim_t) (used.ru_utime.tv_sec + used.ru_stime.tv_sec + used_us / 1000000) + 1;
     limit.rlim_cur = used_s + (rlim_t) limits.cpu_s;
     if (limit.rlim_max != RLIM_INFINITY && limit.rlim_cur > limit.rlim_max)
         limit.rlim_cur = limit.rlim_max;
