@@ -92,7 +92,10 @@ static void put_off (scheduler_t *self, peer_t *peer, const wire_query_t *query)
     question->name_len = query->name.len;
     if (query->name.len > 0)
         memcpy (question->name, query->name.data, query->name.len);
-    dp_list_append (&peer->questions, &question->in_peer);
+    if (query->question == 0) /* it does not wait for all peers' share */
+        dp_list_prepend (&peer->questions, &question->in_peer);
+    else
+        dp_list_append (&peer->questions, &question->in_peer);
     peer->n_questions++;
     if (dp_list_is_empty (&peer->in_asking))
         dp_list_append (&self->asking, &peer->in_asking);

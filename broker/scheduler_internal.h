@@ -274,8 +274,9 @@ void scheduler_mark_cancelled (task_t *task);
 /* Is a task of this payload more than the session may have here? */
 bool scheduler_is_excess (const scheduler_t *self, const session_record_t *session, size_t payload_len);
 void scheduler_weigh_held (scheduler_t *self, session_record_t *session, size_t len, bool is_coming);
-/* Do workers go on with results of a session that is full, more than can have been on their way? */
-bool scheduler_is_flooded (const scheduler_t *self, const session_record_t *session);
+/* Does the worker go on with results of a session that is full, more than can have been on its way? */
+bool scheduler_floods (const scheduler_t *self, worker_record_t *worker, const session_record_t *session,
+                       size_t payload_len);
 void scheduler_share_room (scheduler_t *self);
 
 /* scheduler_excess.c: what is submitted beyond the room */

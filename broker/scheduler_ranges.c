@@ -141,14 +141,13 @@ static void pick_out (known_tasks_t *known, const session_record_t *session, con
 known_tasks_t scheduler_known_tasks (const session_record_t *session, const wire_range_t *ranges, size_t n)
 {
     size_t count = session->tasks.count;
-    known_tasks_t known = { .n_looked_at = n_named (ranges, n, (uint64_t) count + 1) };
-    known.tasks = dp_must_alloc ((count + 1) * sizeof (task_t *));
-    if (known.n_looked_at <= count)
+    uint64_t n_ids = n_named (ranges, n, (uint64_t) count + 1);
+    known_tasks_t known = { .n_looked_at = n_ids <= count ? (size_t) n_ids : count };
+    known.tasks = dp_must_alloc_raw ((known.n_looked_at + 1) * sizeof (task_t *));
+    if (n_ids <= count)
         look_up (&known, session, ranges, n);
-    else {
-        known.n_looked_at = count;
+    else
         pick_out (&known, session, ranges, n);
-    }
     return known;
 }
 

@@ -180,7 +180,8 @@ typedef struct worker_record_s {
     uint64_t window_bytes, told_bytes; /* at most so many, as its HELLO said; and as it said last */
     int64_t progress_since_ms;         /* so many words on the progress of its runs were passed on since */
     uint64_t n_progress;
-    dp_map_t ghosts; /* of ghost_t */
+    uint64_t flood_bytes; /* of results for full sessions, since those of all workers are too many */
+    dp_map_t ghosts;      /* of ghost_t */
     dp_list_t orphans;
     dp_map_t sessions;      /* of known_session_t: told of by SESSION on this connection */
     dp_heap_node_t by_load; /* in its trade's idle ones while it has room */

@@ -64,6 +64,14 @@ static task_t *task_of (const scheduler_t *self, const worker_record_t *worker, 
     return session != NULL ? scheduler_task (session, result->id) : NULL;
 }
 
+/* WHO has it return at once, before what it runs is given up. */
+static void refuse_flood (scheduler_t *self, int64_t now_ms, uint64_t connection)
+{
+    scheduler_refuse (self, now_ms, connection, WIRE_REFUSED_LIMIT,
+                      "it sends results of sessions that are full, and does not heed the ROOM that says so");
+    wire_put_bare (&self->outbox, connection, WIRE_WHO, 0);
+}
+
 /* False: the worker is refused, and the result was not taken. */
 static bool take_result (scheduler_t *self, int64_t now_ms, worker_record_t *worker,
                          const wire_result_t *result, dp_blob_t *const *blobs)
@@ -79,10 +87,8 @@ static bool take_result (scheduler_t *self, int64_t now_ms, worker_record_t *wor
         self->stats.total_late_results++;
         return true;
     }
-    if (scheduler_is_flooded (self, scheduler_session_of (task))) {
-        scheduler_refuse (
-            self, now_ms, worker->peer.connection, WIRE_REFUSED_LIMIT,
-            "it sends results of sessions that are full, and does not heed the ROOM that says so");
+    if (scheduler_floods (self, worker, scheduler_session_of (task), result->payload.len)) {
+        refuse_flood (self, now_ms, worker->peer.connection);
         return false;
     }
     wire_result_t kept = *result;

@@ -162,18 +162,27 @@ static bool is_stuffed (const scheduler_t *self, const session_record_t *session
            && session->held_bytes > most_held (self, session) + eighths (self, EIGHTHS_FROM_WORKERS);
 }
 
-/* Workers that heed ROOM have no more than their shares on the way, which may be the least, and now and then
-   a long payload alone. Whoever should be meant by mistake loses nothing: it comes back, hears which sessions
-   are full, and sends later what was not taken. */
-bool scheduler_is_flooded (const scheduler_t *self, const session_record_t *session)
+/* All workers that heed ROOM have no more than their shares on the way, which may be the least, and some a
+   long payload alone. */
+static bool is_flooded (const scheduler_t *self)
 {
     enum { LONG_ONES = 4 };
-    if (!is_limited (self) || !session->is_full)
-        return false;
     uint64_t n_peers = self->sessions.count + self->workers.count;
     return self->held_bytes > eighths (self, EIGHTHS_HELD + EIGHTHS_FROM_WORKERS)
                                   + n_peers * self->config.least_room_bytes
                                   + LONG_ONES * self->config.max_payload_bytes;
+}
+
+/* Many may have sent a long one each: so it is judged by what it sends itself, as long as there are too many.
+   Whoever should be meant by mistake loses nothing: it comes back, hears which sessions are full, and sends
+   later what was not taken. */
+bool scheduler_floods (const scheduler_t *self, worker_record_t *worker, const session_record_t *session,
+                       size_t payload_len)
+{
+    if (!is_limited (self) || !session->is_full)
+        return false;
+    worker->flood_bytes = is_flooded (self) ? worker->flood_bytes + payload_len + WIRE_RECORD_BYTES : 0;
+    return worker->flood_bytes > self->worker_room + self->config.max_payload_bytes;
 }
 
 bool scheduler_is_excess (const scheduler_t *self, const session_record_t *session, size_t payload_len)
