@@ -48,12 +48,15 @@ static long memory_kib (const volume_t *v)
     return sum;
 }
 
-/* The first rounds fill the allocators' pools: the rest must not grow. */
+/* The first rounds fill the allocators' pools: the rest must not grow. The most of them counts, since after
+   any of them a pool that has rested may have given memory back. */
 static void check_flat (const char *what, const long *kib)
 {
-    print_message ("%s: %ld KiB after the third round, %ld after the last\n", what, kib[2],
+    long first = kib[0] > kib[1] ? kib[0] : kib[1];
+    first = kib[2] > first ? kib[2] : first;
+    print_message ("%s: %ld KiB after the first rounds, %ld after the last\n", what, first,
                    kib[N_ROUNDS - 1]);
-    assert_true (kib[N_ROUNDS - 1] < kib[2] + SLACK_KIB);
+    assert_true (kib[N_ROUNDS - 1] < first + SLACK_KIB);
 }
 
 static void apply_round (dpool_t *pool, dpool_async_result_t **results)
