@@ -95,7 +95,7 @@ static void collect (orders_t *orders, wire_message_t *message)
         orders->capacity = most + orders->n / 2;
         orders->ranges = dp_must_realloc (orders->ranges, orders->capacity * sizeof *orders->ranges);
     }
-    while (wire_next_range (message, &orders->ranges[orders->n]))
+    while (orders->n < most && wire_next_range (message, &orders->ranges[orders->n]))
         orders->n++;
 }
 

@@ -234,7 +234,7 @@ static void collect_claims (session_record_t *session, wire_message_t *message)
         session->claims
             = dp_must_realloc (session->claims, session->claims_capacity * sizeof *session->claims);
     }
-    while (wire_next_range (message, &session->claims[n]))
+    while (n < most && wire_next_range (message, &session->claims[n]))
         n++;
     count_claims (session, n);
 }

@@ -15,7 +15,7 @@ static size_t least (size_t a, size_t b, size_t c)
    places at most so far from its diagonal; outside of them stands more. */
 static size_t distance (const char *from, size_t len_from, const char *to, size_t len_to, size_t most)
 {
-    size_t row[MOST + 1];
+    size_t row[MOST + 1] = { 0 };
     for (size_t k = 0; k <= len_to; k++)
         row[k] = k <= most ? k : most + 1;
     for (size_t i = 1; i <= len_from; i++) {

@@ -305,7 +305,7 @@ static void refuses_impossible_records (void **state)
     "f"
     assert_int_equal (DECODE (TASKS ("\x07", F, "\x96\x01\x01\x01\x00\x01\xc4\x01\x05")), 0);
     assert_int_equal (DECODE (TASKS ("\xc0", F, "\x96\x01\x01\x01\x00\x01\xc4\x01\x05")),
-                      -1);                                                   /* no session */
+                      -1); /* no session */
     assert_int_equal (DECODE (TASKS ("\x07", "\xa0", "\x96\x01\x01\x01\x00\x01\xc4\x01\x05")), -1);
     assert_int_equal (DECODE (TASKS ("\x07", "\xa1 ", "\x96\x01\x01\x01\x00\x01\xc4\x01\x05")), -1);
     assert_int_equal (DECODE (TASKS ("\x07", F, "\x95\x01\x01\x01\x00\x01")), -1);             /* too short */
