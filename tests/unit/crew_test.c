@@ -433,16 +433,16 @@ static void takes_back_what_waits_behind_a_long_run_of_short_items (void **state
     rig_tasks (rig, 0, 1, 1);
     rig_turn (rig, 0);
     rig_value (rig, 0, 1, 1); /* tiny so far */
-    rig_task (rig, 0, &(rig_task_t) { .id = 2, .n_items = 100 });
+    rig_task (rig, 0, &(rig_task_t) { .id = 2, .n_items = 60 });
     rig_tasks (rig, 0, 3, 3);
     rig_turn (rig, 0);
-    rig_expect_part (rig, "hand 0 #102 task 3\n");
+    rig_expect_part (rig, "hand 0 #62 task 3\n");
     rig_forget (rig);
     for (uint64_t item = 0; item < 6; item++) {
         rig_claim (rig, 0, 2, item);
         rig_pass (rig, 3);
     }
-    rig_expect_part (rig, "back 0 #102\n");
+    rig_expect_part (rig, "back 0 #62\n");
     rig_destroy (&rig);
 }
 
