@@ -14,7 +14,6 @@
 #include <string.h>
 
 enum {
-    BURST_MS = 1000,    /* of his share that he may take at once */
     ALL_SHARES = 10,    /* of a peer, that all of them have together */
     PART = 256,         /* a long answer, which is the broker's state, takes some µs more for each */
     MOST_WAITING = 1000 /* of his questions; nobody honest has more than one for each of his threads */
@@ -29,25 +28,16 @@ typedef struct question_s {
     char name[];
 } question_t;
 
-static int64_t due_ms (const peer_t *peer)
-{
-    return peer->asked_until_us / 1000 - BURST_MS + 1;
-}
-
 static int64_t question_due_ms (const scheduler_t *self, const peer_t *peer, unsigned question)
 {
-    int64_t peer_ms = due_ms (peer), all_ms = self->answered_until_us / 1000 - BURST_MS + 1;
+    int64_t peer_ms = scheduler_share_due_ms (peer->asked_until_us),
+            all_ms = scheduler_share_due_ms (self->answered_until_us);
     return question != 0 && all_ms > peer_ms ? all_ms : peer_ms;
 }
 
 static bool is_due (const scheduler_t *self, int64_t now_ms, const peer_t *peer, unsigned question)
 {
     return self->config.is_embedded || question_due_ms (self, peer, question) <= now_ms;
-}
-
-static int64_t after (int64_t until_us, int64_t now_ms, int64_t takes_us)
-{
-    return (until_us > now_ms * 1000 ? until_us : now_ms * 1000) + takes_us;
 }
 
 /* What an answer, and each PART bytes of it, takes of a peer's share. */
@@ -64,8 +54,8 @@ bool scheduler_has_share (const scheduler_t *self, int64_t now_ms, const peer_t 
 void scheduler_take_share (scheduler_t *self, int64_t now_ms, peer_t *peer, size_t n_answers)
 {
     int64_t takes_us = answer_us (self) * (int64_t) n_answers;
-    peer->asked_until_us = after (peer->asked_until_us, now_ms, takes_us);
-    self->answered_until_us = after (self->answered_until_us, now_ms, takes_us / ALL_SHARES);
+    peer->asked_until_us = scheduler_share_after (peer->asked_until_us, now_ms, takes_us);
+    self->answered_until_us = scheduler_share_after (self->answered_until_us, now_ms, takes_us / ALL_SHARES);
 }
 
 static void answer (scheduler_t *self, int64_t now_ms, peer_t *peer, const wire_query_t *query)
@@ -80,7 +70,8 @@ static void answer (scheduler_t *self, int64_t now_ms, peer_t *peer, const wire_
     if (query->question != 0)
         scheduler_take_share (self, now_ms, peer, n_answers);
     else
-        peer->asked_until_us = after (peer->asked_until_us, now_ms, answer_us (self) * (int64_t) n_answers);
+        peer->asked_until_us
+            = scheduler_share_after (peer->asked_until_us, now_ms, answer_us (self) * (int64_t) n_answers);
 }
 
 static void put_off (scheduler_t *self, peer_t *peer, const wire_query_t *query)

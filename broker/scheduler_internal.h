@@ -290,6 +290,19 @@ void scheduler_write_status (const scheduler_t *self, int64_t now_ms, dp_buffer_
 /* scheduler_answer.c: what is asked of the broker. Answers at once; returns the length of the text. */
 size_t scheduler_answer (scheduler_t *self, int64_t now_ms, peer_t *peer, const wire_query_t *query);
 
+/* A share of our time is taken until some time in µs; so much of it may be taken ahead. */
+#define SCHEDULER_BURST_MS 1000
+/* When something may be taken of it again. */
+static inline int64_t scheduler_share_due_ms (int64_t until_us)
+{
+    return until_us / 1000 - SCHEDULER_BURST_MS + 1;
+}
+/* Until when it is taken once so much more is. */
+static inline int64_t scheduler_share_after (int64_t until_us, int64_t now_ms, int64_t takes_us)
+{
+    return (until_us > now_ms * 1000 ? until_us : now_ms * 1000) + takes_us;
+}
+
 /* scheduler_asking.c: how often that may be */
 void scheduler_on_query (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message);
 void scheduler_on_ping (scheduler_t *self, int64_t now_ms, peer_t *peer, wire_message_t *message);

@@ -17,7 +17,6 @@
 #include <stdio.h>
 
 enum {
-    BURST_MS = 1000,     /* of its share that a session may take at once */
     MOST_WAITING = 65536 /* ranges of each kind, half of them when none names what another does */
 };
 
@@ -25,7 +24,7 @@ typedef struct orders_s orders_t;
 
 static int64_t due_ms (const session_record_t *session)
 {
-    return session->ordered_until_us / 1000 - BURST_MS + 1;
+    return scheduler_share_due_ms (session->ordered_until_us);
 }
 
 static bool is_due (const scheduler_t *self, int64_t now_ms, const session_record_t *session)
@@ -36,9 +35,7 @@ static bool is_due (const scheduler_t *self, int64_t now_ms, const session_recor
 static void charge (const scheduler_t *self, int64_t now_ms, session_record_t *session, uint64_t n_in_vain)
 {
     uint64_t takes_us = n_in_vain * 1000000 / (uint64_t) self->config.looks_a_second;
-    int64_t now_us = now_ms * 1000;
-    int64_t from_us = session->ordered_until_us > now_us ? session->ordered_until_us : now_us;
-    session->ordered_until_us = from_us + (int64_t) takes_us;
+    session->ordered_until_us = scheduler_share_after (session->ordered_until_us, now_ms, (int64_t) takes_us);
 }
 
 /* ---- What is done ---------------------------------------------------------------------------- */
